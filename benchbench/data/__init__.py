@@ -1,0 +1,1 @@
+"""Verified bytes in, splits out."""

@@ -1,0 +1,57 @@
+"""What a data set is once it has been found, verified and split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Images and their labels.
+
+    `images`: float32 (n, height, width, channels) in [0, 1]. `labels`: int64 (n,), from 0. Both are
+    C-contiguous and read-only: every phase of a run sees the same arrays.
+    """
+
+    images: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Training, validation and test images of one source.
+
+    `sha256` identifies the content of all three splits, whatever container it came in; `source`
+    says where it was found, for people. `classes` is the number of labels.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    classes: int
+    sha256: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """A data set that a plugin offers.
+
+    `load(location)` returns the verified Dataset; `location` is a folder or file that the user
+    named, or None for the plugin's own search. It raises `DataError` where there is none. Importing
+    the plugin's module must not import anything heavy; `load` may.
+    """
+
+    name: str
+    load: Callable[[Path | None], Dataset]

@@ -1,0 +1,1 @@
+"""Time, memory and the machine: everything that is measured, is measured here."""

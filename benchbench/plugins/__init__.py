@@ -1,0 +1,1 @@
+"""What plugins promise, and how they are found."""

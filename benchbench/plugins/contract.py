@@ -1,0 +1,155 @@
+"""The contract between the core and a backend.
+
+The core owns the clock, the first weights, the spec and the checks; a backend owns how the
+arithmetic is done. `docs/write-a-backend.md` walks through a complete one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+from benchbench.data.dataset import Split
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import TrainingProtocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+API_VERSION = 1
+
+Division: TypeAlias = Literal["idiomatic", "tuned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Cross-entropy and accuracy, averaged over samples (not over batches).
+
+    `loss` in nats; `accuracy` a fraction in [0, 1].
+    """
+
+    loss: float
+    accuracy: float
+
+
+class Observer(Protocol):
+    """The core's ear in `Trainer.fit`. The trainer calls it; the core holds the clock.
+
+    Each call ends a timed region, after `Trainer.synchronize`, and returns outside of one.
+    """
+
+    def epoch_trained(self, loss: float | None) -> None:
+        """Say that the epoch's last optimiser step has been issued.
+
+        `loss` is the mean training loss of the epoch, None where it was not computed.
+        """
+
+    def epoch_validated(self, score: Score) -> None:
+        """Say that the epoch's validation is done. May block: it is another worker's turn."""
+
+
+class Trainer(ABC):
+    """One model, ready to be trained once by one protocol on one device.
+
+    Arrays cross this border in canonical layout: per layer kernel, then bias, float32; Dense kernel
+    (in, out), Conv2D kernel (height, width, in, out); Flatten runs row-major over (height, width,
+    channels).
+    """
+
+    @abstractmethod
+    def set_parameters(self, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
+        """Take these as the weights. Called once, before `fit`; untimed as training."""
+
+    @abstractmethod
+    def parameters(self) -> list[npt.NDArray[np.float32]]:
+        """Return the weights, copied out of the framework. Called outside timed regions."""
+
+    @abstractmethod
+    def fit(self, train: Split, validation: Split, observer: Observer) -> None:
+        """Train for all of `protocol.epochs`, telling the observer of each epoch, in order.
+
+        Timed: from the call to the first `epoch_trained`, then from each return of
+        `epoch_validated` to the next `epoch_trained` (training), and from each `epoch_trained` to
+        `epoch_validated` (validation). What the backend needs once (moving data to the device,
+        compiling) therefore lands in the first epoch.
+
+        With `protocol.shuffle` every epoch draws a fresh permutation from the seed; without it the
+        batches come in the order given. The last, short batch is trained on too.
+        """
+
+    @abstractmethod
+    def evaluate(self, split: Split) -> Score:
+        """Return loss and accuracy over the split. Timed, once, on the test images."""
+
+    @abstractmethod
+    def predict(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the class probabilities, float32 (n, classes). Timed, once, on the test images."""
+
+    @abstractmethod
+    def synchronize(self) -> None:
+        """Return when the device has finished all work issued. Called before the clock is read."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, str | int | float | bool]:
+        """Return what really ran: layout, compile mode, precision, threads, where the data lives.
+
+        Called once, after the run.
+        """
+
+    def device_peak_memory_bytes(self) -> int | None:
+        """Return the peak of the device's allocator, None where there is none. Called at the end."""
+        return None
+
+
+class Backend(ABC):
+    """A framework, imported. Made in the worker's process by `BackendInfo.create`."""
+
+    divisions: tuple[Division, ...] = ("idiomatic",)
+
+    @abstractmethod
+    def versions(self) -> dict[str, str]:
+        """Return the versions of the distributions at work, by name."""
+
+    @abstractmethod
+    def devices(self) -> tuple[str, ...]:
+        """Return the devices usable here, "cpu" first: "cpu", "cuda:0", "mps", ..."""
+
+    @abstractmethod
+    def trainer(
+        self,
+        model: ModelSpec,
+        protocol: TrainingProtocol,
+        *,
+        device: str,
+        division: str,
+        threads: int,
+        seed: int,
+    ) -> Trainer:
+        """Build the model on the device.
+
+        `threads` is the number of CPU threads to use; the core has set affinity and the usual
+        environment variables before the framework was imported. `seed` is for shuffling. Raises
+        `Unsupported`, with the reason, for a model, device or division that it does not do.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class BackendInfo:
+    """A backend as it is declared: cheap to make, no framework imported.
+
+    `requires` are the distributions it needs; alternatives are separated by a bar
+    (`"tensorflow-cpu | tensorflow"`). `create` does the heavy import. `divisions` repeats
+    `Backend.divisions` for `benchbench list`. `install` is the command that installs what is
+    missing (default: `pip install` of the requirements). `environment` is set for the worker's
+    process before Python starts in it.
+    """
+
+    name: str
+    requires: tuple[str, ...]
+    create: Callable[[], Backend]
+    divisions: tuple[Division, ...] = ("idiomatic",)
+    install: str | None = None
+    environment: tuple[tuple[str, str], ...] = ()

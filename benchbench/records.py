@@ -1,0 +1,223 @@
+"""What one run says: the request that goes in, the events that come out, the record that stays.
+
+A record holds raw samples, never statistics, and states null for what is unknown. The history of
+the format stands beside `SCHEMA`; `docs/result-format.md` explains it field by field.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from benchbench.spec.layers import Shape
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import TrainingProtocol
+
+# 1: the first.
+SCHEMA = 1
+
+Status: TypeAlias = Literal[
+    "ok", "invalid", "failed", "crashed", "timeout", "oom", "interrupted", "skipped"
+]
+Setting: TypeAlias = str | int | float | bool
+
+
+class DatasetChoice(msgspec.Struct, frozen=True):
+    """A data set that has been found and verified: the worker loads it from there again."""
+
+    name: str
+    location: str | None = None
+    sha256: str | None = None
+    quick: bool = False
+
+
+class RunRequest(msgspec.Struct, frozen=True):
+    """All that a worker needs to know for one run."""
+
+    run_id: str
+    session_id: str
+    block: int
+    backend: str
+    division: str
+    model: ModelSpec
+    protocol: TrainingProtocol
+    dataset: DatasetChoice
+    device: str
+    threads: int
+    seed: int
+
+
+class MachineState(msgspec.Struct, frozen=True):
+    """What the machine was doing just before a turn, as the conductor saw it.
+
+    `calibration_seconds` is the time of a fixed piece of work (see `measure.machine`); fractions
+    are of all cores since the previous turn; pressure is Linux's PSI "some" over ten seconds, in
+    per cent.
+    """
+
+    calibration_seconds: float | None = None
+    load_average: float | None = None
+    steal_fraction: float | None = None
+    busy_fraction: float | None = None
+    cpu_pressure: float | None = None
+
+
+class EpochRecord(msgspec.Struct, frozen=True):
+    """One epoch: seconds of wall time for training and for validation, and how it went."""
+
+    train_seconds: float
+    validation_seconds: float
+    train_cpu_seconds: float | None
+    loss: float | None
+    validation_loss: float | None
+    validation_accuracy: float | None
+    machine: MachineState | None = None
+
+
+class Phases(msgspec.Struct, frozen=True, rename={"import_": "import"}):
+    """Where the wall time of the worker's process went, in seconds; the parts are the whole.
+
+    `waiting` is the time in which another worker held the baton; `other` is what no phase claims,
+    the start of the interpreter among it.
+    """
+
+    import_: float
+    data: float
+    build: float
+    first_epoch: float
+    steady_epochs: float
+    validation: float
+    evaluate: float
+    predict: float
+    waiting: float
+    other: float
+    total: float
+
+
+class TestScore(msgspec.Struct, frozen=True):
+    """What `Trainer.evaluate` said of the test images; accuracy is a fraction."""
+
+    loss: float | None
+    accuracy: float | None
+    image_count: int
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that must hold. `passed` is null where it could not apply, `observed` says why."""
+
+    name: str
+    passed: bool | None
+    expected: str
+    observed: str
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """The machine, as far as it can be told without asking for privileges."""
+
+    system: str
+    processor: str
+    physical_cores: int | None
+    usable_cores: int
+    memory_bytes: int
+    python: str
+    accelerators: tuple[str, ...] = ()
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker found out by itself; everything unknown is null."""
+
+    device: str | None = None
+    parameter_count: int | None = None
+    parameter_shapes: tuple[Shape, ...] | None = None
+    dataset_sha256: str | None = None
+    dataset_source: str | None = None
+    test: TestScore | None = None
+    checks: tuple[Check, ...] = ()
+    settings: dict[str, Setting] = {}
+    versions: dict[str, str] = {}
+    phases: Phases | None = None
+    threads_observed: float | None = None
+    peak_memory_bytes: int | None = None
+    device_peak_memory_bytes: int | None = None
+
+
+# Events, worker to conductor, one JSON line each. `Ready`, `Built` and `EpochDone` hand the baton
+# back; `Finished` and `GaveUp` end the run.
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The process is there and waits for its first turn; nothing is imported yet."""
+
+
+class Built(msgspec.Struct, frozen=True, tag=True):
+    """Framework imported, data loaded, model built, first weights set."""
+
+    device: str
+
+
+class EpochDone(msgspec.Struct, frozen=True, tag=True):
+    """One epoch trained and validated."""
+
+    number: int
+    epoch: EpochRecord
+
+
+class Finished(msgspec.Struct, frozen=True, tag=True):
+    """The run came to its end; whether it is valid is for the checks to say."""
+
+    outcome: Outcome
+
+
+class GaveUp(msgspec.Struct, frozen=True, tag=True):
+    """The run could not go on. `status` is failed, skipped or oom; `exit_code` is for the CLI."""
+
+    status: Status
+    reason: str
+    traceback: str | None = None
+    exit_code: int = 1
+    outcome: Outcome | None = None
+
+
+Event: TypeAlias = Ready | Built | EpochDone | Finished | GaveUp
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One run, for good. Written once by `run.store`, read by everything above it."""
+
+    schema: int = SCHEMA
+    run_id: str
+    session_id: str
+    block: int
+    status: Status
+    error: str | None = None
+    traceback: str | None = None
+    log: str | None = None
+    backend: str
+    division: str
+    model: str
+    dataset: str
+    device: str | None
+    threads: int
+    seed: int
+    order_seed: int | None = None
+    spec: ModelSpec
+    protocol: TrainingProtocol
+    spec_sha256: str
+    dataset_sha256: str | None = None
+    dataset_source: str | None = None
+    parameter_count: int | None = None
+    parameter_shapes: tuple[Shape, ...] | None = None
+    epochs: tuple[EpochRecord, ...] = ()
+    phases: Phases | None = None
+    test: TestScore | None = None
+    checks: tuple[Check, ...] = ()
+    certificate: None = None
+    settings: dict[str, Setting] = {}
+    versions: dict[str, str] = {}
+    machine: Machine
+    threads_observed: float | None = None
+    peak_memory_bytes: int | None = None
+    device_peak_memory_bytes: int | None = None
+    started: str
+    finished: str

@@ -1,0 +1,1 @@
+"""From a plan to records: the conductor, its workers, the store."""

@@ -1,0 +1,1 @@
+"""What is trained: layers, model, protocol, catalog. Data and arithmetic, no framework."""

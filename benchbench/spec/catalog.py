@@ -1,0 +1,53 @@
+"""The four models and the figures published for them.
+
+Source: the seed notebook of the project (94-775, pull request 865): five epochs of
+the default `TrainingProtocol` on MNIST with Keras, one seed.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
+from benchbench.spec.model import ModelSpec
+
+_IMAGE = (28, 28, 1)
+
+MODELS = MappingProxyType(
+    {
+        model.name: model
+        for model in (
+            ModelSpec("single-layer", _IMAGE, (Flatten(), Dense(10, "softmax"))),
+            ModelSpec(
+                "two-layer", _IMAGE, (Flatten(), Dense(512, "relu"), Dense(10, "softmax"))
+            ),
+            ModelSpec(
+                "simple-cnn",
+                _IMAGE,
+                (
+                    Conv2D(32, (3, 3), "relu"),
+                    MaxPool2D((2, 2)),
+                    Flatten(),
+                    Dense(10, "softmax"),
+                ),
+            ),
+            ModelSpec(
+                "deeper-cnn",
+                _IMAGE,
+                (
+                    Conv2D(32, (3, 3), "relu"),
+                    MaxPool2D((2, 2)),
+                    Conv2D(32, (3, 3), "relu"),
+                    MaxPool2D((2, 2)),
+                    Flatten(),
+                    Dense(10, "softmax"),
+                ),
+            ),
+        )
+    }
+)
+
+# Test accuracy on MNIST, one seed each.
+PUBLISHED_ACCURACY = MappingProxyType(
+    {"single-layer": 0.9209, "two-layer": 0.9766, "simple-cnn": 0.9812, "deeper-cnn": 0.9840}
+)

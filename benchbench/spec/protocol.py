@@ -1,0 +1,58 @@
+"""How a model is trained: the optimiser by its formula, the batches, the epochs."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import msgspec
+
+from benchbench.errors import SpecError
+from benchbench.spec.layers import Count
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+
+
+class Adam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="Adam"):
+    """Adam, pinned by formula, because the frameworks differ in where epsilon goes.
+
+    With m and v the running means of the gradient and of its square, at step t = 1, 2, ...:
+
+        update = learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)
+
+    Epsilon joins the UNcorrected sqrt(v). Source: Kingma and Ba, "Adam", ICLR 2015, end of section
+    2 ("epsilon hat"); it is what Keras computes.
+    """
+
+    learning_rate: Positive = 1e-3
+    beta_1: Fraction = 0.9
+    beta_2: Fraction = 0.999
+    epsilon: Positive = 1e-7
+
+
+Optimizer: TypeAlias = Adam
+
+
+class TrainingProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Categorical cross-entropy in float32, minimised in batches, validated after every epoch.
+
+    The loss of a batch is the mean over its samples; the last batch of an epoch may be short.
+    `shuffle`: a fresh permutation of the training samples every epoch; false means in the order
+    given. Raises SpecError for a value out of range.
+    """
+
+    epochs: Count = 5
+    batch_size: Count = 128
+    shuffle: bool = True
+    optimizer: Optimizer = Adam()
+
+    def __post_init__(self) -> None:
+        # Protocols are also built in Python, where msgspec checks no field by itself.
+        for name, kind in _FIELDS.items():
+            try:
+                msgspec.convert(msgspec.to_builtins(getattr(self, name)), kind)
+            except msgspec.ValidationError as error:
+                raise SpecError(f"{name}: {error}", (name,)) from None
+
+
+_FIELDS = {field.name: field.type for field in msgspec.structs.fields(TrainingProtocol)}

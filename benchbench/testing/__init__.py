@@ -1,0 +1,1 @@
+"""The suite a backend must pass; plugin authors subclass it."""
