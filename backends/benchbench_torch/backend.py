@@ -1,0 +1,76 @@
+"""The backend: what torch offers here, a trainer a division, and the process set up for it."""
+
+from __future__ import annotations
+
+import contextlib
+
+import torch
+
+from benchbench import Backend, ModelSpec, Trainer, TrainingProtocol, Unsupported
+from benchbench_torch.idiomatic import IdiomaticTrainer
+from benchbench_torch.tuned import TunedTrainer
+
+_TRAINERS: dict[str, type[IdiomaticTrainer] | type[TunedTrainer]] = {
+    "idiomatic": IdiomaticTrainer,
+    "tuned": TunedTrainer,
+}
+
+
+class TorchBackend(Backend):
+    """PyTorch, imported."""
+
+    divisions = ("idiomatic", "tuned")
+
+    def versions(self) -> dict[str, str]:
+        versions = {"torch": torch.__version__}
+        if torch.version.cuda:
+            versions["cuda"] = torch.version.cuda
+        return versions
+
+    def devices(self) -> tuple[str, ...]:
+        """Return "cpu" and every CUDA device. Apple's "mps" is left out: nobody has verified it."""
+        return "cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))
+
+    def trainer(
+        self,
+        model: ModelSpec,
+        protocol: TrainingProtocol,
+        *,
+        device: str,
+        division: str,
+        threads: int,
+        seed: int,
+    ) -> Trainer:
+        if division not in _TRAINERS:
+            raise Unsupported(
+                f"torch has the divisions {', '.join(_TRAINERS)}, but '{division}' was asked for"
+            )
+        place = self._device(device)
+        _set_up_process(threads)
+        return _TRAINERS[division](model, protocol, device=place, seed=seed)
+
+    def _device(self, name: str) -> torch.device:
+        """Return the device of this name; "cuda" is the first one. Raises Unsupported."""
+        known = self.devices()
+        index = "cuda:0" if name == "cuda" else name
+        if index not in known:
+            raise Unsupported(
+                f"torch {torch.__version__} has no device '{name}' here, only {', '.join(known)}"
+                + ("" if torch.version.cuda else " (this build of torch is without CUDA)")
+            )
+        return torch.device(index)
+
+
+def _set_up_process(threads: int) -> None:
+    """Fix what torch keeps per process: threads, and float32 arithmetic without shortcuts.
+
+    On NVIDIA cards cuDNN's convolutions would use TF32 by default, which rounds inputs to 10 bits.
+    """
+    torch.set_num_threads(threads)
+    # Once any operator has run in parallel, torch refuses; it is the default of a fresh process
+    # that is worth changing, and a benchmark's worker is one.
+    with contextlib.suppress(RuntimeError):
+        torch.set_num_interop_threads(1)
+    torch.backends.fp32_precision = "ieee"
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
+    torch.backends.cudnn.conv.fp32_precision = "ieee"
