@@ -1,0 +1,40 @@
+"""What this backend is and does: NumPy, on the host's CPU, in one dtype."""
+
+from __future__ import annotations
+
+import numpy as np
+import threadpoolctl
+
+from benchbench import Backend, ModelSpec, TrainingProtocol, Unsupported
+from benchbench_numpy.trainer import NumpyTrainer
+
+
+class NumpyBackend(Backend):
+    """NumPy in `dtype`, "float32" or "float64"; nothing else differs between the two."""
+
+    divisions = ("idiomatic",)
+
+    def __init__(self, dtype: str) -> None:
+        self._dtype = np.dtype(dtype)
+
+    def versions(self) -> dict[str, str]:
+        return {"numpy": np.__version__, "threadpoolctl": threadpoolctl.__version__}
+
+    def devices(self) -> tuple[str, ...]:
+        return ("cpu",)
+
+    def trainer(
+        self,
+        model: ModelSpec,
+        protocol: TrainingProtocol,
+        *,
+        device: str,
+        division: str,
+        threads: int,
+        seed: int,
+    ) -> NumpyTrainer:
+        if device != "cpu":
+            raise Unsupported(f"NumPy computes on the device 'cpu' only, not on '{device}'")
+        if division not in self.divisions:
+            raise Unsupported(f"NumPy has the division 'idiomatic' only, not '{division}'")
+        return NumpyTrainer(model, protocol, dtype=self._dtype, threads=threads, seed=seed)
