@@ -1,0 +1,40 @@
+"""Keras on one engine, as benchbench's Backend."""
+
+from __future__ import annotations
+
+from benchbench import Backend, ModelSpec, Trainer, TrainingProtocol, Unsupported
+from benchbench_keras.engines import Engine
+from benchbench_keras.idiomatic import IdiomaticTrainer
+
+
+class KerasBackend(Backend):
+    """Keras, with the engine it was imported on."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.divisions = ("idiomatic",)
+
+    def versions(self) -> dict[str, str]:
+        return self._engine.versions()
+
+    def devices(self) -> tuple[str, ...]:
+        return self._engine.devices()
+
+    def trainer(
+        self,
+        model: ModelSpec,
+        protocol: TrainingProtocol,
+        *,
+        device: str,
+        division: str,
+        threads: int,
+        seed: int,
+    ) -> Trainer:
+        if division not in self.divisions:
+            raise Unsupported(
+                f"Keras on {self._engine.name} has the divisions {', '.join(self.divisions)}, "
+                f"not '{division}'"
+            )
+        self._engine.require(device)
+        self._engine.prepare(device, threads)
+        return IdiomaticTrainer(self._engine, model, protocol, device=device, seed=seed)

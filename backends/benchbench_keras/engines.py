@@ -1,0 +1,210 @@
+"""The engines under Keras: their devices, threads and precision, and how to wait for them.
+
+What Keras does not abstract is here, one class an engine; nothing else in this package asks which
+engine is running, but for the tuned division, which is TensorFlow's own.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from importlib import metadata
+from typing import Any
+
+from benchbench import Unsupported
+from benchbench_keras.importing import import_keras
+
+Settings = dict[str, str | int | float | bool]
+
+
+class Engine(ABC):
+    """One of Keras's engines, imported."""
+
+    name: str
+    distributions: tuple[str, ...]
+
+    def __init__(self) -> None:
+        self.keras = import_keras(self.name)
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of Keras and of those of the engine's distributions installed."""
+        versions = {"keras": self.keras.__version__}
+        for distribution in self.distributions:
+            try:
+                versions[distribution] = metadata.version(distribution)
+            except metadata.PackageNotFoundError:
+                continue
+        return versions
+
+    def require(self, device: str) -> None:
+        """Raise Unsupported, with what there is, unless the device is here."""
+        if device not in self.devices():
+            raise Unsupported(
+                f"Keras on {self.name} has no device '{device}' here, only "
+                f"{', '.join(self.devices())}"
+            )
+
+    @abstractmethod
+    def devices(self) -> tuple[str, ...]:
+        """Return "cpu" and the NVIDIA devices of the engine."""
+
+    @abstractmethod
+    def prepare(self, device: str, threads: int) -> None:
+        """Set threads, precision and visible devices; before the engine's first computation."""
+
+    @abstractmethod
+    def scope(self, device: str) -> AbstractContextManager[Any]:
+        """Return the context in which to build and run what shall live on the device."""
+
+    @abstractmethod
+    def synchronize(self, device: str, variables: Sequence[Any]) -> None:
+        """Return when the device is idle, or at least has finished these Keras variables."""
+
+    @abstractmethod
+    def settings(self) -> Settings:
+        """Return the threads and precision in force."""
+
+    def peak_memory_bytes(self, device: str) -> int | None:
+        """Return the peak of the device's allocator; None on a CPU, which has none."""
+        return None
+
+
+class TensorFlowEngine(Engine):
+    name = "tensorflow"
+    distributions = ("tensorflow", "tensorflow-cpu")
+
+    def __init__(self) -> None:
+        super().__init__()
+        import tensorflow
+
+        self.tensorflow = tensorflow
+
+    def devices(self) -> tuple[str, ...]:
+        count = len(self.tensorflow.config.list_physical_devices("GPU"))
+        return "cpu", *(f"cuda:{index}" for index in range(count))
+
+    def prepare(self, device: str, threads: int) -> None:
+        config = self.tensorflow.config
+        cards = config.list_physical_devices("GPU")
+        wanted = [] if device == "cpu" else [cards[_index(device)]]
+        try:
+            config.threading.set_intra_op_parallelism_threads(threads)
+            config.threading.set_inter_op_parallelism_threads(threads)
+            config.set_visible_devices(wanted, "GPU")
+            for card in wanted:
+                config.experimental.set_memory_growth(card, True)
+        except RuntimeError:
+            # TensorFlow has computed in this process already: its devices can no longer be changed
+            # (its threads are as they were, and `settings` says how many).
+            if config.get_visible_devices("GPU") != wanted:
+                raise Unsupported(
+                    f"TensorFlow has already started in this process, with other devices than "
+                    f"{device}; use a fresh process"
+                ) from None
+        config.experimental.enable_tensor_float_32_execution(False)
+
+    def scope(self, device: str) -> AbstractContextManager[Any]:
+        # Only the wanted device is visible, and TensorFlow places on a card whatever it can.
+        return nullcontext()
+
+    def synchronize(self, device: str, variables: Sequence[Any]) -> None:
+        self.tensorflow.test.experimental.sync_devices()
+
+    def settings(self) -> Settings:
+        config = self.tensorflow.config
+        return {
+            "intra_op_threads": config.threading.get_intra_op_parallelism_threads(),
+            "inter_op_threads": config.threading.get_inter_op_parallelism_threads(),
+            "tensor_float_32": config.experimental.tensor_float_32_execution_enabled(),
+        }
+
+    def peak_memory_bytes(self, device: str) -> int | None:
+        if device == "cpu":
+            return None
+        return int(self.tensorflow.config.experimental.get_memory_info("GPU:0")["peak"])
+
+
+class TorchEngine(Engine):
+    name = "torch"
+    distributions = ("torch",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        import torch
+
+        self.torch = torch
+
+    def devices(self) -> tuple[str, ...]:
+        count = self.torch.cuda.device_count() if self.torch.cuda.is_available() else 0
+        return "cpu", *(f"cuda:{index}" for index in range(count))
+
+    def prepare(self, device: str, threads: int) -> None:
+        self.torch.set_num_threads(threads)
+        self.torch.set_float32_matmul_precision("highest")
+        self.torch.backends.cudnn.allow_tf32 = False
+
+    def scope(self, device: str) -> AbstractContextManager[Any]:
+        # "cpu", not "cpu:0": to torch that is a move, and what it moves is a copy, not a parameter.
+        return self.keras.device(device)
+
+    def synchronize(self, device: str, variables: Sequence[Any]) -> None:
+        # On the CPU every operation has finished when its call returns.
+        if device != "cpu":
+            self.torch.cuda.synchronize(device)
+
+    def settings(self) -> Settings:
+        return {
+            "intra_op_threads": self.torch.get_num_threads(),
+            "float32_matmul_precision": self.torch.get_float32_matmul_precision(),
+            "tensor_float_32": self.torch.backends.cudnn.allow_tf32,
+        }
+
+    def peak_memory_bytes(self, device: str) -> int | None:
+        return None if device == "cpu" else int(self.torch.cuda.max_memory_allocated(device))
+
+
+class JaxEngine(Engine):
+    name = "jax"
+    distributions = ("jax", "jaxlib")
+
+    def __init__(self) -> None:
+        super().__init__()
+        import jax
+
+        self.jax = jax
+
+    def devices(self) -> tuple[str, ...]:
+        cards = [card for card in self.jax.devices() if card.platform == "gpu"]
+        return "cpu", *(f"cuda:{index}" for index in range(len(cards)))
+
+    def prepare(self, device: str, threads: int) -> None:
+        self.jax.config.update("jax_default_matmul_precision", "highest")
+
+    def scope(self, device: str) -> AbstractContextManager[Any]:
+        return self.keras.device("cpu:0" if device == "cpu" else device.replace("cuda", "gpu"))
+
+    def synchronize(self, device: str, variables: Sequence[Any]) -> None:
+        self.jax.block_until_ready([variable.value for variable in variables])
+
+    def settings(self) -> Settings:
+        return {
+            "threads_set_by": "affinity",  # XLA's CPU client has no other knob
+            "float32_matmul_precision": str(self.jax.config.jax_default_matmul_precision),
+        }
+
+    def peak_memory_bytes(self, device: str) -> int | None:
+        if device == "cpu":
+            return None
+        statistics = self.jax.devices("gpu")[_index(device)].memory_stats() or {}
+        peak = statistics.get("peak_bytes_in_use")
+        return None if peak is None else int(peak)
+
+
+def _index(device: str) -> int:
+    """Return 1 for "cuda:1"."""
+    match = re.fullmatch(r"cuda:(\d+)", device)
+    if match is None:
+        raise Unsupported(f"expected 'cpu' or 'cuda:N', got the device '{device}'")
+    return int(match[1])

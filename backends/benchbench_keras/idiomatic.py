@@ -1,0 +1,118 @@
+"""The idiomatic division: `compile`, `fit`, `evaluate` and `predict`, as Keras documents them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from benchbench import ModelSpec, Observer, Score, Split, Trainer, TrainingProtocol
+from benchbench_keras.engines import Engine, Settings
+from benchbench_keras.model import compiled_model
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+class IdiomaticTrainer(Trainer):
+    """One `model.fit`. Keras decides how the engine runs it; `settings` says what it decided."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        model: ModelSpec,
+        protocol: TrainingProtocol,
+        *,
+        device: str,
+        seed: int,
+    ) -> None:
+        self._engine = engine
+        self._protocol = protocol
+        self._device = device
+        self._seed = seed
+        self._classes = model.classes
+        with engine.scope(device):
+            self._model = compiled_model(engine.keras, model, protocol)
+
+    def set_parameters(self, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
+        with self._engine.scope(self._device):
+            self._model.set_weights(list(arrays))
+
+    def parameters(self) -> list[npt.NDArray[np.float32]]:
+        return [weight.copy() for weight in self._model.get_weights()]
+
+    def fit(self, train: Split, validation: Split, observer: Observer) -> None:
+        keras = self._engine.keras
+        keras.utils.set_random_seed(self._seed)
+        with self._engine.scope(self._device):
+            self._model.fit(
+                train.images,
+                self._one_hot(train),
+                batch_size=self._protocol.batch_size,
+                epochs=self._protocol.epochs,
+                shuffle=self._protocol.shuffle,
+                validation_data=(validation.images, self._one_hot(validation)),
+                callbacks=[_epoch_reporter(keras, observer)],
+                verbose=0,
+            )
+
+    def evaluate(self, split: Split) -> Score:
+        with self._engine.scope(self._device):
+            logs = self._model.evaluate(
+                split.images,
+                self._one_hot(split),
+                batch_size=self._protocol.batch_size,
+                verbose=0,
+                return_dict=True,
+            )
+        return Score(loss=float(logs["loss"]), accuracy=float(logs["accuracy"]))
+
+    def predict(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        with self._engine.scope(self._device):
+            probabilities: npt.NDArray[np.float32] = self._model.predict(
+                images, batch_size=self._protocol.batch_size, verbose=0
+            )
+        return probabilities
+
+    def synchronize(self) -> None:
+        self._engine.synchronize(self._device, self._model.variables)
+
+    def settings(self) -> Settings:
+        keras = self._engine.keras
+        return {
+            "engine": self._engine.name,
+            "jit_compile": bool(self._model.jit_compile),
+            "run_eagerly": bool(self._model.run_eagerly) or self._engine.name == "torch",
+            "steps_per_execution": int(self._model.steps_per_execution),
+            "image_data_format": keras.config.image_data_format(),
+            "precision": keras.config.dtype_policy().name,
+            "loss": "categorical_crossentropy of softmax",
+            "optimizer": f"{type(self._model.optimizer).__module__}.Adam",
+            "data": "host memory, copied batch by batch",
+            **self._engine.settings(),
+        }
+
+    def device_peak_memory_bytes(self) -> int | None:
+        return self._engine.peak_memory_bytes(self._device)
+
+    def _one_hot(self, split: Split) -> Any:
+        return self._engine.keras.utils.to_categorical(split.labels, self._classes)
+
+
+def _epoch_reporter(keras: Any, observer: Observer) -> Any:
+    """Return a callback that tells the observer of each epoch.
+
+    It has hooks of epochs only: a hook of batches would make Keras read the losses of every step.
+    """
+
+    class EpochReporter(keras.callbacks.Callback):
+        def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+            # Keras forgets the epoch's metrics only after this hook.
+            observer.epoch_trained(float(self.model.get_metrics_result()["loss"]))
+
+        def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+            observer.epoch_validated(
+                Score(loss=float(logs["val_loss"]), accuracy=float(logs["val_accuracy"]))
+            )
+
+    return EpochReporter()

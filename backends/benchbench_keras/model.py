@@ -1,0 +1,44 @@
+"""A model of the spec as a Keras model, compiled by the protocol."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchbench import Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, TrainingProtocol, Unsupported
+
+
+def compiled_model(keras: Any, model: ModelSpec, protocol: TrainingProtocol) -> Any:
+    """Return the `keras.Sequential` that the spec describes, compiled.
+
+    Labels go in as one-hot rows, as in the seed notebook and in Keras's own MNIST example.
+    """
+    network = keras.Sequential(
+        [keras.Input(shape=model.input_shape), *(_layer(keras, layer) for layer in model.layers)]
+    )
+    adam = protocol.optimizer
+    network.compile(
+        optimizer=keras.optimizers.Adam(
+            learning_rate=adam.learning_rate,
+            beta_1=adam.beta_1,
+            beta_2=adam.beta_2,
+            epsilon=adam.epsilon,
+        ),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return network
+
+
+def _layer(keras: Any, layer: Any) -> Any:
+    match layer:
+        case Flatten():
+            return keras.layers.Flatten()
+        case Dense():
+            return keras.layers.Dense(layer.units, activation=layer.activation)
+        case Conv2D():
+            return keras.layers.Conv2D(
+                layer.filters, layer.kernel_size, activation=layer.activation
+            )
+        case MaxPool2D():
+            return keras.layers.MaxPooling2D(layer.pool_size)
+    raise Unsupported(f"the Keras backends have no layer {type(layer).__name__} yet")
