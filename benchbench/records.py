@@ -33,7 +33,11 @@ class DatasetChoice(msgspec.Struct, frozen=True):
 
 
 class RunRequest(msgspec.Struct, frozen=True):
-    """All that a worker needs to know for one run."""
+    """All that a worker needs to know for one run.
+
+    `device` is auto, cpu, cuda or a name of the backend's; `cpus` are the processors to stay on;
+    `spawned_ns` is when the process was started, on the clock of `measure.clock`.
+    """
 
     run_id: str
     session_id: str
@@ -45,7 +49,9 @@ class RunRequest(msgspec.Struct, frozen=True):
     dataset: DatasetChoice
     device: str
     threads: int
+    cpus: tuple[int, ...] | None
     seed: int
+    spawned_ns: int
 
 
 class MachineState(msgspec.Struct, frozen=True):
@@ -64,7 +70,11 @@ class MachineState(msgspec.Struct, frozen=True):
 
 
 class EpochRecord(msgspec.Struct, frozen=True):
-    """One epoch: seconds of wall time for training and for validation, and how it went."""
+    """One epoch: seconds of wall time for training and for validation, and how it went.
+
+    `turn` is its place, from 0, among the workers that trained this epoch in turn; a loss that is
+    not finite is null (and fails the check of that name).
+    """
 
     train_seconds: float
     validation_seconds: float
@@ -72,6 +82,7 @@ class EpochRecord(msgspec.Struct, frozen=True):
     loss: float | None
     validation_loss: float | None
     validation_accuracy: float | None
+    turn: int | None = None
     machine: MachineState | None = None
 
 
@@ -125,13 +136,16 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker found out by itself; everything unknown is null."""
+    """What a worker found out by itself; everything unknown is null.
+
+    `threads_observed` is CPU time over wall time of the training epochs.
+    """
 
     device: str | None = None
     parameter_count: int | None = None
     parameter_shapes: tuple[Shape, ...] | None = None
-    dataset_sha256: str | None = None
-    dataset_source: str | None = None
+    train_image_count: int | None = None
+    validation_image_count: int | None = None
     test: TestScore | None = None
     checks: tuple[Check, ...] = ()
     settings: dict[str, Setting] = {}
@@ -205,7 +219,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     protocol: TrainingProtocol
     spec_sha256: str
     dataset_sha256: str | None = None
-    dataset_source: str | None = None
+    train_image_count: int | None = None
+    validation_image_count: int | None = None
     parameter_count: int | None = None
     parameter_shapes: tuple[Shape, ...] | None = None
     epochs: tuple[EpochRecord, ...] = ()
@@ -215,6 +230,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     certificate: None = None
     settings: dict[str, Setting] = {}
     versions: dict[str, str] = {}
+    environment: dict[str, str] = {}
     machine: Machine
     threads_observed: float | None = None
     peak_memory_bytes: int | None = None

@@ -1,7 +1,7 @@
 """The four models and the figures published for them.
 
-Source: the seed notebook of the project (94-775, pull request 865): five epochs of
-the default `TrainingProtocol` on MNIST with Keras, one seed.
+Source: the seed notebook (94-775/95-865): five epochs of the default `TrainingProtocol`
+on MNIST with Keras, one seed each.
 """
 
 from __future__ import annotations

@@ -1,0 +1,77 @@
+"""`benchbench bands`: derive accuracy bands from saved records and print them as TOML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from benchbench.certify.bands import Band
+    from benchbench.records import RunRecord
+
+
+def bands(
+    results: Annotated[
+        list[Path] | None, typer.Option(help="Folders of records; default ./results.")
+    ] = None,
+) -> None:
+    """Print the accuracy bands that the saved runs give, as TOML.
+
+    One band for each spec and data set with ten seeds or more; runs of all backends count, each
+    seed of a backend once.
+    """
+    import msgspec
+
+    from benchbench.run.store import read, results_folder
+
+    records = [
+        record
+        for folder in results or [results_folder(None)]
+        for record in read(folder)[0]
+    ]
+    found = derive(records)
+    if not found:
+        raise UsageError(
+            "no spec and data set has ten seeds here; make them with: "
+            "benchbench run --backend torch --division tuned --model all --blocks 10"
+        )
+    print(msgspec.toml.encode({"band": found}).decode(), end="")  # noqa: T201
+
+
+def derive(records: list[RunRecord]) -> list[Band]:
+    """Return a band for each (spec, data set) with enough seeds, sorted by data set and model.
+
+    A run that an older band found invalid counts as well, else a band could never move.
+    """
+    from benchbench.certify.bands import FEWEST_SEEDS, Band, mean_and_sd
+
+    seeds: dict[tuple[str, str], dict[tuple[str, int], RunRecord]] = {}
+    for record in records:
+        broken = [c for c in record.checks if c.passed is False and c.name != "test accuracy"]
+        if record.test and record.test.accuracy is not None and not broken:
+            assert record.dataset_sha256 is not None  # noqa: S101 - a run with a score had data
+            key = record.spec_sha256, record.dataset_sha256
+            seeds.setdefault(key, {})[record.backend, record.seed] = record
+    found = []
+    for (spec, dataset), runs in seeds.items():
+        if len(runs) < FEWEST_SEEDS:
+            continue
+        mean, sd = mean_and_sd([run.test.accuracy for run in runs.values() if run.test])
+        any_run = next(iter(runs.values()))
+        found.append(
+            Band(
+                model=any_run.model,
+                dataset=any_run.dataset,
+                spec_sha256=spec,
+                dataset_sha256=dataset,
+                mean=round(mean, 6),
+                sd=round(sd, 6),
+                n=len(runs),
+                backends=tuple(sorted({backend for backend, _ in runs})),
+            )
+        )
+    return sorted(found, key=lambda band: (band.dataset, band.model))

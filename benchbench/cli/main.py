@@ -1,0 +1,61 @@
+"""The command `benchbench`: the verbs, and how an error reaches the user."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import typer
+
+from benchbench.cli import bands, data, describe, doctor, list_, report, run
+from benchbench.errors import BenchbenchError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="benchbench",
+    help="Which framework trains my network faster here, and do they even train the same thing?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("run")(run.run)
+app.command("list")(list_.list_)
+app.command("describe")(describe.describe)
+app.command("report")(report.report)
+app.add_typer(data.app, name="data", help="The data sets: status, fetch, verify.")
+app.command("doctor")(doctor.doctor)
+app.command("bands")(bands.bands)
+
+
+def main() -> None:
+    """Run the command line; turn errors into messages and exit codes."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        # Outside of click's standalone mode, so that our exit codes and messages hold.
+        code = app(standalone_mode=False)
+    except BenchbenchError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        code = error.exit_code
+    except typer.Exit as stop:
+        code = stop.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted; what had finished is saved", file=sys.stderr)  # noqa: T201
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) went away; there is nobody left to tell.
+        sys.stderr.close()
+        code = 1
+    except Exception as error:
+        show = getattr(error, "show", None)  # click's own usage errors print themselves
+        if show is None:
+            raise
+        show()
+        code = getattr(error, "exit_code", 2)
+    sys.exit(code)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

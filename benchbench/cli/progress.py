@@ -1,0 +1,109 @@
+"""Progress on stderr: a bar per run on a terminal, a line per finished run elsewhere.
+
+Nothing is drawn while a worker is at work: no thread refreshes the bars, each event redraws them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from benchbench.records import EpochRecord, RunRecord, RunRequest
+from benchbench.run.conductor import Listener
+
+
+class Progress(Listener, Protocol):
+    """A listener that holds the screen while it is entered."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def progress() -> Progress:
+    """Return what fits the place where stderr goes."""
+    return Bars() if sys.stderr.isatty() else Lines()
+
+
+class Lines:
+    """One line per finished run."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def group_started(self, requests: Sequence[RunRequest]) -> None:
+        pass
+
+    def epoch_done(self, request: RunRequest, number: int, epoch: EpochRecord) -> None:
+        pass
+
+    def run_finished(self, record: RunRecord) -> None:
+        print(_ending(record), file=sys.stderr, flush=True)  # noqa: T201
+
+
+class Bars:
+    """One bar per live run: epoch, loss, validation accuracy."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bars = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[news]}"),
+            console=Console(stderr=True),
+            auto_refresh=False,
+            transient=True,
+        )
+        self._tasks: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def group_started(self, requests: Sequence[RunRequest]) -> None:
+        for request in requests:
+            name = f"{request.model.name}  {request.backend} {request.division}"
+            total = request.protocol.epochs
+            self._tasks[request.run_id] = self._bars.add_task(name, total=total, news="")
+        self._bars.refresh()
+
+    def epoch_done(self, request: RunRequest, number: int, epoch: EpochRecord) -> None:
+        self._bars.update(
+            self._tasks[request.run_id],  # type: ignore[arg-type] # rich's TaskID is an int
+            completed=number,
+            news=f"loss {_number(epoch.loss)}  validation accuracy "
+            f"{_number(epoch.validation_accuracy)}  {epoch.train_seconds:.2f} s",
+            refresh=True,
+        )
+
+    def run_finished(self, record: RunRecord) -> None:
+        self._bars.remove_task(self._tasks.pop(record.run_id))  # type: ignore[arg-type]
+        self._bars.console.print(_ending(record), markup=False, highlight=False)
+
+
+def _ending(record: RunRecord) -> str:
+    name = f"{record.model} {record.backend} {record.division} (block {record.block})"
+    test = record.test.accuracy if record.test else None
+    outcome = f"test accuracy {_number(test)}" if record.status == "ok" else record.error
+    return f"{record.status:>7}  {name}: {outcome}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"

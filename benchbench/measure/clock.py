@@ -1,0 +1,172 @@
+"""The clock. No other file reads one.
+
+`Ledger` divides the life of a process into phases: every moment belongs to exactly one, so the
+phases sum to the whole. `EpochClock` is the observer that a trainer calls.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias
+
+from benchbench.errors import PluginError
+from benchbench.plugins.contract import Score
+from benchbench.records import EpochRecord, Phases
+
+Phase: TypeAlias = Literal[
+    "import",
+    "data",
+    "build",
+    "first_epoch",
+    "steady_epochs",
+    "validation",
+    "evaluate",
+    "predict",
+    "waiting",
+    "other",
+]
+
+
+def now_ns() -> int:
+    """Return nanoseconds on a steady clock that all processes of this machine share."""
+    return time.perf_counter_ns()
+
+
+def cpu_ns() -> int:
+    """Return the nanoseconds of CPU time that all threads of this process have used."""
+    return time.process_time_ns()
+
+
+def utc_now() -> str:
+    """Return the date and time, UTC, as ISO 8601 to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Ledger:
+    """Where the time went, from `started_ns` on: one phase at a time, nothing left out.
+
+    `started_ns` may lie before this process existed (the moment at which it was spawned).
+    """
+
+    def __init__(self, started_ns: int, clock: Callable[[], int] = now_ns) -> None:
+        self._clock = clock
+        self._started_ns = self._since_ns = started_ns
+        self._phase: Phase = "other"
+        self._spent_ns: dict[Phase, int] = {}
+
+    def enter(self, phase: Phase) -> float:
+        """Close the current phase and open another. Returns the seconds since the last call."""
+        now = self._clock()
+        elapsed = now - self._since_ns
+        self._spent_ns[self._phase] = self._spent_ns.get(self._phase, 0) + elapsed
+        self._phase, self._since_ns = phase, now
+        return elapsed / 1e9
+
+    def close(self) -> Phases:
+        """Return the seconds of each phase up to now; their sum is `total`."""
+        self.enter("other")
+
+        def seconds(phase: Phase) -> float:
+            return self._spent_ns.get(phase, 0) / 1e9
+
+        return Phases(
+            import_=seconds("import"),
+            data=seconds("data"),
+            build=seconds("build"),
+            first_epoch=seconds("first_epoch"),
+            steady_epochs=seconds("steady_epochs"),
+            validation=seconds("validation"),
+            evaluate=seconds("evaluate"),
+            predict=seconds("predict"),
+            waiting=seconds("waiting"),
+            other=seconds("other"),
+            total=(self._since_ns - self._started_ns) / 1e9,
+        )
+
+
+class EpochClock:
+    """The core's observer: stops the clock when an epoch is trained, and when it is validated.
+
+    `synchronize` is the trainer's, called before every reading. `hand_over(number, epoch)` is
+    called after each epoch, outside of timed regions, and returns when it is this worker's turn
+    again. Raises PluginError where the trainer breaks the order of calls. `not_finite` lists what
+    the trainer reported that is no number, for the check of that name.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        epochs: int,
+        synchronize: Callable[[], None],
+        hand_over: Callable[[int, EpochRecord], None],
+    ) -> None:
+        self._ledger = ledger
+        self._epochs = epochs
+        self._synchronize = synchronize
+        self._hand_over = hand_over
+        self._done = 0
+        self._trained: tuple[float, float, float | None] | None = None
+        self._cpu_ns = 0
+        self.not_finite: list[str] = []
+
+    def start(self) -> None:
+        """Start the clock; `Trainer.fit` comes next."""
+        self._cpu_ns = cpu_ns()
+        self._ledger.enter("first_epoch")
+
+    def epoch_trained(self, loss: float | None) -> None:
+        self._synchronize()
+        seconds = self._ledger.enter("validation")
+        if self._trained or self._done == self._epochs:
+            raise PluginError(
+                f"fit must call epoch_trained and epoch_validated in turn, once for each of "
+                f"{self._epochs} epochs, but it called epoch_trained "
+                f"{'twice in a row' if self._trained else 'once more'} after epoch {self._done}"
+            )
+        cpu_seconds = (cpu_ns() - self._cpu_ns) / 1e9
+        self._trained = seconds, cpu_seconds, self._finite("training loss", loss)
+
+    def epoch_validated(self, score: Score) -> None:
+        self._synchronize()
+        seconds = self._ledger.enter("other")
+        if self._trained is None:
+            raise PluginError(
+                f"fit called epoch_validated after epoch {self._done} without epoch_trained before"
+            )
+        train_seconds, train_cpu_seconds, loss = self._trained
+        self._trained = None
+        epoch = EpochRecord(
+            train_seconds=train_seconds,
+            validation_seconds=seconds,
+            train_cpu_seconds=train_cpu_seconds,
+            loss=loss,
+            validation_loss=self._finite("validation loss", score.loss),
+            validation_accuracy=self._finite("validation accuracy", score.accuracy),
+        )
+        self._done += 1
+        self._hand_over(self._done, epoch)
+        self._cpu_ns = cpu_ns()
+        # What fit still does after its last epoch (callbacks, history) is no part of an epoch.
+        self._ledger.enter("steady_epochs" if self._done < self._epochs else "other")
+
+    def finish(self) -> None:
+        """Raise PluginError unless `fit` told of every epoch."""
+        self._synchronize()
+        self._ledger.enter("other")
+        if self._trained or self._done != self._epochs:
+            raise PluginError(
+                f"fit must report {self._epochs} epochs, but it returned after {self._done}"
+            )
+
+    def _finite(self, name: str, value: float | None) -> float | None:
+        """Return the value as a plain float; what JSON cannot say becomes None, and is noted."""
+        if value is None:
+            return None
+        if not math.isfinite(value):
+            self.not_finite.append(f"{name} of epoch {self._done + 1} is {value}")
+            return None
+        return float(value)

@@ -1,0 +1,155 @@
+"""What must hold of every run. The core looks for itself: it does not take a plugin's word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchbench.certify.bands import find_band
+from benchbench.records import Check, RunRequest
+from benchbench.spec.identity import spec_sha256
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from benchbench.data.dataset import Dataset
+    from benchbench.plugins.contract import Score
+
+# Affinity makes more CPU time than this impossible; readings of the two clocks differ a little.
+_THREADS_SLACK = 0.1
+
+
+def check_run(
+    *,
+    request: RunRequest,
+    dataset: Dataset,
+    initial: Sequence[npt.NDArray[Any]],
+    parameters: Sequence[npt.NDArray[Any]],
+    not_finite: Sequence[str],
+    score: Score,
+    predictions: npt.NDArray[Any],
+    threads_observed: float | None,
+) -> tuple[Check, ...]:
+    """Return every check with its outcome. Never raises for what a plugin returned."""
+    model = request.model
+    labels = dataset.test.labels
+    probabilities = _check_probabilities(predictions, (len(labels), model.classes))
+    classes = np.argmax(predictions, axis=1) if probabilities.passed else None
+    return (
+        _check_count(parameters, model.parameter_count),
+        _check_shapes(parameters, model.parameter_shapes),
+        _check_finite(not_finite, score, parameters),
+        _check_moved(initial, parameters),
+        probabilities,
+        _check_recomputed(classes, labels, score.accuracy),
+        _check_band(request, dataset, score.accuracy),
+        _check_first_image(request, dataset, classes),
+        _check_threads(request.threads, threads_observed),
+    )
+
+
+def _check_count(parameters: Sequence[npt.NDArray[Any]], expected: int) -> Check:
+    count = sum(array.size for array in parameters)
+    return Check("parameter count", count == expected, f"{expected:,}", f"{count:,}")
+
+
+def _check_shapes(
+    parameters: Sequence[npt.NDArray[Any]], expected: tuple[tuple[int, ...], ...]
+) -> Check:
+    shapes = tuple(array.shape for array in parameters)
+    return Check("parameter shapes", shapes == expected, _shapes(expected), _shapes(shapes))
+
+
+def _check_finite(
+    not_finite: Sequence[str], score: Score, parameters: Sequence[npt.NDArray[Any]]
+) -> Check:
+    faults = list(not_finite)
+    if not np.isfinite([score.loss, score.accuracy]).all():
+        faults.append(f"test loss {score.loss}, test accuracy {score.accuracy}")
+    faults += [
+        f"array {index} of the parameters holds NaN or infinity"
+        for index, array in enumerate(parameters)
+        if not np.isfinite(array).all()
+    ]
+    observed = "; ".join(faults) or "all finite"
+    return Check("finite", not faults, "losses, accuracies and parameters are finite", observed)
+
+
+def _check_moved(
+    initial: Sequence[npt.NDArray[Any]], parameters: Sequence[npt.NDArray[Any]]
+) -> Check:
+    expected = "training changed every array"
+    if [array.shape for array in initial] != [array.shape for array in parameters]:
+        return Check("weights moved", None, expected, "the shapes differ")
+    still = [
+        str(index)
+        for index, (before, after) in enumerate(zip(initial, parameters, strict=True))
+        if np.array_equal(before, after)
+    ]
+    observed = f"array {', '.join(still)} did not change" if still else "every array changed"
+    return Check("weights moved", not still, expected, observed)
+
+
+def _check_probabilities(predictions: npt.NDArray[Any], shape: tuple[int, int]) -> Check:
+    expected = f"probabilities of shape {shape}"
+    if not isinstance(predictions, np.ndarray) or predictions.shape != shape:
+        observed = f"{type(predictions).__name__} of shape {getattr(predictions, 'shape', None)}"
+        return Check("predictions", False, expected, observed)
+    if not np.isfinite(predictions).all():
+        return Check("predictions", False, expected, "NaN or infinity among them")
+    worst = float(np.abs(predictions.sum(axis=1) - 1).max())
+    passed = worst <= 1e-3 and float(predictions.min()) >= 0
+    observed = f"rows sum to 1 within {worst:.0e}, the least is {predictions.min():.1e}"
+    return Check("predictions", passed, expected, observed)
+
+
+def _check_recomputed(
+    classes: npt.NDArray[Any] | None, labels: npt.NDArray[np.int64], accuracy: float
+) -> Check:
+    name, expected = "accuracy recomputed", "evaluate and argmax(predict) find the same"
+    if classes is None:
+        return Check(name, None, expected, "there are no predictions to count")
+    right = int((classes == labels).sum())
+    claimed = accuracy * len(labels)
+    # Frameworks average in float32: what they claim is a whole number of images up to that.
+    passed = bool(abs(claimed - right) < 0.5)
+    return Check(
+        name, passed, f"evaluate: {accuracy:.4f}", f"predict: {right / len(labels):.4f}"
+    )
+
+
+def _check_band(request: RunRequest, dataset: Dataset, accuracy: float) -> Check:
+    band = find_band(spec_sha256(request.model, request.protocol), dataset.sha256)
+    if band is None:
+        observed = f"{accuracy:.4f}; no band was measured for this model, protocol and data set"
+        return Check("test accuracy", None, "within the measured band", observed)
+    low, high = band.limits
+    expected = f"{low:.4f} to {high:.4f} ({band.n} seeds: {band.mean:.4f}, sd {band.sd:.4f})"
+    return Check("test accuracy", low <= accuracy <= high, expected, f"{accuracy:.4f}")
+
+
+def _check_first_image(
+    request: RunRequest, dataset: Dataset, classes: npt.NDArray[Any] | None
+) -> Check:
+    """Look at the first test image of MNIST, a seven, which each of the four models learns."""
+    name, expected = "first test image", "a 7"
+    if dataset.name != "mnist":
+        return Check(name, None, expected, f"the data set is {dataset.name}, not mnist")
+    if find_band(spec_sha256(request.model, request.protocol), dataset.sha256) is None:
+        return Check(name, None, expected, "this model or protocol is not one of the reference's")
+    if classes is None:
+        return Check(name, None, expected, "there are no predictions to look at")
+    return Check(name, bool(classes[0] == 7), expected, f"a {classes[0]}")
+
+
+def _check_threads(threads: int, observed: float | None) -> Check:
+    name, expected = "threads", f"at most {threads} at work"
+    if observed is None:
+        return Check(name, None, expected, "not measured")
+    return Check(name, observed <= threads + _THREADS_SLACK, expected, f"{observed:.2f}")
+
+
+def _shapes(shapes: tuple[tuple[int, ...], ...]) -> str:
+    return " ".join("x".join(str(size) for size in shape) for shape in shapes)

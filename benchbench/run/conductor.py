@@ -1,0 +1,218 @@
+"""The conductor: spawns the workers of a group, passes the baton, saves what they did.
+
+All workers of a group are alive, exactly one is at work. Each round gives every live worker one
+turn, in an order drawn afresh: in round 0 it imports, loads and builds, in round n it trains and
+validates epoch n, after the last it evaluates, predicts and ends. So the cells of a comparison are
+measured seconds apart, and a machine that drifts drifts for all of them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import Protocol
+
+import msgspec
+
+from benchbench.measure import machine
+from benchbench.measure.clock import utc_now
+from benchbench.records import (
+    Built,
+    EpochDone,
+    EpochRecord,
+    Event,
+    Finished,
+    GaveUp,
+    Machine,
+    MachineState,
+    Outcome,
+    Ready,
+    RunRecord,
+    RunRequest,
+)
+from benchbench.run.plan import Group, Plan, PlannedRun
+from benchbench.run.process import WorkerProcess
+from benchbench.run.store import Store
+from benchbench.spec.identity import spec_sha256
+
+
+class Listener(Protocol):
+    """Who wants to know how it goes. Called between turns only, while no worker is at work."""
+
+    def group_started(self, requests: Sequence[RunRequest]) -> None:
+        """A group of runs is about to start."""
+
+    def epoch_done(self, request: RunRequest, number: int, epoch: EpochRecord) -> None:
+        """A run has trained and validated an epoch, counted from 1."""
+
+    def run_finished(self, record: RunRecord) -> None:
+        """A run is over and its record saved."""
+
+
+class Conductor:
+    """Conducts a plan. `read_state` says what the machine is doing, before each turn."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        listener: Listener,
+        timeout: float,
+        read_state: Callable[[], MachineState] | None = None,
+    ) -> None:
+        self._store = store
+        self._listener = listener
+        self._timeout = timeout
+        self._read_state = read_state or _StateReader()
+        self._machine = machine.machine()
+
+    def conduct(self, plan: Plan) -> Iterator[RunRecord]:
+        """Run everything, group by group; yield each record once it is saved.
+
+        On KeyboardInterrupt the live workers are ended and saved as `interrupted` before it is
+        passed on. Raises StoreError where a record cannot be saved.
+        """
+        for group in plan.groups:
+            self._listener.group_started([run.request for run in group.runs])
+            yield from self._conduct_group(group)
+
+    def _conduct_group(self, group: Group) -> Iterator[RunRecord]:
+        with ExitStack() as stack:
+            parts: list[_Part] = []
+            try:
+                for run in group.runs:
+                    part = _Part(run, self._timeout, group.order_seed, self._machine)
+                    stack.callback(part.worker.close)
+                    parts.append(part)
+                    # The interpreter starts alone, like all that follows.
+                    part.hear(part.worker.next_event())
+                yield from self._rounds(parts, random.Random(group.order_seed))
+            except KeyboardInterrupt:
+                for part in parts:
+                    if not part.over:
+                        part.worker.kill()
+                        part.hear(GaveUp("interrupted", "interrupted by the user"))
+                        self._save(part)
+                raise
+
+    def _rounds(self, parts: list[_Part], order: random.Random) -> Iterator[RunRecord]:
+        live = parts
+        while live:
+            order.shuffle(live)
+            for turn, part in enumerate(live):
+                if not part.over:
+                    state = self._read_state()
+                    part.hear(part.worker.turn(), turn, state)
+                if part.over:
+                    yield self._save(part)
+                elif part.epochs and isinstance(part.last_event, EpochDone):
+                    self._listener.epoch_done(
+                        part.worker.request, part.last_event.number, part.epochs[-1]
+                    )
+            live = [part for part in live if not part.over]
+
+    def _save(self, part: _Part) -> RunRecord:
+        record = part.record(self._store)
+        self._store.save(record)
+        self._listener.run_finished(record)
+        return record
+
+
+class _Part:
+    """One run as it is being conducted: its worker, and what has been heard of it."""
+
+    def __init__(self, run: PlannedRun, timeout: float, order_seed: int, facts: Machine) -> None:
+        self.worker = WorkerProcess(run, timeout)
+        self.epochs: list[EpochRecord] = []
+        self.last_event: Event | None = None
+        self._order_seed = order_seed
+        self._machine = facts
+        self._device: str | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether the run has come to its end, good or bad."""
+        return isinstance(self.last_event, Finished | GaveUp)
+
+    def hear(
+        self, event: Event, turn: int | None = None, state: MachineState | None = None
+    ) -> None:
+        """Take in what the worker said at the end of its turn."""
+        self.last_event = event
+        match event:
+            case Ready():
+                pass
+            case Built(device):
+                self._device = device
+            case EpochDone(_, epoch):
+                self.epochs.append(msgspec.structs.replace(epoch, turn=turn, machine=state))
+            case Finished() | GaveUp():
+                pass
+
+    def record(self, store: Store) -> RunRecord:
+        """Return the record of a run that is over; keep its log where something went wrong."""
+        request = self.worker.request
+        event = self.last_event
+        match event:
+            case Finished(outcome):
+                failed = [check for check in outcome.checks if check.passed is False]
+                status = "invalid" if failed else "ok"
+                error = "; ".join(
+                    f"{check.name}: expected {check.expected}, found {check.observed}"
+                    for check in failed
+                )
+                trace = None
+            case GaveUp(status, error, trace):
+                outcome = Outcome(device=self._device)
+            case _:
+                raise AssertionError(f"a record was asked for before the end, at {event!r}")
+        return RunRecord(
+            run_id=request.run_id,
+            session_id=request.session_id,
+            block=request.block,
+            status=status,
+            error=error or None,
+            traceback=trace,
+            log=None if status == "ok" else _keep_log(self.worker.log(), store, request.run_id),
+            backend=request.backend,
+            division=request.division,
+            model=request.model.name,
+            dataset=request.dataset.name,
+            threads=request.threads,
+            seed=request.seed,
+            order_seed=self._order_seed,
+            spec=request.model,
+            protocol=request.protocol,
+            spec_sha256=spec_sha256(request.model, request.protocol),
+            epochs=tuple(self.epochs),
+            environment=self.worker.environment,
+            machine=self._machine,
+            started=self.worker.started,
+            finished=utc_now(),
+            **{name: getattr(outcome, name) for name in outcome.__struct_fields__},
+        )
+
+
+class _StateReader:
+    """Reads the machine's state between turns, with the time of the calibration kernel."""
+
+    def __init__(self) -> None:
+        self._times: machine.CpuTimes | None = None
+
+    def __call__(self) -> MachineState:
+        state, self._times = machine.state(self._times)
+        # One thread: a pool's idle threads would still be spinning when the worker starts.
+        return msgspec.structs.replace(state, calibration_seconds=machine.calibrate(1))
+
+
+def _keep_log(text: str, store: Store, run_id: str) -> str | None:
+    """Keep the log beside the record; return the file's name, None if there is nothing to keep."""
+    if not text.strip():
+        return None
+    path = store.log_path(run_id)
+    try:
+        path.write_text(text)
+    except OSError:
+        return None  # a full disk: the record itself will say so
+    return path.name

@@ -1,0 +1,94 @@
+"""The environment of a worker: what is set, what is taken away, what is written down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchbench.plugins.contract import BackendInfo
+
+# Read before a framework is imported; later calls cannot always undo a wrong default.
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+)
+
+# Keras obeys the first two without a word and trains less; it chooses its engine by the third.
+_REMOVED = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_BACKEND")
+
+_NOTED_PREFIXES = (
+    "CUDA_",
+    "JAX_",
+    "KERAS_BACKEND",
+    "KMP_",
+    "LD_PRELOAD",
+    "MALLOC_",
+    "MKL_",
+    "NUMEXPR_",
+    "NVIDIA_TF32",
+    "OMP_",
+    "OPENBLAS_",
+    "PYTORCH_",
+    "TF_",
+    "TORCH_",
+    "VECLIB_",
+    "XLA_",
+)
+
+
+def worker_environment(
+    outer: Mapping[str, str], *, info: BackendInfo, threads: int, home: Path
+) -> dict[str, str]:
+    """Return the environment for one worker.
+
+    `home` is an empty folder for what frameworks read and write in a user's home (Keras's
+    `keras.json`). The backend's own variables come last, over whatever the user has set.
+    """
+    environment = {name: value for name, value in outer.items() if name not in _REMOVED}
+    environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    environment |= {
+        "TF_NUM_INTEROP_THREADS": "1",
+        "NVIDIA_TF32_OVERRIDE": "0",
+        "KERAS_HOME": str(home),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return environment | dict(info.environment)
+
+
+def noted(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that can change what is measured, for the record."""
+    return {
+        name: value
+        for name, value in sorted(environment.items())
+        if name.startswith(_NOTED_PREFIXES)
+    }
+
+
+def processors(threads: int) -> tuple[int, ...] | None:
+    """Choose the processors for `threads` threads: of different cores, as far as they go.
+
+    None where the system has no affinity masks. `threads` is at most the size of the mask.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    usable = sorted(os.sched_getaffinity(0))
+    seen: dict[str, int] = {}
+    rank = {}
+    for processor in usable:
+        core = _core(processor)
+        rank[processor] = seen[core] = seen.get(core, -1) + 1
+    return tuple(sorted(sorted(usable, key=lambda one: (rank[one], one))[:threads]))
+
+
+def _core(processor: int) -> str:
+    """Return a name for the physical core: the list of the processors that share it."""
+    siblings = Path(f"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list")
+    try:
+        return siblings.read_text().strip()
+    except OSError:
+        return str(processor)

@@ -1,0 +1,104 @@
+"""What will be run, and in which company: cells times blocks, in groups that share the baton."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from benchbench.plugins.contract import BackendInfo
+from benchbench.records import DatasetChoice, RunRequest
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import TrainingProtocol
+
+# Workers alive at once. Each holds a framework and a data set, one to two gigabytes.
+LIVE_WORKERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One thing to be measured: a model under a backend's division."""
+
+    backend: BackendInfo
+    division: str
+    model: ModelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """One run to come: its request, all but the moment of its spawning, and its backend."""
+
+    request: RunRequest
+    backend: BackendInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Runs that are alive together and take turns, in orders drawn from `order_seed`."""
+
+    order_seed: int
+    runs: tuple[PlannedRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A session: its groups, one after another."""
+
+    session_id: str
+    groups: tuple[Group, ...]
+
+    @property
+    def runs(self) -> tuple[PlannedRun, ...]:
+        return tuple(run for group in self.groups for run in group.runs)
+
+
+def make_plan(
+    cells: Sequence[Cell],
+    *,
+    protocol: TrainingProtocol,
+    dataset: DatasetChoice,
+    device: str,
+    threads: int,
+    cpus: tuple[int, ...] | None,
+    seed: int,
+    blocks: int,
+) -> Plan:
+    """Lay out the session: block by block, and in a block model by model.
+
+    The cells of one model are what is compared, so they run in one group, or, above `LIVE_WORKERS`,
+    in several. Block b trains with seed + b.
+    """
+    session_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    order_seed = secrets.randbits(32)
+    models = list(dict.fromkeys(cell.model for cell in cells))
+    groups = []
+    for block, model in itertools.product(range(blocks), models):
+        same_model = [cell for cell in cells if cell.model == model]
+        for first in range(0, len(same_model), LIVE_WORKERS):
+            runs = tuple(
+                PlannedRun(
+                    RunRequest(
+                        run_id="-".join(
+                            (session_id, f"{block:03d}", model.name, cell.backend.name, cell.division)
+                        ),
+                        session_id=session_id,
+                        block=block,
+                        backend=cell.backend.name,
+                        division=cell.division,
+                        model=model,
+                        protocol=protocol,
+                        dataset=dataset,
+                        device=device,
+                        threads=threads,
+                        cpus=cpus,
+                        seed=seed + block,
+                        spawned_ns=0,
+                    ),
+                    cell.backend,
+                )
+                for cell in same_model[first : first + LIVE_WORKERS]
+            )
+            groups.append(Group(order_seed + len(groups), runs))
+    return Plan(session_id, tuple(groups))

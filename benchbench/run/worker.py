@@ -1,0 +1,224 @@
+"""One run, in its own process: `python -m benchbench.run.worker --baton FD --events FD`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from benchbench.errors import BenchbenchError, PluginError, Unavailable, Unsupported
+from benchbench.measure.clock import EpochClock, Ledger
+from benchbench.records import (
+    Built,
+    EpochDone,
+    EpochRecord,
+    Finished,
+    GaveUp,
+    Outcome,
+    Ready,
+    RunRequest,
+    Status,
+    TestScore,
+)
+from benchbench.run.channel import ConductorGone, WorkerEnd
+
+if TYPE_CHECKING:
+    from benchbench.data.dataset import Dataset
+    from benchbench.plugins.contract import Backend, Trainer
+
+
+def main() -> None:
+    """Read the request, wait for the baton, do the run, say how it went."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--baton", type=int, required=True)
+    parser.add_argument("--events", type=int, required=True)
+    options = parser.parse_args()
+    channel = WorkerEnd(baton=options.baton, events=options.events)
+    try:
+        request = channel.request()
+        if request.cpus is not None:
+            os.sched_setaffinity(0, request.cpus)
+        channel.send(_run(request, channel))
+    except ConductorGone:
+        sys.exit(1)
+
+
+def _run(request: RunRequest, channel: WorkerEnd) -> Finished | GaveUp:
+    run = _Run(request, channel)
+    try:
+        run.prepare()
+        run.train()
+        return Finished(run.judge())
+    except ConductorGone:
+        raise
+    except Unsupported as error:
+        return GaveUp("skipped", str(error), None, Unavailable.exit_code)
+    except Unavailable as error:
+        return GaveUp("skipped", str(error), None, error.exit_code)
+    except BenchbenchError as error:
+        return GaveUp("failed", str(error), traceback.format_exc())
+    # What a plugin or its framework raises, whatever it is, is this run's result.
+    except (Exception, SystemExit) as error:
+        reason = f"{type(error).__name__}: {error}".strip()
+        return GaveUp(_failure(error), reason, traceback.format_exc())
+
+
+class _Run:
+    """The course of one run: prepare, train, judge. The ledger is open from the spawn on."""
+
+    def __init__(self, request: RunRequest, channel: WorkerEnd) -> None:
+        self._request = request
+        self._channel = channel
+        self._ledger = Ledger(request.spawned_ns)
+        self._epochs: list[EpochRecord] = []
+        self._clock: EpochClock
+        self._dataset: Dataset
+        self._backend: Backend
+        self._trainer: Trainer
+        self._device = request.device
+
+    def prepare(self) -> None:
+        """Import the framework, load the data, build the model, set the first weights."""
+        self._ledger.enter("waiting")
+        self._channel.hand_over(Ready())
+        request = self._request
+
+        self._ledger.enter("import")
+        from benchbench.plugins.registry import load_registry
+
+        registry = load_registry()
+        self._backend = registry.backend(request.backend).create()
+
+        self._ledger.enter("data")
+        from benchbench.data import catalog
+
+        offered = {name: offer.item for name, offer in registry.datasets.items()}
+        self._dataset = catalog.load(request.dataset, offered)
+
+        self._ledger.enter("build")
+        from benchbench.spec.initial import initial_parameters
+
+        _must_fit(request, self._dataset)
+        self._device = resolve_device(request.device, self._backend.devices(), request.backend)
+        self._trainer = self._backend.trainer(
+            request.model,
+            request.protocol,
+            device=self._device,
+            division=request.division,
+            threads=request.threads,
+            seed=request.seed,
+        )
+        self._initial = initial_parameters(request.model, request.seed)
+        self._trainer.set_parameters([array.copy() for array in self._initial])
+        self._trainer.synchronize()
+
+        self._ledger.enter("waiting")
+        self._channel.hand_over(Built(self._device))
+        self._ledger.enter("other")
+
+    def train(self) -> None:
+        """Call `fit` once; the epoch clock hands the baton over after every epoch."""
+        self._clock = EpochClock(
+            ledger=self._ledger,
+            epochs=self._request.protocol.epochs,
+            synchronize=self._trainer.synchronize,
+            hand_over=self._epoch_done,
+        )
+        self._clock.start()
+        self._trainer.fit(self._dataset.train, self._dataset.validation, self._clock)
+        self._clock.finish()
+
+    def judge(self) -> Outcome:
+        """Evaluate and predict the test images, check what must hold, say what ran."""
+        from benchbench.measure.memory import peak_memory_bytes
+        from benchbench.run.checks import check_run
+
+        test = self._dataset.test
+        self._ledger.enter("evaluate")
+        score = self._trainer.evaluate(test)
+        self._trainer.synchronize()
+        self._ledger.enter("predict")
+        predictions = self._trainer.predict(test.images)
+        self._trainer.synchronize()
+        self._ledger.enter("other")
+
+        peak = peak_memory_bytes()
+        parameters = self._trainer.parameters()
+        wall = sum(epoch.train_seconds for epoch in self._epochs)
+        cpu = sum(epoch.train_cpu_seconds or 0 for epoch in self._epochs)
+        threads_observed = cpu / wall if wall else None
+        checks = check_run(
+            request=self._request,
+            dataset=self._dataset,
+            initial=self._initial,
+            parameters=parameters,
+            not_finite=self._clock.not_finite,
+            score=score,
+            predictions=predictions,
+            threads_observed=threads_observed,
+        )
+        return Outcome(
+            device=self._device,
+            parameter_count=sum(array.size for array in parameters),
+            parameter_shapes=tuple(array.shape for array in parameters),
+            dataset_sha256=self._dataset.sha256,
+            train_image_count=len(self._dataset.train),
+            validation_image_count=len(self._dataset.validation),
+            test=TestScore(float(score.loss), float(score.accuracy), len(test)),
+            checks=checks,
+            settings=self._trainer.settings(),
+            versions=self._backend.versions(),
+            phases=self._ledger.close(),
+            threads_observed=threads_observed,
+            peak_memory_bytes=peak,
+            device_peak_memory_bytes=self._trainer.device_peak_memory_bytes(),
+        )
+
+    def _epoch_done(self, number: int, epoch: EpochRecord) -> None:
+        self._epochs.append(epoch)
+        self._ledger.enter("waiting")
+        self._channel.hand_over(EpochDone(number, epoch))
+
+
+def resolve_device(wanted: str, devices: tuple[str, ...], backend: str) -> str:
+    """Return the backend's name for the wanted device. Raises Unavailable.
+
+    "auto" is the first CUDA device, else the first there is; "cuda" is the first CUDA device.
+    """
+    if not devices:
+        raise PluginError(f"the backend '{backend}' has no devices at all, not even 'cpu'")
+    cuda = [device for device in devices if device.startswith("cuda")]
+    if wanted == "auto":
+        return (cuda or list(devices))[0]
+    if wanted == "cuda" and cuda:
+        return cuda[0]
+    if wanted in devices:
+        return wanted
+    raise Unavailable(
+        f"the backend '{backend}' has no device '{wanted}' here; it has {', '.join(devices)}"
+    )
+
+
+def _must_fit(request: RunRequest, dataset: Dataset) -> None:
+    """Raise Unsupported unless the model takes the images and tells the classes apart."""
+    image_shape = dataset.train.images.shape[1:]
+    model = request.model
+    if image_shape != model.input_shape or dataset.classes > model.classes:
+        raise Unsupported(
+            f"the model '{model.name}' takes images of {model.input_shape} and tells "
+            f"{model.classes} classes apart, but the data set '{dataset.name}' has images of "
+            f"{image_shape} and {dataset.classes} classes"
+        )
+
+
+def _failure(error: BaseException) -> Status:
+    """Tell running out of memory, for which every framework has a name of its own, from the rest."""
+    words = f"{type(error).__name__} {error}".lower()
+    signs = ("outofmemory", "out of memory", "can't allocate memory", "resourceexhausted")
+    return "oom" if isinstance(error, MemoryError) or any(s in words for s in signs) else "failed"
+
+
+if __name__ == "__main__":
+    main()

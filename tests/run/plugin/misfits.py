@@ -1,0 +1,207 @@
+"""Backends that misbehave, each in one way, and `null`, which does nothing and does it right.
+
+An installed plugin as the worker sees it: `tests/run/conftest.py` writes its entry point.
+"""
+
+import os
+import signal
+import time
+
+import benchbench
+from benchbench import Backend, BackendInfo, Score, Trainer, Unsupported, hookimpl
+
+
+class NullTrainer(Trainer):
+    """Moves every weight by a thousandth an epoch, and predicts class 0 for everything."""
+
+    def __init__(self, model, protocol):
+        self.model, self.protocol, self.arrays = model, protocol, []
+
+    def set_parameters(self, arrays):
+        self.arrays = [array.copy() for array in arrays]
+
+    def parameters(self):
+        return [array.copy() for array in self.arrays]
+
+    def fit(self, train, validation, observer):
+        for _ in range(self.protocol.epochs):
+            self.epoch()
+            observer.epoch_trained(1.0)
+            observer.epoch_validated(self.evaluate(validation))
+
+    def epoch(self):
+        for array in self.arrays:
+            array += 1e-3
+
+    def evaluate(self, split):
+        return Score(loss=1.0, accuracy=float((split.labels == 0).mean()))
+
+    def predict(self, images):
+        import numpy as np
+
+        probabilities = np.zeros((len(images), self.model.classes), np.float32)
+        probabilities[:, 0] = 1
+        return probabilities
+
+    def synchronize(self):
+        pass
+
+    def settings(self):
+        return {"work": "none"}
+
+
+class Dies(NullTrainer):
+    def epoch(self):
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class Exits(NullTrainer):
+    def epoch(self):
+        os._exit(7)
+
+
+class Hangs(NullTrainer):
+    def epoch(self):
+        time.sleep(600)
+
+
+class Slow(NullTrainer):
+    """An epoch of a tenth of a second, asleep."""
+
+    def epoch(self):
+        super().epoch()
+        time.sleep(0.1)
+
+
+class Prints(NullTrainer):
+    def epoch(self):
+        super().epoch()
+        os.write(1, b'\x00{"type": "Finished"} garbage\n' * 5000)
+        os.write(2, b"more garbage\n")
+
+
+class Scribbles(NullTrainer):
+    """Writes into every descriptor it can find, the pipe of events among them."""
+
+    def epoch(self):
+        for descriptor in range(3, 64):
+            try:
+                os.write(descriptor, b"garbage\n")
+            except OSError:
+                continue
+
+
+class Raises(NullTrainer):
+    def epoch(self):
+        raise RuntimeError("the sky fell")
+
+
+class Quits(NullTrainer):
+    def epoch(self):
+        raise SystemExit(0)
+
+
+class OutOfMemory(NullTrainer):
+    def epoch(self):
+        raise MemoryError("no more")
+
+
+class Refuses(NullTrainer):
+    def __init__(self, model, protocol):
+        raise Unsupported("there is no pool in this framework")
+
+
+class NaN(NullTrainer):
+    def fit(self, train, validation, observer):
+        for _ in range(self.protocol.epochs):
+            self.epoch()
+            observer.epoch_trained(float("nan"))
+            observer.epoch_validated(Score(float("nan"), 0.1))
+
+
+class NaNPredictions(NullTrainer):
+    def predict(self, images):
+        return super().predict(images) * float("nan")
+
+
+class WrongCount(NullTrainer):
+    def parameters(self):
+        return super().parameters()[:-1]
+
+
+class WrongShape(NullTrainer):
+    def parameters(self):
+        return [array.T for array in super().parameters()]
+
+
+class WrongPredictions(NullTrainer):
+    def predict(self, images):
+        return super().predict(images)[:, :-1]
+
+
+class Frozen(NullTrainer):
+    def epoch(self):
+        self.arrays[0] += 1e-3
+
+
+class Lies(NullTrainer):
+    def evaluate(self, split):
+        return Score(loss=0.1, accuracy=0.99)
+
+
+class SkipsAnEpoch(NullTrainer):
+    def fit(self, train, validation, observer):
+        self.epoch()
+        observer.epoch_trained(1.0)
+        observer.epoch_validated(self.evaluate(validation))
+
+
+class ValidatesFirst(NullTrainer):
+    def fit(self, train, validation, observer):
+        observer.epoch_validated(self.evaluate(validation))
+
+
+KINDS = {
+    "null": NullTrainer,
+    "dies": Dies,
+    "exits": Exits,
+    "hangs": Hangs,
+    "slow": Slow,
+    "prints": Prints,
+    "scribbles": Scribbles,
+    "raises": Raises,
+    "quits": Quits,
+    "out-of-memory": OutOfMemory,
+    "refuses": Refuses,
+    "nan": NaN,
+    "nan-predictions": NaNPredictions,
+    "wrong-count": WrongCount,
+    "wrong-shape": WrongShape,
+    "wrong-predictions": WrongPredictions,
+    "frozen": Frozen,
+    "lies": Lies,
+    "skips-an-epoch": SkipsAnEpoch,
+    "validates-first": ValidatesFirst,
+}
+
+
+class MisfitBackend(Backend):
+    def __init__(self, kind):
+        self.kind = kind
+
+    def versions(self):
+        return {"misfits": benchbench.__version__}
+
+    def devices(self):
+        return ("cpu",)
+
+    def trainer(self, model, protocol, *, device, division, threads, seed):
+        return self.kind(model, protocol)
+
+
+@hookimpl
+def benchbench_backends():
+    infos = [
+        BackendInfo(name, (), lambda kind=kind: MisfitBackend(kind)) for name, kind in KINDS.items()
+    ]
+    return [*infos, BackendInfo("homeless", ("no-such-framework",), lambda: None)]
