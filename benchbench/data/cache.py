@@ -1,0 +1,44 @@
+"""Our own folder for what was fetched or generated, and how it is written."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+CACHE_VARIABLE = "BENCHBENCH_CACHE"
+
+
+def cache_folder(name: str) -> Path:
+    """Return the cache folder of one data set; it need not exist.
+
+    It lies in `BENCHBENCH_CACHE`, or else where the operating system wants caches.
+    """
+    root = os.environ.get(CACHE_VARIABLE)
+    if not root:
+        import pooch
+
+        root = pooch.os_cache("benchbench")
+    return Path(root).expanduser().absolute() / name
+
+
+def store(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a folder, each whole or not at all, replacing what has the same name.
+
+    Raises OSError where that cannot be done.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            # mkstemp makes files that nobody else may read; a cache may be shared.
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(folder / name)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,159 @@
+"""MNIST: where it may lie, how it is fetched, and the hashes that say that it is MNIST."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from benchbench.data import container, idx, splits
+from benchbench.data.cache import CACHE_VARIABLE, cache_folder, store
+from benchbench.data.container import Content
+from benchbench.data.dataset import Dataset
+from benchbench.errors import DataError, Unavailable
+
+DATA_VARIABLE = "BENCHBENCH_DATA"
+VALIDATION_COUNT = 12_000
+
+# SHA-256 of the decoded IDX content, and the file name in the distribution without `.gz`.
+HASHES: Mapping[str, str] = MappingProxyType(
+    {
+        "train-images": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "train-labels": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "t10k-images": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "t10k-labels": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    }
+)
+_FILES = {part: container.file_name(part, 1 if "labels" in part else 3) for part in HASHES}
+
+# Each holds the four files, gzipped.
+MIRRORS: tuple[str, ...] = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist",
+    "https://storage.googleapis.com/cvdf-datasets/mnist",
+)
+_TIMEOUT_SECONDS = 5
+
+# Where torchvision's `datasets.MNIST(root)` puts MNIST/raw, for the roots that people use.
+_TORCHVISION_ROOTS = ("data", ".", "~/data", "~/.cache/torchvision", "~/.cache/torch")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Somewhere MNIST may lie. `named`: the user said so, and does not want to be passed over."""
+
+    label: str
+    path: Path
+    named: bool = False
+
+    def found(self) -> Path | None:
+        """Return the folder or npz here that holds any part of MNIST, or None."""
+        return container.locate(self.path)
+
+
+def places() -> tuple[Place, ...]:
+    """Return every place that is searched, in order."""
+    listed = []
+    if named := os.environ.get(DATA_VARIABLE):
+        listed.append(Place(DATA_VARIABLE, _absolute(named), named=True))
+    listed.append(Place("benchbench's cache", cache_folder("mnist")))
+    keras = _absolute(os.environ.get("KERAS_HOME") or "~/.keras")
+    listed.append(Place("Keras's cache", keras / "datasets" / "mnist.npz"))
+    for root in _TORCHVISION_ROOTS:
+        listed.append(Place("torchvision's folder", _absolute(root) / "MNIST" / "raw"))
+    return tuple(listed)
+
+
+def search() -> Place | None:
+    """Return the first place that holds any part of MNIST, verified or not, or None."""
+    return next((place for place in places() if place.found()), None)
+
+
+def read(location: Path) -> Content:
+    """Read a folder or npz and verify it. Raises DataError with path and both hashes."""
+    content = container.read(location)
+    container.verify(content, HASHES, "MNIST")
+    return content
+
+
+def load(location: Path) -> Dataset:
+    """Read, verify and split the MNIST of a folder or npz. Raises DataError."""
+    return splits.split(
+        read(location), name="mnist", validation_count=VALIDATION_COUNT, source=str(location)
+    )
+
+
+def fetch() -> tuple[Path, bool]:
+    """Return the cache folder with a verified MNIST in it, and whether it had to be downloaded.
+
+    What the cache holds already is kept if it is whole and replaced if it is not.
+
+    Raises Unavailable with the reason of every mirror, or if the cache cannot be written.
+    """
+    folder = cache_folder("mnist")
+    try:
+        read(folder)
+        return folder, False
+    except (DataError, OSError):
+        pass
+    reasons = []
+    for mirror in MIRRORS:
+        try:
+            files = _download(mirror)
+            break
+        except DataError as error:
+            reasons.append(f"\n  {mirror}: {error}")
+    else:
+        raise Unavailable(
+            f"MNIST could not be downloaded from any of {len(MIRRORS)} mirrors:{''.join(reasons)}\n"
+            f"Put its four IDX files into a folder and name it with {DATA_VARIABLE}, or use "
+            f"`--dataset digits`, which needs no network."
+        )
+    try:
+        store(folder, files)
+    except OSError as error:
+        raise Unavailable(
+            f"MNIST was downloaded, but {folder} cannot be written ({error.strerror}); name a "
+            f"folder that can with {CACHE_VARIABLE}"
+        ) from None
+    return folder, True
+
+
+def _download(mirror: str) -> dict[str, bytes]:
+    """Return the four files of a mirror, verified. Raises DataError."""
+    import tempfile
+
+    import pooch
+
+    get = pooch.HTTPDownloader(timeout=_TIMEOUT_SECONDS)
+    files = {}
+    with tempfile.TemporaryDirectory(prefix="benchbench-") as scratch:
+        for part, name in _FILES.items():
+            url = f"{mirror}/{name}.gz"
+            target = Path(scratch) / name
+            try:
+                get(url, str(target), None)
+            # requests and urllib3 have a family of exceptions each, and a full disk is an OSError.
+            except Exception as error:
+                raise DataError(f"{name}.gz: {_reason(error)}") from None
+            files[f"{name}.gz"] = target.read_bytes()
+            actual = idx.sha256(idx.decode(files[f"{name}.gz"], source=url))
+            if actual != HASHES[part]:
+                raise DataError(
+                    f"{url} is not the {part} of MNIST: expected SHA-256 {HASHES[part]}, but it "
+                    f"is {actual}"
+                )
+    return files
+
+
+def _reason(error: BaseException) -> str:
+    """Return the innermost cause of a network error: its wrappers repeat the address."""
+    while isinstance(error.args[0] if error.args else None, BaseException):
+        error = error.args[0]
+    reason = getattr(error, "reason", None)
+    return str(reason) if isinstance(reason, BaseException) else str(error) or type(error).__name__
+
+
+def _absolute(path: str) -> Path:
+    return Path(path).expanduser().absolute()

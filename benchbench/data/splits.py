@@ -1,0 +1,108 @@
+"""From verified bytes to the splits that a backend trains on."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+
+from benchbench.data.container import Content, dataset_sha256
+from benchbench.data.dataset import Dataset, Split
+from benchbench.data.idx import Bytes
+from benchbench.errors import DataError
+
+
+def split(content: Content, *, name: str, validation_count: int, source: str) -> Dataset:
+    """Return the data set: the last `validation_count` training images are for validation.
+
+    Images become float32 in [0, 1] by division by 255, with a channel axis; labels int64.
+    """
+    images = content.arrays["train-images"]
+    labels = content.arrays["train-labels"]
+    train_count = len(images) - validation_count
+    return Dataset(
+        name=name,
+        train=_split(images[:train_count], labels[:train_count]),
+        validation=_split(images[train_count:], labels[train_count:]),
+        test=_split(content.arrays["t10k-images"], content.arrays["t10k-labels"]),
+        classes=class_count(content),
+        sha256=dataset_sha256(content.sha256, validation_count),
+        source=source,
+    )
+
+
+def image_shape(content: Content) -> tuple[int, int, int]:
+    """Return (height, width, channels) of one image."""
+    height, width, *channels = content.arrays["train-images"].shape[1:]
+    return height, width, channels[0] if channels else 1
+
+
+def class_count(content: Content) -> int:
+    """Return the number of classes, whose labels run from 0."""
+    return int(content.arrays["train-labels"].max()) + 1
+
+
+def quick(dataset: Dataset, name: str) -> Dataset:
+    """Return the first tenth of every split, at least one image, as a data set of its own."""
+    return Dataset(
+        name=name,
+        train=_first_tenth(dataset.train),
+        validation=_first_tenth(dataset.validation),
+        test=_first_tenth(dataset.test),
+        classes=dataset.classes,
+        sha256=quick_sha256(dataset.sha256),
+        source=f"{dataset.source}, the first tenth of every split",
+    )
+
+
+def quick_sha256(sha256: str) -> str:
+    """Return the identity of the first tenth of the data set that `sha256` identifies."""
+    return hashlib.sha256(f"first tenth of {sha256}\n".encode()).hexdigest()
+
+
+def check(dataset: Dataset) -> None:
+    """Hold a plugin's data set to what Dataset and Split promise. Raises DataError."""
+    faults = []
+    for part in ("train", "validation", "test"):
+        one: Split = getattr(dataset, part)
+        images, labels = one.images, one.labels
+        if images.dtype != np.float32 or images.ndim != 4 or not images.flags.c_contiguous:
+            faults.append(
+                f"{part} images: expected C-contiguous float32 (n, height, width, channels), but "
+                f"they are {images.dtype} {images.shape}"
+            )
+        elif images.shape[1:] != dataset.train.images.shape[1:]:
+            faults.append(f"{part} images differ in shape from the training images")
+        elif not (images.size and images.min() >= 0 and images.max() <= 1):
+            faults.append(f"{part} images: expected some, with values in [0, 1]")
+        if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+            faults.append(
+                f"{part} labels: expected int64, one an image, but they are {labels.dtype} "
+                f"{labels.shape}"
+            )
+        elif labels.size and not 0 <= labels.min() <= labels.max() < dataset.classes:
+            faults.append(f"{part} labels: expected 0 to {dataset.classes - 1}")
+    if faults:
+        raise DataError(f"the plugin's data set '{dataset.name}' is unfit: {'; '.join(faults)}")
+
+
+def _first_tenth(whole: Split) -> Split:
+    count = max(1, len(whole) // 10)
+    # Copies: views would keep the whole in memory.
+    return _sealed(whole.images[:count].copy(), whole.labels[:count].copy())
+
+
+def _split(images: Bytes, labels: Bytes) -> Split:
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    scaled = np.empty(images.shape, np.float32)
+    # NumPy converts in small buffers here; astype first would hold the images twice over.
+    np.divide(images, np.float32(255), out=scaled, dtype=np.float32)
+    return _sealed(scaled, labels.astype(np.int64))
+
+
+def _sealed(images: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> Split:
+    images.flags.writeable = False
+    labels.flags.writeable = False
+    return Split(images, labels)
