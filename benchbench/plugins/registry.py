@@ -37,11 +37,12 @@ class Offer(Generic[Thing]):
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A plugin that was not let in, and why."""
+    """A plugin that was not let in, and why; `disabled` if the user wants it so."""
 
     plugin: str
     distribution: str
     reason: str
+    disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,9 @@ def load_registry(entry_points: Iterable[metadata.EntryPoint] | None = None) -> 
             # A plugin is a stranger's code: whatever it raises, SystemExit too, is its own trouble.
             except BaseException as error:
                 reason = f"{type(error).__name__}: {error}"
-        quarantined.append(Quarantined(entry_point.name, distribution, reason))
+        quarantined.append(
+            Quarantined(entry_point.name, distribution, reason, entry_point.name in disabled)
+        )
     return Registry(
         backends=MappingProxyType(collector.backends),
         models=MappingProxyType(collector.models),
@@ -186,9 +189,7 @@ def _load(entry_point: metadata.EntryPoint) -> Any:
     manager.register(plugin, name=entry_point.name)
     manager.check_pending()
     if not manager.get_hookcallers(plugin):
-        raise PluginError(
-            "it implements no hook of benchbench: is `@benchbench.hookimpl` missing?"
-        )
+        raise PluginError("it implements no hook of benchbench: is `@benchbench.hookimpl` missing?")
     return manager.hook
 
 

@@ -1,0 +1,231 @@
+"""The machine: what it is, what it is doing, and how long a fixed piece of work takes on it now."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import psutil
+
+from benchbench.measure.clock import now_ns
+from benchbench.records import Machine, MachineState
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+_TOPOLOGY = Path("/sys/devices/system/cpu")
+_PRESSURE = Path("/proc/pressure/cpu")
+_CPUINFO = Path("/proc/cpuinfo")
+
+# The product takes half of the tenth of a second on two cores of 2023, the streaming the rest.
+_PRODUCT_SIDE = 512
+_PRODUCTS = 24
+_STREAM_FLOATS = 8 * 1024 * 1024
+_STREAMS = 14
+
+
+def machine() -> Machine:
+    """Return the facts of this machine. Takes milliseconds; call it outside timed regions."""
+    return Machine(
+        system=f"{platform.system()} {platform.release()}",
+        processor=_processor(),
+        physical_cores=_topology_cores(_TOPOLOGY) or psutil.cpu_count(logical=False),
+        usable_cores=usable_cores(),
+        memory_bytes=psutil.virtual_memory().total,
+        python=platform.python_version(),
+        accelerators=_accelerators(),
+    )
+
+
+def usable_cores() -> int:
+    """Return the number of logical cores in this process's affinity mask."""
+    return len(_affinity())
+
+
+def physical_cores(topology: Path = _TOPOLOGY) -> int:
+    """Return the number of physical cores in the affinity mask: the default number of threads.
+
+    Two hardware threads of one core count once. Where the topology cannot be read, the usable cores
+    are all taken for physical ones, but never more than the machine has.
+    """
+    known = _topology_cores(topology)
+    if known is not None:
+        return known
+    return min(usable_cores(), psutil.cpu_count(logical=False) or usable_cores())
+
+
+def processors(threads: int, topology: Path = _TOPOLOGY) -> tuple[int, ...] | None:
+    """Choose the processors for `threads` threads: of different cores, as far as they go.
+
+    None where the system has no affinity masks. `threads` is at most the size of the mask.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    usable = sorted(_affinity())
+    seen: dict[str, int] = {}
+    rank = {}
+    for processor in usable:
+        core = _core(processor, topology) or str(processor)
+        rank[processor] = seen[core] = seen.get(core, -1) + 1
+    return tuple(sorted(sorted(usable, key=lambda one: (rank[one], one))[:threads]))
+
+
+class CpuTimes(NamedTuple):
+    """CPU time of all cores since the machine started, in seconds."""
+
+    total: float
+    busy: float
+    steal: float
+
+
+def state(previous: CpuTimes | None) -> tuple[MachineState, CpuTimes]:
+    """Return what the machine has been doing since `previous`, and the reading to hand in next.
+
+    The fractions are null at the first reading, and where two readings are too close to tell.
+    `calibration_seconds` is left null: it is for the caller to say when that work is done.
+    """
+    times = _cpu_times()
+    steal = busy = None
+    if previous is not None and times.total > previous.total:
+        passed = times.total - previous.total
+        steal = _fraction(times.steal - previous.steal, passed)
+        busy = _fraction(times.busy - previous.busy, passed)
+    reading = MachineState(
+        load_average=_load_average(),
+        steal_fraction=steal,
+        busy_fraction=busy,
+        cpu_pressure=_cpu_pressure(_PRESSURE),
+    )
+    return reading, times
+
+
+def calibrate(threads: int) -> float:
+    """Do a fixed piece of work, about a tenth of a second, and return the seconds it took.
+
+    Half of it is a float32 matrix product, which feels a core that is shared or slowed down; half
+    is streaming through memory, which feels a neighbour's traffic. The first call in a process
+    also allocates the buffers and warms the libraries up, untimed.
+    """
+    work, controller = _calibration()
+    with controller.limit(limits=threads, user_api="blas"):
+        started = now_ns()
+        work()
+        return (now_ns() - started) / 1e9
+
+
+@functools.cache
+def _calibration() -> tuple[Callable[[], None], ThreadpoolController]:
+    import numpy as np
+    from threadpoolctl import ThreadpoolController
+
+    random = np.random.default_rng(0)
+    left = random.random((_PRODUCT_SIDE, _PRODUCT_SIDE), np.float32)
+    product = np.empty_like(left)
+    source = np.ones(_STREAM_FLOATS, np.float32)
+    target = np.empty_like(source)
+
+    def work() -> None:
+        # The product comes first: OpenBLAS's idle threads spin for some 20 ms after it, which must
+        # be over before a worker gets its turn.
+        for _ in range(_PRODUCTS):
+            np.matmul(left, left, out=product)
+        for _ in range(_STREAMS):
+            np.multiply(source, np.float32(0.5), out=target)
+
+    work()
+    return work, ThreadpoolController()
+
+
+def _affinity() -> set[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
+def _topology_cores(topology: Path) -> int | None:
+    """Count the physical cores of the affinity mask; None where any of them is unreadable."""
+    cores = {_core(processor, topology) for processor in _affinity()}
+    return None if None in cores else len(cores)
+
+
+def _core(processor: int, topology: Path) -> str | None:
+    """Return a name for the physical core: the list of the processors that share it."""
+    siblings = topology / f"cpu{processor}" / "topology" / "thread_siblings_list"
+    try:
+        return siblings.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        for line in _CPUINFO.read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    except OSError:
+        pass
+    if platform.system() == "Darwin":
+        command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        if answer.returncode == 0:
+            return answer.stdout.strip()
+    return platform.processor() or platform.machine()
+
+
+def _accelerators() -> tuple[str, ...]:
+    """Return the names of the NVIDIA cards; none where nvidia-ml-py or the driver is missing."""
+    try:
+        import pynvml
+    except ImportError:
+        return ()
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return ()
+    try:
+        handles = [
+            pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())
+        ]
+        return tuple(str(pynvml.nvmlDeviceGetName(handle)) for handle in handles)
+    except pynvml.NVMLError:
+        return ()
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _cpu_times() -> CpuTimes:
+    times = psutil.cpu_times()
+    # Linux counts a guest's time in user and nice as well.
+    total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+    steal = getattr(times, "steal", 0.0)
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    return CpuTimes(total=total, busy=total - idle - steal, steal=steal)
+
+
+def _fraction(part: float, whole: float) -> float:
+    # The kernel's counters may run backwards by a tick.
+    return min(1.0, max(0.0, part / whole))
+
+
+def _load_average() -> float | None:
+    try:
+        return os.getloadavg()[0]
+    except (OSError, AttributeError):
+        return None
+
+
+def _cpu_pressure(path: Path) -> float | None:
+    """Read "some avg10=1.23 ..." from Linux's pressure stall information."""
+    try:
+        for line in path.read_text(encoding="ascii").splitlines():
+            if line.startswith("some avg10="):
+                return float(line.split()[1].removeprefix("avg10="))
+    except (OSError, ValueError):
+        pass
+    return None

@@ -1,0 +1,1 @@
+"""One format, one file: tables in, text out."""

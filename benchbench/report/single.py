@@ -1,0 +1,79 @@
+"""The table after one run: what ran, how fast, and every check with its outcome."""
+
+from __future__ import annotations
+
+from benchbench.records import Check, RunRecord
+from benchbench.report import text
+from benchbench.report.summary import (
+    Spread,
+    cold_total_seconds,
+    epoch_seconds,
+    evaluation_throughput,
+    images_per_second,
+    prediction_throughput,
+)
+
+_MARKS = {True: "✓", False: "✗", None: "–"}
+
+
+def render(record: RunRecord) -> str:
+    """Return facts, figures and checks of one run as plain text."""
+    pairs = [*_facts(record), *_figures(record)]
+    parts = [text.facts([(name, text.one_line(value)) for name, value in pairs])]
+    if record.checks:
+        rows = [_check(check) for check in record.checks]
+        parts.append(text.columns(rows, ["", "check", "expected", "observed"]))
+    return "\n\n".join(parts)
+
+
+def _facts(record: RunRecord) -> list[tuple[str, str]]:
+    device = record.device or text.UNKNOWN
+    pairs = [
+        ("model", record.model),
+        ("parameters", text.count(record.parameter_count)),
+        ("backend", record.backend),
+        ("division", record.division),
+        ("device", f"{device}, threads {record.threads}, seed {record.seed}"),
+        ("data set", record.dataset),
+        ("status", record.status),
+    ]
+    if record.error:
+        pairs.append(("reason", record.error))
+    return pairs
+
+
+def _figures(record: RunRecord) -> list[tuple[str, str]]:
+    first, steady = epoch_seconds([record])
+    trained = images_per_second(record.train_image_count, steady.median if steady else None)
+    accuracy = record.test.accuracy if record.test else None
+    pairs = [
+        ("test accuracy", text.fraction(accuracy)),
+        ("first epoch", _with_unit(text.seconds(first.median if first else None), "s")),
+        ("steady epoch", _spread(steady)),
+        ("training", _with_unit(text.count(trained), "images/s")),
+        ("evaluation", _with_unit(text.count(evaluation_throughput(record)), "images/s")),
+        ("prediction", _with_unit(text.count(prediction_throughput(record)), "images/s")),
+        ("cold total", _with_unit(text.seconds(cold_total_seconds(record)), "s")),
+        ("peak memory", _with_unit(text.megabytes(record.peak_memory_bytes), "MB")),
+    ]
+    if record.device_peak_memory_bytes is not None:
+        on_device = text.megabytes(record.device_peak_memory_bytes)
+        pairs.append(("device memory", _with_unit(on_device, "MB")))
+    return pairs
+
+
+def _with_unit(value: str, unit: str) -> str:
+    return value if value == text.UNKNOWN else f"{value} {unit}"
+
+
+def _spread(steady: Spread | None) -> str:
+    if steady is None:
+        return text.UNKNOWN
+    least, greatest = text.seconds(steady.least), text.seconds(steady.greatest)
+    median = text.seconds(steady.median)
+    return f"{median} s (median of {steady.value_count}, {least} to {greatest})"
+
+
+def _check(check: Check) -> list[str]:
+    words = (check.name, check.expected, check.observed)
+    return [_MARKS[check.passed], *(text.one_line(word) for word in words)]

@@ -1,0 +1,131 @@
+"""The comparison tables of many runs: one per data set, device and machine.
+
+Absolute figures only: a ratio needs two certified rows and an interval, which this room does not
+have.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from types import MappingProxyType
+
+from benchbench.errors import UsageError, nearest
+from benchbench.records import RunRecord
+from benchbench.report.exports import csv, json, latex, markdown
+from benchbench.report.summary import Cell, machine_name, model_order, summarise
+from benchbench.report.table import Failure, Row, Table
+from benchbench.report.text import count
+
+FORMATS: MappingProxyType[str, Callable[[Sequence[Table]], str]] = MappingProxyType(
+    {
+        "markdown": markdown.export,
+        "csv": csv.export,
+        "latex": latex.export,
+        "json": json.export,
+    }
+)
+
+
+def render(records: Iterable[RunRecord], format: str = "markdown") -> str:
+    """Return the tables of the records as text.
+
+    Raises UsageError for a format that is not in `FORMATS`.
+    """
+    if format not in FORMATS:
+        raise UsageError(
+            f"there is no report format '{format}'{nearest(format, FORMATS)} "
+            f"(known: {', '.join(FORMATS)})"
+        )
+    return FORMATS[format](build(records)).rstrip("\n")
+
+
+def build(records: Iterable[RunRecord]) -> tuple[Table, ...]:
+    """Sort runs into tables. The order of the records means nothing.
+
+    A run that failed stands beneath the table of its data set, device and machine, and makes one of
+    its own where no run there was well.
+    """
+    runs = tuple(records)
+    cells = summarise(runs)
+    failed = sorted((run for run in runs if run.status != "ok"), key=_failure_order)
+    places = {_cell_place(cell) for cell in cells} | {_run_place(run) for run in failed}
+    return tuple(
+        Table(
+            dataset=place[0],
+            device=place[1] or None,
+            machine=place[2],
+            rows=_rows([cell for cell in cells if _cell_place(cell) == place]),
+            failures=tuple(_failure(run) for run in failed if _run_place(run) == place),
+        )
+        for place in sorted(places)
+    )
+
+
+def _cell_place(cell: Cell) -> tuple[str, str, str]:
+    return cell.dataset, cell.device or "", cell.machine
+
+
+def _run_place(run: RunRecord) -> tuple[str, str, str]:
+    return run.dataset, run.device or "", machine_name(run)
+
+
+def _rows(cells: Sequence[Cell]) -> tuple[Row, ...]:
+    """Put cells in rows, with a distinction where two would read the same without it."""
+    data = {cell.dataset_sha256 for cell in cells}
+    sizes = {cell.train_image_count for cell in cells}
+    specs = Counter(model for model, _ in {(cell.model, cell.spec_sha256) for cell in cells})
+    rows = []
+    for cell in cells:
+        distinctions = []
+        if len(data) > 1:
+            distinctions.append(f"data {_short(cell.dataset_sha256)}")
+        if len(sizes) > 1:
+            distinctions.append(f"{count(cell.train_image_count)} training images")
+        if specs[cell.model] > 1:
+            distinctions.append(f"spec {_short(cell.spec_sha256)}")
+        distinctions += _version_distinctions(cell, cells)
+        rows.append(Row(cell=cell, distinction=", ".join(distinctions)))
+    return tuple(rows)
+
+
+def _version_distinctions(cell: Cell, cells: Sequence[Cell]) -> list[str]:
+    """Name the versions in which this cell differs from others of the same backend and division."""
+    others = [
+        dict(other.versions)
+        for other in cells
+        if (other.backend, other.division) == (cell.backend, cell.division)
+    ]
+    return [
+        f"{name} {version}"
+        for name, version in cell.versions
+        if any(other.get(name) != version for other in others)
+    ]
+
+
+def _short(sha256: str | None) -> str:
+    return sha256[:8] if sha256 else "unknown"
+
+
+def _failure_order(run: RunRecord) -> tuple[object, ...]:
+    return model_order(run.model), run.backend, run.division, run.threads, run.seed, run.run_id
+
+
+def _failure(run: RunRecord) -> Failure:
+    return Failure(
+        run_id=run.run_id,
+        status=run.status,
+        model=run.model,
+        backend=run.backend,
+        division=run.division,
+        threads=run.threads,
+        seed=run.seed,
+        reason=reason(run),
+    )
+
+
+def reason(run: RunRecord) -> str:
+    """Say why a run is not `ok`: its error, or the checks it failed."""
+    failed = [check for check in run.checks if check.passed is False]
+    told = [f"{check.name}: expected {check.expected}, got {check.observed}" for check in failed]
+    return "; ".join([run.error] * bool(run.error) + told) or "no reason was recorded"

@@ -1,0 +1,64 @@
+"""Numbers and columns as people read them: in every table of every verb, the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+# What stands for a value that is not known.
+UNKNOWN = "–"
+
+
+def columns(rows: Sequence[Sequence[str]], headers: Sequence[str], right: str = "") -> str:
+    """Return rows of text in aligned columns under their headers, never cut off.
+
+    The headers in `right` (separated by bars, `"parameters|FLOPs"`) stand above columns that are
+    aligned to the right.
+    """
+    at_right = right.split("|")
+    align = ["right" if header in at_right else "left" for header in headers]
+    # Without `disable_numparse`, tabulate turns version 1.10 into 1.1.
+    return tabulate(
+        [list(row) for row in rows],
+        headers=list(headers),
+        tablefmt="simple",
+        disable_numparse=True,
+        colalign=align if rows else None,
+    )
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> str:
+    """Return names and values, one pair a line, values aligned."""
+    width = max((len(name) for name, _ in pairs), default=0)
+    return "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in pairs)
+
+
+def one_line(text: str) -> str:
+    """Return the text with every run of blanks, line ends and control characters as one space."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def seconds(value: float | None) -> str:
+    """Write seconds with three significant digits and no exponent: 0.00123, 6.28, 118."""
+    if value is None:
+        return UNKNOWN
+    decimals = 0
+    while decimals < 6 and value < 100 / 10**decimals:
+        decimals += 1
+    return f"{value:,.{decimals}f}"
+
+
+def count(value: float | None) -> str:
+    """Write a whole number with its thousands apart: 17,578."""
+    return UNKNOWN if value is None else f"{round(value):,}"
+
+
+def fraction(value: float | None) -> str:
+    """Write a fraction with four decimals: 0.9840."""
+    return UNKNOWN if value is None else f"{value:.4f}"
+
+
+def megabytes(value: float | None) -> str:
+    """Write bytes as megabytes of a million bytes."""
+    return UNKNOWN if value is None else f"{value / 1e6:,.0f}"
