@@ -15,8 +15,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchbench.data import idx
 from benchbench.errors import DataError
 
@@ -140,6 +138,8 @@ def _read_folder(folder: Path) -> Content:
 
 
 def _read_npz(path: Path) -> Content:
+    import numpy as np
+
     if not zipfile.is_zipfile(path):
         raise DataError(
             f"{path}: expected a folder of IDX files or an npz (a zip archive of arrays), but it "
@@ -163,6 +163,8 @@ def _read_npz(path: Path) -> Content:
 
 
 def _as_bytes(array: Any, key: str, path: Path) -> idx.Bytes:
+    import numpy as np
+
     dimensions = (1,) if key.startswith("y") else (3, 4)
     if array.dtype.kind not in "iu" or array.ndim not in dimensions:
         raise DataError(

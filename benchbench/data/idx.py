@@ -14,14 +14,15 @@ import math
 import struct
 import zlib
 from collections.abc import Collection
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from benchbench.errors import DataError
 
-Bytes = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Bytes: TypeAlias = "npt.NDArray[np.uint8]"
 
 _UNSIGNED_BYTE = 8
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -55,6 +56,8 @@ def encode(array: Bytes) -> bytes:
 
 def sha256(array: Bytes) -> str:
     """Return the SHA-256 of `encode(array)`, in hexadecimal, without making those bytes."""
+    import numpy as np
+
     digest = hashlib.sha256(_header(array.shape))
     digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
@@ -66,6 +69,8 @@ def _header(shape: tuple[int, ...]) -> bytes:
 
 def _read(stream: Any, limit: int, source: str, dimensions: Collection[int]) -> Bytes:
     """Read one array; `limit` is the largest number of bytes that the stream can hold."""
+    import numpy as np
+
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
         raise DataError(

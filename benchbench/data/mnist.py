@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from benchbench.data import container, idx, splits
+from benchbench.data import container, idx
 from benchbench.data.cache import CACHE_VARIABLE, cache_folder, store
 from benchbench.data.container import Content
 from benchbench.data.dataset import Dataset
@@ -79,6 +79,8 @@ def read(location: Path) -> Content:
 
 def load(location: Path) -> Dataset:
     """Read, verify and split the MNIST of a folder or npz. Raises DataError."""
+    from benchbench.data import splits
+
     return splits.split(
         read(location), name="mnist", validation_count=VALIDATION_COUNT, source=str(location)
     )

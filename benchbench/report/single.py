@@ -13,7 +13,7 @@ from benchbench.report.summary import (
     prediction_throughput,
 )
 
-_MARKS = {True: "✓", False: "✗", None: "–"}
+_MARKS = {True: "✓", False: "✗", None: text.UNKNOWN}
 
 
 def render(record: RunRecord) -> str:

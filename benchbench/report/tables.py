@@ -128,4 +128,5 @@ def reason(run: RunRecord) -> str:
     """Say why a run is not `ok`: its error, or the checks it failed."""
     failed = [check for check in run.checks if check.passed is False]
     told = [f"{check.name}: expected {check.expected}, got {check.observed}" for check in failed]
-    return "; ".join([run.error] * bool(run.error) + told) or "no reason was recorded"
+    reasons = [run.error, *told] if run.error else told
+    return "; ".join(reasons) or "no reason was recorded"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 # What stands for a value that is not known.
-UNKNOWN = "–"
+UNKNOWN = "\N{EN DASH}"
 
 
 def columns(rows: Sequence[Sequence[str]], headers: Sequence[str], right: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchbench.report.table import Failure, Table, columns
-from benchbench.report.text import one_line
+from benchbench.report.text import UNKNOWN, one_line
 
 _ESCAPES = str.maketrans(
     {
@@ -23,7 +23,7 @@ _ESCAPES = str.maketrans(
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
         '"': r"\textquotedbl{}",
-        "–": "--",
+        UNKNOWN: "--",
     }
 )
 
