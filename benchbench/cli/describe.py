@@ -88,7 +88,7 @@ def render(spec: ModelSpec) -> str:
     return "\n\n".join(
         [
             f"{spec.name}: input {_shape(spec.input_shape)}",
-            text.columns(rows, header, right="parameters|FLOPs per sample"),
+            text.columns(rows, header, right=("parameters", "FLOPs per sample")),
             text.facts(totals),
         ]
     )

@@ -114,7 +114,7 @@ def _model_table(entries: Sequence[ModelEntry]) -> str:
     from benchbench.report.text import columns, count
 
     rows = [[entry.name, count(entry.parameter_count), entry.distribution] for entry in entries]
-    return columns(rows, ["model", "parameters", "from"], right="parameters")
+    return columns(rows, ["model", "parameters", "from"], right=("parameters",))
 
 
 def _dataset_table(entries: Sequence[DatasetEntry]) -> str:

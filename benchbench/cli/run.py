@@ -12,10 +12,12 @@ import typer
 from benchbench.errors import Unavailable, UsageError
 
 if TYPE_CHECKING:
+    from benchbench.data.catalog import Chosen
     from benchbench.plugins.contract import BackendInfo
     from benchbench.plugins.registry import Registry
     from benchbench.records import RunRecord
     from benchbench.run.plan import Cell, Plan
+    from benchbench.run.store import Store
     from benchbench.spec.model import ModelSpec
     from benchbench.spec.protocol import TrainingProtocol
 
@@ -91,10 +93,11 @@ def run(  # noqa: PLR0917 - one parameter an option
     chosen = catalog.choose(dataset, offered, quick=quick)
     if chosen.note:
         print(chosen.note, file=sys.stderr)  # noqa: T201
+    _must_fit(models, chosen)
     plan = make_plan(
         cells,
         protocol=training,
-        dataset=chosen.choice,
+        dataset=chosen,
         device=device,
         threads=thread_count,
         cpus=cpus,
@@ -172,6 +175,21 @@ def _protocol(path: Path | None, epochs: int | None) -> TrainingProtocol:
     return protocol if epochs is None else msgspec.structs.replace(protocol, epochs=epochs)
 
 
+def _must_fit(models: list[ModelSpec], chosen: Chosen) -> None:
+    """Raise UsageError for a model that does not take the images of the data set."""
+    for model in models:
+        if chosen.image_shape not in {None, model.input_shape}:
+            raise UsageError(
+                f"the model '{model.name}' takes images of {model.input_shape} (height, width, "
+                f"channels), but those of '{chosen.name}' are {chosen.image_shape}"
+            )
+        if chosen.classes is not None and chosen.classes > model.classes:
+            raise UsageError(
+                f"the model '{model.name}' tells {model.classes} classes apart, but "
+                f"'{chosen.name}' has {chosen.classes}"
+            )
+
+
 def _processors(threads: int | None) -> tuple[int, tuple[int, ...] | None]:
     from benchbench.measure.machine import physical_cores, processors, usable_cores
 
@@ -185,7 +203,7 @@ def _processors(threads: int | None) -> tuple[int, tuple[int, ...] | None]:
     return count, processors(count)
 
 
-def _conduct(plan: Plan, store: object, timeout: float) -> list[RunRecord]:
+def _conduct(plan: Plan, store: Store, timeout: float) -> list[RunRecord]:
     from benchbench.cli.progress import progress
     from benchbench.run.conductor import Conductor
     from benchbench.run.plan import LIVE_WORKERS

@@ -29,7 +29,7 @@ class WorkerEnd:
         os.set_inheritable(baton, False)
         os.set_inheritable(events, False)
         self._baton: BinaryIO = os.fdopen(baton, "rb")
-        self._events: BinaryIO = os.fdopen(events, "wb", buffering=0)
+        self._events: BinaryIO = os.fdopen(events, "wb")
 
     def request(self) -> RunRequest:
         """Read the request: the first line."""
@@ -39,6 +39,7 @@ class WorkerEnd:
         """Write one event."""
         try:
             self._events.write(msgspec.json.encode(event) + b"\n")
+            self._events.flush()
         except BrokenPipeError:
             raise ConductorGone from None
 

@@ -185,6 +185,7 @@ class _Part:
             spec=request.model,
             protocol=request.protocol,
             spec_sha256=spec_sha256(request.model, request.protocol),
+            dataset_sha256=request.dataset.sha256,
             epochs=tuple(self.epochs),
             environment=self.worker.environment,
             machine=self._machine,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -67,28 +66,3 @@ def noted(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in sorted(environment.items())
         if name.startswith(_NOTED_PREFIXES)
     }
-
-
-def processors(threads: int) -> tuple[int, ...] | None:
-    """Choose the processors for `threads` threads: of different cores, as far as they go.
-
-    None where the system has no affinity masks. `threads` is at most the size of the mask.
-    """
-    if not hasattr(os, "sched_getaffinity"):
-        return None
-    usable = sorted(os.sched_getaffinity(0))
-    seen: dict[str, int] = {}
-    rank = {}
-    for processor in usable:
-        core = _core(processor)
-        rank[processor] = seen[core] = seen.get(core, -1) + 1
-    return tuple(sorted(sorted(usable, key=lambda one: (rank[one], one))[:threads]))
-
-
-def _core(processor: int) -> str:
-    """Return a name for the physical core: the list of the processors that share it."""
-    siblings = Path(f"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list")
-    try:
-        return siblings.read_text().strip()
-    except OSError:
-        return str(processor)

@@ -19,6 +19,7 @@ from benchbench.records import (
     Outcome,
     Ready,
     RunRequest,
+    Setting,
     Status,
     TestScore,
 )
@@ -163,13 +164,12 @@ class _Run:
             device=self._device,
             parameter_count=sum(array.size for array in parameters),
             parameter_shapes=tuple(array.shape for array in parameters),
-            dataset_sha256=self._dataset.sha256,
             train_image_count=len(self._dataset.train),
             validation_image_count=len(self._dataset.validation),
             test=TestScore(float(score.loss), float(score.accuracy), len(test)),
             checks=checks,
-            settings=self._trainer.settings(),
-            versions=self._backend.versions(),
+            settings={str(key): _plain(value) for key, value in self._trainer.settings().items()},
+            versions={str(key): str(value) for key, value in self._backend.versions().items()},
             phases=self._ledger.close(),
             threads_observed=threads_observed,
             peak_memory_bytes=peak,
@@ -211,6 +211,11 @@ def _must_fit(request: RunRequest, dataset: Dataset) -> None:
             f"{model.classes} classes apart, but the data set '{dataset.name}' has images of "
             f"{image_shape} and {dataset.classes} classes"
         )
+
+
+def _plain(value: object) -> Setting:
+    """Return what a plugin stated as JSON can hold it: a NumPy number or a path as text."""
+    return value if type(value) in {bool, int, float, str} else str(value)  # type: ignore[return-value]
 
 
 def _failure(error: BaseException) -> Status:
