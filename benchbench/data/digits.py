@@ -52,7 +52,7 @@ _BRIGHTNESS = (140, 255)  # of the value that was 16, the brightest, in the sour
 _MAPS_PER_SPLIT = 500
 
 _SIDE, _SOURCE_SIDE = 28, 8
-# Interpolation weights are products of two fractions in 1/64.
+# Interpolation weights are products of two fractions in 1/64, so the four of a pixel sum to 4096.
 _FRACTION = 64
 
 
@@ -163,15 +163,17 @@ def _images(
     maps = _maps(raw)
     chosen = np.argsort(raw.random_raw(count), kind="stable") % len(sources)
     which = _integers(raw, (0, _MAPS_PER_SPLIT - 1), count)
-    brightness = _integers(raw, _BRIGHTNESS, count)
+    brightness = _integers(raw, _BRIGHTNESS, count).astype(np.int32)
     images = np.empty((count, _SIDE * _SIDE), np.uint8)
     order = np.argsort(which, kind="stable")
     ends = np.cumsum(np.bincount(which, minlength=_MAPS_PER_SPLIT))
     for number, members in enumerate(np.split(order, ends[:-1])):
-        # At most 16 * 64 * 64 = 2**16, and whole: exact.
-        blended = (sources[chosen[members]] @ maps[number]).astype(np.int64)
-        scale = 16 * _FRACTION * _FRACTION
-        images[members] = (blended * brightness[members, np.newaxis] + scale // 2) // scale
+        # Whole and at most 16 * 64 * 64 = 2**16: exact in float32. Times 255 it fits 32 bits.
+        blended = (sources[chosen[members]] @ maps[number]).astype(np.int32)
+        blended *= brightness[members, np.newaxis]
+        blended += 1 << 15
+        blended >>= 16
+        images[members] = blended
     labels = targets[chosen].astype(np.uint8)
     return images.reshape(count, _SIDE, _SIDE), labels
 
@@ -206,7 +208,7 @@ def _maps(raw: np.random.PCG64) -> npt.NDArray[np.float32]:
 
 
 def _add_corner(
-    weights: Any, places: tuple[Integers, Integers], further: tuple[bool, bool]
+    weights: npt.NDArray[np.float32], places: tuple[Integers, Integers], further: tuple[bool, bool]
 ) -> None:
     """Add one of the four neighbours' weights: the nearer or the further one along each axis."""
     inside = np.ones(places[0].shape, bool)
