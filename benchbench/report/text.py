@@ -10,14 +10,14 @@ from tabulate import tabulate
 UNKNOWN = "\N{EN DASH}"
 
 
-def columns(rows: Sequence[Sequence[str]], headers: Sequence[str], right: str = "") -> str:
+def columns(
+    rows: Sequence[Sequence[str]], headers: Sequence[str], right: Sequence[str] = ()
+) -> str:
     """Return rows of text in aligned columns under their headers, never cut off.
 
-    The headers in `right` (separated by bars, `"parameters|FLOPs"`) stand above columns that are
-    aligned to the right.
+    The headers in `right` stand above columns that are aligned to the right.
     """
-    at_right = right.split("|")
-    align = ["right" if header in at_right else "left" for header in headers]
+    align = ["right" if header in right else "left" for header in headers]
     # Without `disable_numparse`, tabulate turns version 1.10 into 1.1.
     return tabulate(
         [list(row) for row in rows],

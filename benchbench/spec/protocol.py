@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from benchbench.errors import SpecError
 from benchbench.spec.layers import Count
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=sys.float_info.max)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 

@@ -1,0 +1,69 @@
+"""The table after one run."""
+
+from benchbench.records import Check
+from benchbench.report import single
+from benchbench.report.text import UNKNOWN
+
+
+def test_every_figure_has_its_line(make_record):
+    lines = dict(
+        line.split("  ", 1) for line in single.render(make_record()).split("\n\n")[0].splitlines()
+    )
+    said = {name: value.strip() for name, value in lines.items()}
+    assert said == {
+        "model": "deeper-cnn",
+        "parameters": "17,578",
+        "backend": "torch",
+        "division": "idiomatic",
+        "device": "cpu, threads 2, seed 0",
+        "data set": "mnist",
+        "status": "ok",
+        "test accuracy": "0.9840",
+        "first epoch": "9.00 s",
+        "steady epoch": "6.75 s (median of 4, 6.00 to 8.00)",
+        "training": "7,111 images/s",
+        "evaluation": "20,000 images/s",
+        "prediction": "40,000 images/s",
+        "cold total": "42.0 s",
+        "peak memory": "612 MB",
+    }
+
+
+def test_every_check_shows_its_outcome(make_record):
+    text = single.render(
+        make_record(
+            status="invalid",
+            checks=(
+                Check("parameter count", True, "17,578", "17,578"),
+                Check("loss finite", False, "a number", "nan in epoch 2"),
+                Check("accuracy band", None, "a band", "none is known"),
+            ),
+        )
+    )
+    checks = text.split("\n\n")[1].splitlines()[2:]
+    marks = [(line[0], line.split("  ")[1].strip()) for line in checks]
+    assert marks == [
+        ("✓", "parameter count"),
+        ("✗", "loss finite"),
+        (UNKNOWN, "accuracy band"),
+    ]
+    assert "nan in epoch 2" in text
+
+
+def test_a_run_that_failed_early_says_what_it_can(make_record):
+    text = single.render(
+        make_record(
+            status="crashed",
+            error="the worker was killed\nby signal 9",
+            device=None,
+            train_seconds=(),
+            test=None,
+            phases=None,
+            checks=(),
+            parameter_count=None,
+            peak_memory_bytes=None,
+            train_image_count=None,
+        )
+    )
+    assert "the worker was killed by signal 9" in text
+    assert " 0" not in text.replace("seed 0", "")

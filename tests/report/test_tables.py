@@ -1,0 +1,229 @@
+"""The comparison tables: what stands where, and that every format reads back."""
+
+import csv
+import io
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchbench.errors import UsageError
+from benchbench.records import Check, Machine
+from benchbench.report import tables
+from benchbench.report.exports.csv import defuse
+from benchbench.report.exports.latex import escape as escape_latex
+from benchbench.report.exports.markdown import escape as escape_markdown
+from benchbench.report.table import COLUMNS
+from benchbench.report.text import one_line
+
+nasty = st.text(
+    alphabet=st.one_of(st.sampled_from("|\\`*_<>&#=+-@\"',;\n\r\t\0{}$%~^"), st.characters()),
+    max_size=30,
+)
+
+
+@st.composite
+def runs(draw, make_record):
+    """Draw up to eight runs that share few cells, some of them failed, all with odd words."""
+    words = draw(st.lists(nasty, min_size=2, max_size=2))
+    count = draw(st.integers(1, 8))
+    return [
+        make_record(
+            run_id=f"run-{number}",
+            backend=draw(st.sampled_from(["torch", *words])),
+            division=draw(st.sampled_from(["idiomatic", "tuned"])),
+            dataset=draw(st.sampled_from(["mnist", "digits"])),
+            device=draw(st.sampled_from(["cpu", None])),
+            status=draw(st.sampled_from(["ok", "ok", "crashed"])),
+            error=draw(st.one_of(st.none(), nasty)),
+            seed=draw(st.integers(0, 2)),
+            versions={"torch": draw(st.sampled_from(["1.10", "12e45"]))},
+            train_seconds=draw(st.lists(st.floats(1e-6, 1e5), max_size=4)),
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("format", list(tables.FORMATS))
+def test_the_order_of_records_changes_nothing(make_record, format):
+    @given(st.data())
+    def check(data):
+        drawn = data.draw(runs(make_record))
+        shuffled = data.draw(st.permutations(drawn))
+        assert tables.render(shuffled, format) == tables.render(drawn, format)
+
+    check()
+
+
+def test_csv_reads_back(make_record):
+    @given(st.data())
+    def check(data):
+        drawn = data.draw(runs(make_record))
+        text = tables.render(drawn, "csv")
+        lines = list(csv.reader(io.StringIO(text)))
+        assert {len(line) for line in lines} == {len(lines[0])}
+        assert not any(cell.startswith(("=", "+", "-", "@")) for line in lines for cell in line)
+        rows = list(csv.DictReader(io.StringIO(text)))
+        failed = [run for run in drawn if run.status != "ok"]
+        assert sorted(row["run_id"] for row in rows if row["status"] != "ok") == sorted(
+            run.run_id for run in failed
+        )
+        counted = sum(int(row["run_count"]) for row in rows if row["status"] == "ok")
+        assert counted == len(drawn) - len(failed)
+        backends = {row["backend"] for row in rows}
+        assert backends == {defuse(run.backend) for run in drawn}
+
+    check()
+
+
+def test_json_reads_back(make_record):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    @given(st.data())
+    def check(data):
+        drawn = data.draw(runs(make_record))
+        answer = json.loads(tables.render(drawn, "json"), parse_constant=refuse)
+        assert answer["schema"] == 1
+        rows = [row["cell"] for table in answer["tables"] for row in table["rows"]]
+        good = [run for run in drawn if run.status == "ok"]
+        assert sum(row["run_count"] for row in rows) == len(good)
+        assert {row["backend"] for row in rows} == {run.backend for run in good}
+
+    check()
+
+
+def test_markdown_tables_keep_their_columns(make_record):
+    @given(st.data())
+    def check(data):
+        text = tables.render(data.draw(runs(make_record)), "markdown")
+        for section in text.split("## ")[1:]:
+            lines = [line for line in section.splitlines() if line.startswith("|")]
+            assert len({len(_cells(line)) for line in lines}) <= 1
+
+    check()
+
+
+@given(nasty)
+def test_markdown_escapes_read_back(text):
+    escaped = escape_markdown(text)
+    assert len(_cells(f"| {escaped} |")) == 1
+    assert re.sub(r"\\([^\w\s])", r"\1", escaped) == one_line(text)
+    assert not re.search(r"(?<!\\)(\\\\)*<", escaped)
+
+
+@given(nasty)
+def test_latex_leaves_no_command_of_the_text(text):
+    escaped = escape_latex(text)
+    for word in (
+        *("textbackslash", "textasciitilde", "textasciicircum", "textless", "textgreater"),
+        *("textbar", "textquotedbl"),
+    ):
+        escaped = escaped.replace(rf"\{word}{{}}", "")
+    escaped = re.sub(r"\\[&%$#_{}]", "", escaped)
+    assert not set(escaped) & set('\\&%$#_{}~^<>|"\n\r')
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r\n=cmd|' /C calc'!A0"])
+def test_csv_defuses_formulas(text):
+    assert defuse(text).startswith("'")
+
+
+def test_versions_and_hashes_keep_their_digits(make_record):
+    two = [make_record(versions={"torch": version}) for version in ("1.10", "12e45")]
+    for format in tables.FORMATS:
+        text = tables.render(two, format)
+        assert "1.10" in text, format
+        assert "12e45" in text, format
+
+
+def test_one_table_per_data_set_device_and_machine(make_record):
+    elsewhere = Machine("Linux", "Other CPU", 8, 16, 64_000_000_000, "3.11.7")
+    built = tables.build(
+        [
+            make_record(),
+            make_record(dataset="digits"),
+            make_record(device="cuda:0"),
+            make_record(machine=elsewhere),
+        ]
+    )
+    assert [table.title for table in built] == [
+        "digits on cpu (Some CPU, 2 cores)",
+        "mnist on cpu (Other CPU, 16 cores)",
+        "mnist on cpu (Some CPU, 2 cores)",
+        "mnist on cuda:0 (Some CPU, 2 cores)",
+    ]
+
+
+def test_markdown_shows_medians_spread_and_failures(make_record):
+    text = tables.render(
+        [
+            make_record(),
+            make_record(run_id="bad", backend="keras", status="crashed", error="signal 11 | core"),
+            make_record(
+                run_id="worse",
+                backend="keras",
+                status="invalid",
+                checks=(Check("loss finite", False, "a number", "nan"),),
+            ),
+        ]
+    )
+    header, rule, row = text.splitlines()[2:5]
+    cells = dict(zip(_cells(header), _cells(row), strict=True))
+    assert cells["steady epoch s"] == "6.75 (6.00 to 8.00)"
+    assert cells["first epoch s"] == "9.00"
+    assert cells["test accuracy"] == "0.9840"
+    assert cells["training images/s"] == "7,111"
+    assert cells["peak memory MB"] == "612"
+    assert cells["checks passed"] == "1/1"
+    assert "differs in" not in cells
+    assert set(rule) <= set("|:-")
+    assert r"**crashed**: deeper-cnn, keras, idiomatic, seed 0: signal 11 \| core (bad)" in text
+    assert "loss finite: expected a number, got nan (worse)" in text
+
+
+def test_unknown_is_empty_and_never_zero(make_record):
+    bare = make_record(train_seconds=(), test=None, phases=None, peak_memory_bytes=None)
+    (row,) = csv.DictReader(io.StringIO(tables.render([bare], "csv")))
+    for name in ("steady_epoch_seconds_median", "test_accuracy_mean", "peak_memory_bytes"):
+        assert row[name] == ""
+    (table,) = json.loads(tables.render([bare], "json"))["tables"]
+    assert table["rows"][0]["cell"]["steady_epoch_seconds"] is None
+
+
+def test_rows_that_differ_in_the_unseen_say_so(make_record):
+    text = tables.render([make_record(), make_record(versions={"torch": "2.14.0"})])
+    assert "torch 2.13.0" in text
+    assert "torch 2.14.0" in text
+    text = tables.render([make_record(), make_record(spec_sha256="0" * 64)])
+    assert "spec 00000000" in text
+    text = tables.render([make_record(), make_record(dataset_sha256="1" * 64)])
+    assert "data 11111111" in text
+
+
+def test_latex_has_a_tabular_with_every_column(make_record):
+    text = tables.render([make_record()], "latex")
+    header = next(line for line in text.splitlines() if line.startswith("model &"))
+    assert len(header.split(" & ")) == len(COLUMNS) - 1  # no row needs a distinction
+    assert text.count(r"\begin{") == text.count(r"\end{")
+
+
+def test_no_ratio_no_rank_no_verdict(make_record):
+    text = tables.render([make_record(), make_record(backend="keras")]).lower()
+    for word in ("ratio", "faster", "slower", "winner", "rank"):
+        assert word not in text
+
+
+def test_unknown_format_names_the_nearest(make_record):
+    with pytest.raises(UsageError, match="did you mean 'markdown'"):
+        tables.render([make_record()], "markdwon")
+
+
+def _cells(line):
+    """Split a row as GitHub does: at every bar that no odd number of backslashes precedes."""
+    inner = line.strip().removeprefix("|").removesuffix("|")
+    return [
+        cell.strip() for cell in re.findall(r"((?:\\.|[^|\\])*)(?:\||$)", inner)[:-1] or [inner]
+    ]
