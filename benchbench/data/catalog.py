@@ -116,8 +116,11 @@ def _choose_auto() -> Chosen:
         if place is not None and place.named:
             raise
         return _choose_digits(f"WARNING: an MNIST was found, but it is damaged: {error}")
-    except Unavailable as error:
-        return _choose_digits(f"MNIST is not here and could not be fetched: {error}")
+    except Unavailable:
+        return _choose_digits(
+            "MNIST is in none of the places searched and could not be downloaded "
+            "(`benchbench data fetch` says why)"
+        )
 
 
 def _choose_mnist() -> Chosen:
@@ -128,7 +131,16 @@ def _choose_mnist() -> Chosen:
     if place is None or location is None:
         location, _ = mnist.fetch()
         return _chosen_mnist(location, mnist.read(location), "downloaded")
-    return _chosen_mnist(location, mnist.read(location), f"found in {place.label}")
+    try:
+        content = mnist.read(location)
+    except DataError as error:
+        if place.named:
+            raise
+        raise DataError(
+            f"{error} (this is {place.label}, which is searched before a download: delete what "
+            f"is damaged there, and `benchbench data fetch` gets it anew)"
+        ) from None
+    return _chosen_mnist(location, content, f"found in {place.label}")
 
 
 def _choose_digits(reason: str) -> Chosen:

@@ -58,10 +58,16 @@ _FRACTION = 64
 
 def load(location: Path | None) -> Dataset:
     """Return the data set from an earlier `prepare`, or made anew. Raises DataError."""
-    content = make() if location is None else container.read(location)
-    container.verify(content, HASHES, "digits")
+    content = _made() if location is None else read(location)
     source = "made from scikit-learn's digits" if location is None else str(location)
     return splits.split(content, name="digits", validation_count=VALIDATION_COUNT, source=source)
+
+
+def read(location: Path) -> Content:
+    """Read and verify what `prepare` wrote. Raises DataError with path and both hashes."""
+    content = container.read(location)
+    container.verify(content, HASHES, "digits")
+    return content
 
 
 def cached() -> Path:
@@ -78,12 +84,10 @@ def prepare() -> Path | None:
     """
     folder = cached()
     try:
-        container.verify(container.read(folder), HASHES, "digits")
+        read(folder)
         return folder
-    except (DataError, OSError):
-        pass
-    content = make()
-    container.verify(content, HASHES, "digits")
+    except DataError:
+        content = _made()
     files = {
         container.file_name(part, array.ndim): idx.encode(array)
         for part, array in content.arrays.items()
@@ -96,7 +100,7 @@ def prepare() -> Path | None:
 
 
 def make() -> Content:
-    """Make all images from scikit-learn's digits."""
+    """Make all images from scikit-learn's digits, unverified; `load` and `prepare` verify."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
@@ -119,6 +123,12 @@ def make() -> Content:
         "t10k-labels": made[2][1],
     }
     return Content(arrays, {part: f"the generated {part}" for part in arrays})
+
+
+def _made() -> Content:
+    content = make()
+    container.verify(content, HASHES, "digits")
+    return content
 
 
 def split_sources(targets: Integers) -> tuple[Integers, Integers, Integers]:

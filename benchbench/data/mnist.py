@@ -28,6 +28,11 @@ HASHES: Mapping[str, str] = MappingProxyType(
 )
 _FILES = {part: container.file_name(part, 1 if "labels" in part else 3) for part in HASHES}
 
+ADVICE = (
+    f"Put its four IDX files into a folder and name it with {DATA_VARIABLE}, or use "
+    f"`--dataset digits`, which needs no network."
+)
+
 # Each holds the four files, gzipped.
 MIRRORS: tuple[str, ...] = (
     "https://ossci-datasets.s3.amazonaws.com/mnist",
@@ -97,7 +102,7 @@ def fetch() -> tuple[Path, bool]:
     try:
         read(folder)
         return folder, False
-    except (DataError, OSError):
+    except DataError:
         pass
     reasons = []
     for mirror in MIRRORS:
@@ -109,8 +114,7 @@ def fetch() -> tuple[Path, bool]:
     else:
         raise Unavailable(
             f"MNIST could not be downloaded from any of {len(MIRRORS)} mirrors:{''.join(reasons)}\n"
-            f"Put its four IDX files into a folder and name it with {DATA_VARIABLE}, or use "
-            f"`--dataset digits`, which needs no network."
+            f"{ADVICE}"
         )
     try:
         store(folder, files)
