@@ -1,0 +1,107 @@
+"""`benchbench report`: from the folder of records to the screen or a file."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from benchbench.report import single, tables
+from benchbench.run.store import Store
+
+
+@pytest.fixture
+def results(tmp_path, make_record):
+    """Save three runs of two sessions; return the folder."""
+    folder = tmp_path / "results"
+    store = Store(folder)
+    store.prepare()
+    store.save(make_record(run_id="one", session_id="first"))
+    store.save(make_record(run_id="two", session_id="first", backend="keras"))
+    store.save(make_record(run_id="three", session_id="second", status="oom", error="no room"))
+    return folder
+
+
+def test_markdown_of_all_records(benchbench, results):
+    answer = benchbench("report", "--results", str(results))
+    assert answer.exit_code == 0
+    assert answer.stderr == ""
+    assert answer.stdout.startswith("## mnist on cpu")
+    assert "**oom**" in answer.stdout
+    assert "no room" in answer.stdout
+
+
+@pytest.mark.parametrize("format", list(tables.FORMATS))
+def test_every_format_reaches_the_screen(benchbench, results, format):
+    answer = benchbench("report", "--results", str(results), "--format", format)
+    assert answer.exit_code == 0
+    assert "keras" in answer.stdout
+
+
+def test_results_come_from_the_environment(benchbench, results, monkeypatch):
+    monkeypatch.setenv("BENCHBENCH_RESULTS", str(results))
+    assert "keras" in benchbench("report").stdout
+
+
+def test_one_session(benchbench, results):
+    answer = benchbench(
+        "report", "--results", str(results), "--session", "second", "--format", "csv"
+    )
+    rows = list(csv.DictReader(io.StringIO(answer.stdout)))
+    assert [row["run_id"] for row in rows] == ["three"]
+
+
+def test_one_run_is_the_table_after_that_run(benchbench, results, make_record):
+    answer = benchbench("report", "--results", str(results), "--run", "two")
+    expected = single.render(make_record(run_id="two", session_id="first", backend="keras"))
+    assert answer.stdout == f"{expected}\n"
+
+
+def test_one_run_as_json(benchbench, results):
+    answer = benchbench("report", "--results", str(results), "--run", "two", "--format", "json")
+    (table,) = json.loads(answer.stdout)["tables"]
+    assert [row["cell"]["backend"] for row in table["rows"]] == ["keras"]
+
+
+def test_output_to_a_file(benchbench, results, tmp_path):
+    path = tmp_path / "table.md"
+    answer = benchbench("report", "--results", str(results), "--output", str(path))
+    assert answer.stdout == ""
+    assert str(path) in answer.stderr
+    assert path.read_text() == benchbench("report", "--results", str(results)).stdout
+
+
+def test_unreadable_records_are_named_skipped_and_counted(benchbench, results):
+    (results / "runs" / "torn.json").write_text('{"schema": 1, "run_id"')
+    newer = json.loads((results / "runs" / "one.json").read_text()) | {"schema": 999}
+    (results / "runs" / "newer.json").write_text(json.dumps(newer))
+    answer = benchbench("report", "--results", str(results))
+    assert answer.exit_code == 0
+    assert "torn.json" in answer.stderr
+    assert "newer.json" in answer.stderr
+    assert "999" in answer.stderr
+    assert "2 of 5 skipped" in answer.stderr
+    assert "keras" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--session", "frist"], "no session 'frist', did you mean 'first'?"),
+        (["--run", "tow"], "no run 'tow', did you mean 'two'?"),
+        (["--format", "markdwon"], "did you mean 'markdown'?"),
+        (["--output", "no/such/folder/table.md"], "cannot write no/such/folder/table.md"),
+    ],
+)
+def test_refusals(benchbench, results, arguments, reason):
+    answer = benchbench("report", "--results", str(results), *arguments)
+    assert answer.exit_code == 2
+    assert answer.stdout == ""
+    assert reason in answer.stderr
+
+
+def test_no_records_says_where_and_how_to_make_some(benchbench, tmp_path):
+    answer = benchbench("report", "--results", str(tmp_path))
+    assert answer.exit_code == 2
+    assert f"no records in {tmp_path}" in answer.stderr
+    assert "benchbench run" in answer.stderr
