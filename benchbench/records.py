@@ -106,7 +106,7 @@ class Phases(msgspec.Struct, frozen=True, rename={"import_": "import"}):
     total: float
 
 
-class TestScore(msgspec.Struct, frozen=True):
+class FinalScore(msgspec.Struct, frozen=True):
     """What `Trainer.evaluate` said of the test images; accuracy is a fraction."""
 
     loss: float | None
@@ -146,7 +146,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     parameter_shapes: tuple[Shape, ...] | None = None
     train_image_count: int | None = None
     validation_image_count: int | None = None
-    test: TestScore | None = None
+    test: FinalScore | None = None
     checks: tuple[Check, ...] = ()
     settings: dict[str, Setting] = {}
     versions: dict[str, str] = {}
@@ -225,7 +225,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     parameter_shapes: tuple[Shape, ...] | None = None
     epochs: tuple[EpochRecord, ...] = ()
     phases: Phases | None = None
-    test: TestScore | None = None
+    test: FinalScore | None = None
     checks: tuple[Check, ...] = ()
     certificate: None = None
     settings: dict[str, Setting] = {}

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import settings
 
+from benchbench.data import container, digits, idx, mnist
 from benchbench.records import (
     Check,
     EpochRecord,
     Machine,
     Phases,
     RunRecord,
-    TestScore,
+    FinalScore,
 )
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.identity import spec_sha256
@@ -72,7 +75,7 @@ def _record(**changes) -> RunRecord:
             other=0.15,
             total=45.0,
         ),
-        test=TestScore(loss=0.05, accuracy=0.984, image_count=10_000),
+        test=FinalScore(loss=0.05, accuracy=0.984, image_count=10_000),
         checks=(
             Check("parameter count", True, "17,578", "17,578"),
             Check("first image", None, "a 7", "not MNIST"),
@@ -100,3 +103,34 @@ def make_record() -> Callable[..., RunRecord]:
     `train_seconds` are those of the epochs; other keywords are fields of RunRecord.
     """
     return _record
+
+
+def _real_mnist() -> Path | None:
+    named = os.environ.get(mnist.DATA_VARIABLE)
+    return container.locate(Path(named).absolute()) if named else None
+
+
+@pytest.fixture(scope="session")
+def mnist_folder() -> Path:
+    """Give the folder of real MNIST's four files; skip without one, fail without one in CI."""
+    folder = _real_mnist()
+    if folder is None:
+        message = f"no MNIST: {mnist.DATA_VARIABLE} must name a folder that holds it"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the first 2,000 training and 500 test images of MNIST (else of digits) as IDX files."""
+    place = _real_mnist()
+    content = container.read(place) if place else digits.make()
+    folder = tmp_path_factory.mktemp("sets") / "small-mnist"
+    folder.mkdir()
+    for part, array in content.arrays.items():
+        count = 2_000 if part.startswith("train") else 500
+        path = folder / container.file_name(part, array.ndim)
+        path.write_bytes(idx.encode(array[:count]))
+    return folder

@@ -21,7 +21,7 @@ from benchbench.records import (
     RunRequest,
     Setting,
     Status,
-    TestScore,
+    FinalScore,
 )
 from benchbench.run.channel import ConductorGone, WorkerEnd
 
@@ -166,7 +166,7 @@ class _Run:
             parameter_shapes=tuple(array.shape for array in parameters),
             train_image_count=len(self._dataset.train),
             validation_image_count=len(self._dataset.validation),
-            test=TestScore(float(score.loss), float(score.accuracy), len(test)),
+            test=FinalScore(float(score.loss), float(score.accuracy), len(test)),
             checks=checks,
             settings={str(key): _plain(value) for key, value in self._trainer.settings().items()},
             versions={str(key): str(value) for key, value in self._backend.versions().items()},

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -138,16 +141,24 @@ def test_results_that_cannot_be_written_are_found_before_training(command, tmp_p
 
 
 def test_a_bar_is_drawn_on_a_terminal_only(command):
-    done = command.run("null")
-    assert "\x1b" not in done.stderr
+    assert "\x1b" not in command.run("null").stderr
     leader, follower = os.openpty()
     process = command.start(
-        *("run", "--backend", "null", "--model", "single-layer", "--epochs", "2"),
+        *("run", "--backend", "slow", "--model", "single-layer", "--epochs", "3"),
         *("--dataset", str(command.dataset), "--results", str(command.results)),
+        stderr=follower,
     )
-    process.communicate(timeout=60)
     os.close(follower)
+    drawn = b""
+    with contextlib.suppress(OSError):  # the end of a terminal is an error
+        while chunk := os.read(leader, 4096):
+            drawn += chunk
     os.close(leader)
+    process.communicate(timeout=60)
+    text = drawn.decode()
+    assert "single-layer  slow idiomatic" in text
+    assert "3/3" in text
+    assert "validation accuracy" in text
 
 
 def test_help_is_quick_to_import(command):
@@ -156,9 +167,6 @@ def test_help_is_quick_to_import(command):
         "heavy = {'numpy', 'pandas', 'scipy', 'sklearn', 'torch', 'keras', 'rich'} & set(sys.modules); "
         "sys.exit(str(heavy) if heavy else 0)"
     )
-    import subprocess
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )

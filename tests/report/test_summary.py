@@ -28,7 +28,7 @@ def test_runs_of_one_cell_are_pooled(make_record):
         make_record(
             train_seconds=(7.0, 3.0, 4.0),
             seed=1,
-            test=records.TestScore(loss=0.05, accuracy=0.986, image_count=10_000),
+            test=records.FinalScore(loss=0.05, accuracy=0.986, image_count=10_000),
             peak_memory_bytes=700_000_000,
         ),
     ]

@@ -10,11 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchbench.records import Machine, RunRecord
+from benchbench.records import RunRecord
 from benchbench.run.store import read
-from benchbench.spec.catalog import MODELS
-from benchbench.spec.identity import spec_sha256
-from benchbench.spec.protocol import TrainingProtocol
 
 PLUGIN = Path(__file__).parent / "plugin"
 
@@ -29,13 +26,12 @@ class Command:
 
     def start(self, *arguments: str, **options) -> subprocess.Popen[str]:
         """Start the command without waiting for it."""
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(
             [sys.executable, "-m", "benchbench", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
             env=self.environment,
-            **options,
+            **pipes | options,
         )
 
     def __call__(self, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
@@ -83,31 +79,3 @@ def misfits(tmp_path, monkeypatch) -> Path:
 def command(misfits, small_mnist, tmp_path) -> Command:
     results = tmp_path / "results"
     return Command(dict(os.environ), results, small_mnist)
-
-
-
-
-@pytest.fixture
-def record() -> RunRecord:
-    """Return a record as short as they come."""
-    model = MODELS["single-layer"]
-    protocol = TrainingProtocol()
-    return RunRecord(
-        run_id="one",
-        session_id="session",
-        block=0,
-        status="ok",
-        backend="null",
-        division="idiomatic",
-        model=model.name,
-        dataset="mnist",
-        device="cpu",
-        threads=2,
-        seed=0,
-        spec=model,
-        protocol=protocol,
-        spec_sha256=spec_sha256(model, protocol),
-        machine=Machine("Linux", "processor", 2, 2, 1, "3.11"),
-        started="2026-11-22T12:00:00.000Z",
-        finished="2026-11-22T12:00:01.000Z",
-    )

@@ -16,6 +16,11 @@ from benchbench.records import EpochRecord
 from benchbench.run.store import Store, read
 
 
+@pytest.fixture
+def record(make_record):
+    return make_record(run_id="one")
+
+
 def prepared(tmp_path) -> Store:
     store = Store(tmp_path)
     store.prepare()
