@@ -1,0 +1,74 @@
+"""What does benchbench cost? `python tests/performance/measuring_costs.py [--epochs N]`
+
+Runs each framework's idiomatic division beside a bare script with a stopwatch (`stopwatch.py`), the
+two taking turns epoch by epoch in one session, and prints the ratio of the epochs that stood side
+by side: its median, and the quartiles. Beside them runs a backend that does nothing: what the clock
+reads of its epochs is the cost of measuring. No figure here is asserted; docs quote them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchbench.records import RunRecord
+from benchbench.run.store import read
+
+MODELS = ("single-layer", "two-layer", "simple-cnn", "deeper-cnn")
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--model", choices=MODELS, action="append")
+    options = parser.parse_args()
+    print("| model | torch : bare script | keras : bare script | an empty epoch |")
+    print("|---|---|---|---|")
+    for model in options.model or MODELS:
+        runs = measure(model, options.epochs)
+        empty = statistics.median(epoch.train_seconds for epoch in runs["nothing"].epochs)
+        pairs = (ratio(runs[name], runs[f"bare-{name}"]) for name in ("torch", "keras"))
+        print(f"| {model} | {' | '.join(pairs)} | {empty * 1e6:.0f} µs |", flush=True)
+
+
+def measure(model: str, epochs: int) -> dict[str, RunRecord]:
+    """Run the five backends in one session and return their records by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        site = Path(folder) / "site"
+        info = site / "stopwatch-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stopwatch\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text("[benchbench]\nstopwatch = stopwatch\n")
+        names = ("torch", "bare-torch", "keras", "bare-keras", "nothing")
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "benchbench", "run", "--model", model, "--dataset", "mnist"),
+                *(word for name in names for word in ("--backend", name)),
+                *("--epochs", str(epochs), "--results", folder),
+            ],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join((str(site), str(HERE)))},
+            stdout=subprocess.DEVNULL,
+            check=False,  # the bare scripts fail the checks: they hand no weights over
+        )
+        return {record.backend: record for record in read(Path(folder))[0]}
+
+
+def ratio(measured: RunRecord, bare: RunRecord) -> str:
+    """Return benchbench's reading over the script's own, of epochs 2 and on, round by round."""
+    ratios = [
+        epoch.train_seconds / float(bare.settings[f"epoch {number} seconds"])
+        for number, epoch in enumerate(measured.epochs, 1)
+        if number > 1
+    ]
+    low, median, high = statistics.quantiles(ratios, n=4)
+    return f"{median:.3f} ({low:.3f} to {high:.3f})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Bare scripts, each with a stopwatch of its own, as backends: so that they can share the baton.
+
+`bare-torch` and `bare-keras` hold the training code of a plain script and time their epochs by
+themselves; what they read is in their `settings`. `nothing` has empty epochs: what the core's clock
+reads of them is what the measuring itself costs. `measuring_costs.py` compares.
+"""
+
+import time
+
+from benchbench import Adam, Backend, BackendInfo, Conv2D, Dense, MaxPool2D, Score, Trainer, hookimpl
+
+
+class Bare(Trainer):
+    """What the three have in common: no result is asked of them but the time."""
+
+    def __init__(self, model, protocol, seed):
+        self.model, self.protocol, self.seed = model, protocol, seed
+        self.seconds = []
+
+    def set_parameters(self, arrays):
+        self.arrays = arrays
+
+    def parameters(self):
+        return [array + 1 for array in self.arrays]
+
+    def evaluate(self, split):
+        return Score(0.0, float((split.labels == 0).mean()))
+
+    def predict(self, images):
+        import numpy as np
+
+        return np.eye(self.model.classes, dtype=np.float32)[np.zeros(len(images), int)]
+
+    def synchronize(self):
+        pass
+
+    def settings(self):
+        return {f"epoch {number} seconds": s for number, s in enumerate(self.seconds, 1)}
+
+
+class Nothing(Bare):
+    def fit(self, train, validation, observer):
+        score = self.evaluate(validation)
+        for _ in range(self.protocol.epochs):
+            observer.epoch_trained(0.0)
+            observer.epoch_validated(score)
+
+
+class BareTorch(Bare):
+    def fit(self, train, validation, observer):
+        import torch
+        from torch import nn
+        from torch.utils.data import DataLoader, TensorDataset
+
+        torch.manual_seed(self.seed)
+        layers = []
+        for trace in self.model.trace():
+            layer = trace.layer
+            match layer:
+                case Conv2D():
+                    channels = trace.input_shape[2]
+                    layers.append(nn.Conv2d(channels, layer.filters, layer.kernel_size))
+                case MaxPool2D():
+                    layers.append(nn.MaxPool2d(layer.pool_size))
+                case Dense():
+                    layers.append(nn.Linear(trace.input_shape[0], layer.units))
+                case _:
+                    layers.append(nn.Flatten())
+            if getattr(layer, "activation", "") == "relu":
+                layers.append(nn.ReLU())
+        model = nn.Sequential(*layers)
+        dataset = TensorDataset(
+            torch.tensor(train.images).permute(0, 3, 1, 2), torch.tensor(train.labels)
+        )
+        batches = DataLoader(dataset, batch_size=self.protocol.batch_size, shuffle=True)
+        loss_function = nn.CrossEntropyLoss()
+        optimizer = torch.optim.Adam(model.parameters())
+        score = self.evaluate(validation)
+        for _ in range(self.protocol.epochs):
+            started = time.perf_counter()
+            model.train()
+            total = 0.0
+            for images, labels in batches:
+                optimizer.zero_grad()
+                loss = loss_function(model(images), labels)
+                loss.backward()
+                optimizer.step()
+                total += loss.item() * len(labels)
+            self.seconds.append(time.perf_counter() - started)
+            observer.epoch_trained(total / len(train))
+            observer.epoch_validated(score)
+
+
+class BareKeras(Bare):
+    def fit(self, train, validation, observer):
+        import keras
+        from keras import layers
+
+        keras.utils.set_random_seed(self.seed)
+        stack = [keras.Input(self.model.input_shape)]
+        for layer in self.model.layers:
+            match layer:
+                case Conv2D():
+                    stack.append(layers.Conv2D(layer.filters, layer.kernel_size, activation="relu"))
+                case MaxPool2D():
+                    stack.append(layers.MaxPooling2D(layer.pool_size))
+                case Dense():
+                    stack.append(layers.Dense(layer.units, activation=layer.activation))
+                case _:
+                    stack.append(layers.Flatten())
+        model = keras.Sequential(stack)
+        model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+        seconds, score = self.seconds, self.evaluate(validation)
+
+        class Stopwatch(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                self.started = time.perf_counter()
+
+            def on_test_begin(self, logs=None):
+                seconds.append(time.perf_counter() - self.started)
+                observer.epoch_trained(None)
+
+            def on_epoch_end(self, epoch, logs=None):
+                observer.epoch_validated(score)
+
+        model.fit(
+            train.images,
+            keras.utils.to_categorical(train.labels),
+            batch_size=self.protocol.batch_size,
+            epochs=self.protocol.epochs,
+            validation_data=(
+                validation.images[:128],
+                keras.utils.to_categorical(validation.labels[:128], self.model.classes),
+            ),
+            callbacks=[Stopwatch()],
+            verbose=0,
+        )
+
+
+class BareBackend(Backend):
+    def __init__(self, kind):
+        self.kind = kind
+
+    def versions(self):
+        return {}
+
+    def devices(self):
+        return ("cpu",)
+
+    def trainer(self, model, protocol, *, device, division, threads, seed):
+        assert protocol.optimizer == Adam(), "the bare scripts train the default protocol"
+        return self.kind(model, protocol, seed)
+
+
+@hookimpl
+def benchbench_backends():
+    quiet = (("KERAS_BACKEND", "tensorflow"), ("TF_CPP_MIN_LOG_LEVEL", "3"))
+    return [
+        BackendInfo("nothing", (), lambda: BareBackend(Nothing)),
+        BackendInfo("bare-torch", ("torch",), lambda: BareBackend(BareTorch)),
+        BackendInfo("bare-keras", ("keras",), lambda: BareBackend(BareKeras), environment=quiet),
+    ]
