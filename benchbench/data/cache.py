@@ -17,9 +17,9 @@ def cache_folder(name: str) -> Path:
     """
     root = os.environ.get(CACHE_VARIABLE)
     if not root:
-        import pooch
+        import platformdirs
 
-        root = pooch.os_cache("benchbench")
+        root = platformdirs.user_cache_dir("benchbench")
     return Path(root).expanduser().absolute() / name
 
 
