@@ -1,0 +1,162 @@
+"""The backend under test and the reference it is held against, both from the registry."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from benchbench.data.dataset import Split
+from benchbench.errors import Unsupported
+from benchbench.plugins.contract import Backend, BackendInfo, Trainer
+from benchbench.plugins.registry import (
+    Registry,
+    install_command,
+    load_registry,
+    missing_requirements,
+)
+from benchbench.spec.initial import initial_parameters
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import TrainingProtocol
+from benchbench.testing.cases import CATALOG
+from benchbench.testing.observer import RecordingObserver
+
+REFERENCE = "numpy-float64"
+
+Arrays = Sequence[npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of one `fit`: the change of all parameters as one row, and what was observed."""
+
+    update: npt.NDArray[np.float64]
+    observer: RecordingObserver
+
+
+class Subject:
+    """The backend under test. A subclass names it; the tests get their trainers here."""
+
+    backend: ClassVar[str]
+    division: ClassVar[str] = "idiomatic"
+    device: ClassVar[str] = "cpu"
+    threads: ClassVar[int] = 1
+    expected_failures: ClassVar[dict[str, str]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for test in cls.expected_failures:
+            if not hasattr(cls, test.partition("[")[0]):
+                raise ValueError(f"{cls.__name__}.expected_failures names no test: '{test}'")
+
+    @pytest.fixture(autouse=True)
+    def _mark_expected_failure(self, request: pytest.FixtureRequest) -> None:
+        for name in (request.node.name, request.node.originalname):
+            if name in self.expected_failures:
+                reason = self.expected_failures[name]
+                request.node.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+    def info(self) -> BackendInfo:
+        """Return the backend's declaration."""
+        return _registry().backend(self.backend)
+
+    def created(self) -> Backend:
+        """Return the backend, imported once; skip the test where its framework is missing."""
+        info = self.info()
+        if missing := missing_requirements(info):
+            pytest.skip(f"{info.name} needs {', '.join(missing)}: {install_command(info)}")
+        return _create(info)
+
+    def bare_trainer(
+        self, model: ModelSpec, protocol: TrainingProtocol, *, seed: int = 0
+    ) -> Trainer:
+        """Return a trainer as the backend makes it. Raises Unsupported."""
+        return self.created().trainer(
+            model,
+            protocol,
+            device=self.device,
+            division=self.division,
+            threads=self.threads,
+            seed=seed,
+        )
+
+    def some_model(self) -> ModelSpec:
+        """Return the first model of the catalog that the backend does; fail where there is none."""
+        for model in CATALOG:
+            try:
+                self.bare_trainer(model, TrainingProtocol())
+            except Unsupported:
+                continue
+            return model
+        raise AssertionError(f"{self.backend} does none of the catalog's models on {self.device}")
+
+    def trainer(
+        self, model: ModelSpec, protocol: TrainingProtocol, *, seed: int = 0, scale: float = 1
+    ) -> Trainer:
+        """Return a trainer with the first weights, `scale` times as large.
+
+        Skips the test where the backend says that it does not do this model.
+        """
+        try:
+            trainer = self.bare_trainer(model, protocol, seed=seed)
+        except Unsupported as answer:
+            pytest.skip(f"{self.backend} does not do {model.name}: {answer}")
+        trainer.set_parameters(first_weights(model, scale=scale))
+        return trainer
+
+    def fit(
+        self,
+        model: ModelSpec,
+        protocol: TrainingProtocol,
+        train: Split,
+        validation: Split,
+        *,
+        seed: int = 0,
+        scale: float = 1,
+    ) -> Trained:
+        """Train from the first weights."""
+        trainer = self.trainer(model, protocol, seed=seed, scale=scale)
+        observer = RecordingObserver()
+        trainer.fit(train, validation, observer)
+        trainer.synchronize()
+        first = as_row(first_weights(model, scale=scale))
+        return Trained(as_row(trainer.parameters()) - first, observer)
+
+
+class Reference(Subject):
+    """The float64 reference, made by the same rules as the backend under test."""
+
+    backend = REFERENCE
+
+
+def first_weights(model: ModelSpec, *, scale: float = 1) -> list[npt.NDArray[np.float32]]:
+    """Return the first weights of seed 0, `scale` times as large."""
+    return [array * np.float32(scale) for array in initial_parameters(model, 0)]
+
+
+def as_row(arrays: Arrays) -> npt.NDArray[np.float64]:
+    """Return all values one after another, in float64."""
+    return np.concatenate([np.asarray(array, np.float64).ravel() for array in arrays])
+
+
+def relative_difference(observed: Any, expected: Any) -> float:
+    """Return || observed - expected || / || expected ||."""
+    distance = np.linalg.norm(np.subtract(observed, expected, dtype=np.float64))
+    return float(distance / np.linalg.norm(expected))
+
+
+@functools.cache
+def _registry() -> Registry:
+    return load_registry()
+
+
+@functools.cache
+def _create(info: BackendInfo) -> Backend:
+    os.environ.update(info.environment)  # the worker's process has it from its start
+    return info.create()
