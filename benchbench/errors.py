@@ -35,7 +35,7 @@ class SpecError(UsageError):
         self.path = path
 
 
-class Unavailable(BenchbenchError):
+class Unavailable(BenchbenchError):  # noqa: N818 - a state of the world, like `Unsupported`
     """A backend, device or data set that is not there."""
 
     exit_code = 3

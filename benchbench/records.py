@@ -184,13 +184,11 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
 
 
 class GaveUp(msgspec.Struct, frozen=True, tag=True):
-    """The run could not go on. `status` is failed, skipped or oom; `exit_code` is for the CLI."""
+    """The run could not go on, and why. The worker says failed, skipped or oom for itself."""
 
     status: Status
     reason: str
     traceback: str | None = None
-    exit_code: int = 1
-    outcome: Outcome | None = None
 
 
 Event: TypeAlias = Ready | Built | EpochDone | Finished | GaveUp

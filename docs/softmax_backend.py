@@ -40,9 +40,9 @@ class SoftmaxTrainer(Trainer):
         scale = (1 - adam.beta_2**self.step) ** 0.5 / (1 - adam.beta_1**self.step)
         gradients = images.T @ errors, errors.sum(axis=0)
         for w, m, v, g in zip(self.weights, self.means, self.squares, gradients, strict=True):
-            m += (1 - adam.beta_1) * (g - m)
-            v += (1 - adam.beta_2) * (g * g - v)
-            w -= adam.learning_rate * scale * m / (self.np.sqrt(v) + adam.epsilon)
+            m[:] = adam.beta_1 * m + (1 - adam.beta_1) * g
+            v[:] = adam.beta_2 * v + (1 - adam.beta_2) * g * g
+            w[:] -= adam.learning_rate * scale * m / (self.np.sqrt(v) + adam.epsilon)
         return loss
 
     def predict(self, images):

@@ -28,18 +28,14 @@ def bands(
 
     from benchbench.run.store import read, results_folder
 
-    records = [
-        record
-        for folder in results or [results_folder(None)]
-        for record in read(folder)[0]
-    ]
+    records = [record for folder in results or [results_folder(None)] for record in read(folder)[0]]
     found = derive(records)
     if not found:
         raise UsageError(
             "no spec and data set has ten seeds here; make them with: "
             "benchbench run --backend torch --division tuned --model all --blocks 10"
         )
-    print(msgspec.toml.encode({"band": found}).decode(), end="")  # noqa: T201
+    print(msgspec.toml.encode({"band": found}).decode(), end="")
 
 
 def derive(records: list[RunRecord]) -> list[Band]:
@@ -60,7 +56,8 @@ def derive(records: list[RunRecord]) -> list[Band]:
     for (spec, dataset), runs in seeds.items():
         if len(runs) < FEWEST_SEEDS:
             continue
-        mean, sd = mean_and_sd([run.test.accuracy for run in runs.values() if run.test])
+        accuracies = [run.test.accuracy for run in runs.values() if run.test]
+        mean, sd = mean_and_sd([accuracy for accuracy in accuracies if accuracy is not None])
         any_run = next(iter(runs.values()))
         found.append(
             Band(

@@ -37,12 +37,12 @@ def main() -> None:
         # Outside of click's standalone mode, so that our exit codes and messages hold.
         code = app(standalone_mode=False)
     except BenchbenchError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"error: {error}", file=sys.stderr)
         code = error.exit_code
     except typer.Exit as stop:
         code = stop.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted; what had finished is saved", file=sys.stderr)  # noqa: T201
+        print("interrupted; what had finished is saved", file=sys.stderr)
         code = INTERRUPTED
     except BrokenPipeError:
         # The reader (`| head`) went away; there is nobody left to tell.

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from benchbench.records import EpochRecord, RunRecord, RunRequest
+from benchbench.report import text
 from benchbench.run.conductor import Listener
 
 
@@ -48,7 +49,7 @@ class Lines:
         pass
 
     def run_finished(self, record: RunRecord) -> None:
-        print(_ending(record), file=sys.stderr, flush=True)  # noqa: T201
+        print(_ending(record), file=sys.stderr, flush=True)
 
 
 class Bars:
@@ -88,8 +89,8 @@ class Bars:
         self._bars.update(
             self._tasks[request.run_id],  # type: ignore[arg-type] # rich's TaskID is an int
             completed=number,
-            news=f"loss {_number(epoch.loss)}  validation accuracy "
-            f"{_number(epoch.validation_accuracy)}  {epoch.train_seconds:.2f} s",
+            news=f"loss {text.fraction(epoch.loss)}  validation accuracy "
+            f"{text.fraction(epoch.validation_accuracy)}  {epoch.train_seconds:.2f} s",
             refresh=True,
         )
 
@@ -101,9 +102,5 @@ class Bars:
 def _ending(record: RunRecord) -> str:
     name = f"{record.model} {record.backend} {record.division} (block {record.block})"
     test = record.test.accuracy if record.test else None
-    outcome = f"test accuracy {_number(test)}" if record.status == "ok" else record.error
+    outcome = f"test accuracy {text.fraction(test)}" if record.status == "ok" else record.error
     return f"{record.status:>7}  {name}: {outcome}"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"

@@ -92,7 +92,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     offered = {name: offer.item for name, offer in registry.datasets.items()}
     chosen = catalog.choose(dataset, offered, quick=quick)
     if chosen.note:
-        print(chosen.note, file=sys.stderr)  # noqa: T201
+        print(chosen.note, file=sys.stderr)
     _must_fit(models, chosen)
     plan = make_plan(
         cells,
@@ -209,7 +209,7 @@ def _conduct(plan: Plan, store: Store, timeout: float) -> list[RunRecord]:
     from benchbench.run.plan import LIVE_WORKERS
 
     if len(plan.groups) > 1:
-        print(  # noqa: T201
+        print(
             f"{len(plan.runs)} runs in {len(plan.groups)} groups, one after another; the runs of a "
             f"group take turns (at most {LIVE_WORKERS} workers alive at once)",
             file=sys.stderr,
@@ -226,17 +226,17 @@ def _show(records: list[RunRecord], results: Path, session_id: str, *, as_json: 
     from benchbench.report import single, tables
 
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(records), indent=1).decode())  # noqa: T201
+        print(msgspec.json.format(msgspec.json.encode(records), indent=1).decode())
         return
     where = f"--results {shlex.quote(str(results))} "
     if len(records) == 1:
-        print(single.render(records[0]))  # noqa: T201
-        print(f"\nrecord: {results / 'runs' / records[0].run_id}.json")  # noqa: T201
-        print(f"again:  benchbench report {where}--run {records[0].run_id}")  # noqa: T201
+        print(single.render(records[0]))
+        print(f"\nrecord: {results / 'runs' / records[0].run_id}.json")
+        print(f"again:  benchbench report {where}--run {records[0].run_id}")
     else:
-        print(tables.render(records, format="markdown"))  # noqa: T201
-        print(f"\nrecords: {results / 'runs'}/{session_id}-*.json")  # noqa: T201
-        print(f"again:   benchbench report {where}--session {session_id}")  # noqa: T201
+        print(tables.render(records, format="markdown"))
+        print(f"\nrecords: {results / 'runs'}/{session_id}-*.json")
+        print(f"again:   benchbench report {where}--session {session_id}")
 
 
 def _exit_code(records: list[RunRecord]) -> int:

@@ -100,7 +100,7 @@ class Trainer(ABC):
         """
 
     def device_peak_memory_bytes(self) -> int | None:
-        """Return the peak of the device's allocator, None where there is none. Called at the end."""
+        """Return the peak of the device's allocator, None if it has none. Called at the end."""
         return None
 
 

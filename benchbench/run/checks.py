@@ -115,9 +115,7 @@ def _check_recomputed(
     claimed = accuracy * len(labels)
     # Frameworks average in float32: what they claim is a whole number of images up to that.
     passed = bool(abs(claimed - right) < 0.5)
-    return Check(
-        name, passed, f"evaluate: {accuracy:.4f}", f"predict: {right / len(labels):.4f}"
-    )
+    return Check(name, passed, f"evaluate: {accuracy:.4f}", f"predict: {right / len(labels):.4f}")
 
 
 def _check_band(request: RunRequest, dataset: Dataset, accuracy: float) -> Check:

@@ -153,28 +153,15 @@ class _Part:
     def record(self, store: Store) -> RunRecord:
         """Return the record of a run that is over; keep its log where something went wrong."""
         request = self.worker.request
-        event = self.last_event
-        match event:
-            case Finished(outcome):
-                failed = [check for check in outcome.checks if check.passed is False]
-                status = "invalid" if failed else "ok"
-                error = "; ".join(
-                    f"{check.name}: expected {check.expected}, found {check.observed}"
-                    for check in failed
-                )
-                trace = None
-            case GaveUp(status, error, trace):
-                outcome = Outcome(device=self._device)
-            case _:
-                raise AssertionError(f"a record was asked for before the end, at {event!r}")
+        outcome, ending = self._ending()
         return RunRecord(
             run_id=request.run_id,
             session_id=request.session_id,
             block=request.block,
-            status=status,
-            error=error or None,
-            traceback=trace,
-            log=None if status == "ok" else _keep_log(self.worker.log(), store, request.run_id),
+            status=ending.status,
+            error=ending.reason or None,
+            traceback=ending.traceback,
+            log=None if ending.status == "ok" else self._keep_log(store),
             backend=request.backend,
             division=request.division,
             model=request.model.name,
@@ -194,6 +181,32 @@ class _Part:
             **{name: getattr(outcome, name) for name in outcome.__struct_fields__},
         )
 
+    def _ending(self) -> tuple[Outcome, GaveUp]:
+        """Return what is known of the run, and how it ended in the words of `GaveUp`."""
+        match self.last_event:
+            case Finished(outcome):
+                failed = [
+                    f"{check.name}: expected {check.expected}, found {check.observed}"
+                    for check in outcome.checks
+                    if check.passed is False
+                ]
+                return outcome, GaveUp("invalid" if failed else "ok", "; ".join(failed))
+            case GaveUp() as event:
+                return Outcome(device=self._device), event
+            case event:
+                raise AssertionError(f"a record was asked for before the end, at {event!r}")
+
+    def _keep_log(self, store: Store) -> str | None:
+        """Keep the log beside the record; return the file's name, None if nothing was kept."""
+        text, path = self.worker.log(), store.log_path(self.worker.request.run_id)
+        if not text.strip():
+            return None
+        try:
+            path.write_text(text)
+        except OSError:
+            return None  # a full disk: the record itself will say so
+        return path.name
+
 
 class _StateReader:
     """Reads the machine's state between turns, with the time of the calibration kernel."""
@@ -205,15 +218,3 @@ class _StateReader:
         state, self._times = machine.state(self._times)
         # One thread: a pool's idle threads would still be spinning when the worker starts.
         return msgspec.structs.replace(state, calibration_seconds=machine.calibrate(1))
-
-
-def _keep_log(text: str, store: Store, run_id: str) -> str | None:
-    """Keep the log beside the record; return the file's name, None if there is nothing to keep."""
-    if not text.strip():
-        return None
-    path = store.log_path(run_id)
-    try:
-        path.write_text(text)
-    except OSError:
-        return None  # a full disk: the record itself will say so
-    return path.name

@@ -25,6 +25,11 @@ class Cell:
     division: str
     model: ModelSpec
 
+    @property
+    def name(self) -> str:
+        """Backend and division in one word."""
+        return f"{self.backend.name}-{self.division}"
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
@@ -73,16 +78,14 @@ def make_plan(
     session_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     order_seed = secrets.randbits(32)
     models = list(dict.fromkeys(cell.model for cell in cells))
-    groups = []
+    groups: list[Group] = []
     for block, model in itertools.product(range(blocks), models):
         same_model = [cell for cell in cells if cell.model == model]
         for first in range(0, len(same_model), LIVE_WORKERS):
             runs = tuple(
                 PlannedRun(
                     RunRequest(
-                        run_id="-".join(
-                            (session_id, f"{block:03d}", model.name, cell.backend.name, cell.division)
-                        ),
+                        run_id=f"{session_id}-{block:03d}-{model.name}-{cell.name}",
                         session_id=session_id,
                         block=block,
                         backend=cell.backend.name,

@@ -114,10 +114,11 @@ class WorkerProcess:
 
     def _decode(self, line: bytes) -> Event:
         try:
-            return msgspec.json.decode(line, type=Event)
+            event: Event = msgspec.json.decode(line, type=Event)
         except msgspec.MsgspecError as error:
             self.kill()
             return GaveUp("crashed", f"the worker said what is no event ({error}): {line[:200]!r}")
+        return event
 
     def _died(self) -> GaveUp:
         code = self._process.wait()

@@ -14,6 +14,7 @@ from benchbench.records import (
     Built,
     EpochDone,
     EpochRecord,
+    FinalScore,
     Finished,
     GaveUp,
     Outcome,
@@ -21,7 +22,6 @@ from benchbench.records import (
     RunRequest,
     Setting,
     Status,
-    FinalScore,
 )
 from benchbench.run.channel import ConductorGone, WorkerEnd
 
@@ -54,10 +54,8 @@ def _run(request: RunRequest, channel: WorkerEnd) -> Finished | GaveUp:
         return Finished(run.judge())
     except ConductorGone:
         raise
-    except Unsupported as error:
-        return GaveUp("skipped", str(error), None, Unavailable.exit_code)
-    except Unavailable as error:
-        return GaveUp("skipped", str(error), None, error.exit_code)
+    except (Unsupported, Unavailable) as error:
+        return GaveUp("skipped", str(error))
     except BenchbenchError as error:
         return GaveUp("failed", str(error), traceback.format_exc())
     # What a plugin or its framework raises, whatever it is, is this run's result.
@@ -219,7 +217,7 @@ def _plain(value: object) -> Setting:
 
 
 def _failure(error: BaseException) -> Status:
-    """Tell running out of memory, for which every framework has a name of its own, from the rest."""
+    """Tell running out of memory from the rest: every framework has a name of its own for it."""
     words = f"{type(error).__name__} {error}".lower()
     signs = ("outofmemory", "out of memory", "can't allocate memory", "resourceexhausted")
     return "oom" if isinstance(error, MemoryError) or any(s in words for s in signs) else "failed"

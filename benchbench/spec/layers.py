@@ -86,7 +86,7 @@ class Dense(_Layer, frozen=True, tag="Dense"):
 
 
 class Conv2D(_Layer, frozen=True, tag="Conv2D"):
-    """Cross-correlation, stride 1, no padding; kernel (h, w, channels, filters), bias (filters,)."""
+    """Cross-correlation, stride 1, no padding; kernel (h, w, in, filters), bias (filters,)."""
 
     filters: Count
     kernel_size: tuple[Count, Count]

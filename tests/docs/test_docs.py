@@ -34,7 +34,9 @@ def test_the_backend_of_the_manual_installs_and_trains(tmp_path, small_mnist):
     info = site / "benchbench_softmax-1.0.dist-info"
     info.mkdir(parents=True)
     ((name, module),) = declared["entry-points"]["benchbench"].items()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {declared['name']}\nVersion: 1.0\n")
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {declared['name']}\nVersion: 1.0\n"
+    )
     (info / "entry_points.txt").write_text(f"[benchbench]\n{name} = {module}\n")
     (site / f"{module}.py").write_text((DOCS / "softmax_backend.py").read_text())
     done = subprocess.run(
@@ -74,9 +76,10 @@ def test_every_hook_and_every_method_of_the_contract_is_in_the_manual():
 
 def test_every_check_is_in_the_manual():
     page = (DOCS / "how-a-run-works.md").read_text()
-    names = re.findall(r'Check\(\s*"([^"]+)"|name, expected = "([^"]+)"', Path(
-        sys.modules[check_run.__module__].__file__
-    ).read_text())
+    names = re.findall(
+        r'Check\(\s*"([^"]+)"|name, expected = "([^"]+)"',
+        Path(sys.modules[check_run.__module__].__file__).read_text(),
+    )
     found = {first or second for first, second in names}
     assert len(found) == 9
     assert not [name for name in found if name not in page]
@@ -99,6 +102,8 @@ def test_every_option_that_the_documentation_names_exists():
         )
         known |= set(re.findall(r"--[a-z0-9-]+", done.stdout))
     for page in PAGES:
-        for command in re.findall(r"benchbench (?:run|list|describe|report|doctor)[^\n`]*", page.read_text()):
+        for command in re.findall(
+            r"benchbench (?:run|list|describe|report|doctor)[^\n`]*", page.read_text()
+        ):
             unknown = set(re.findall(r"--[a-z0-9-]+", command)) - known
             assert not unknown, f"{page.name}: {command}"

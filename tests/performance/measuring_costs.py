@@ -48,7 +48,16 @@ def measure(model: str, epochs: int) -> dict[str, RunRecord]:
         names = ("torch", "bare-torch", "keras", "bare-keras", "nothing")
         subprocess.run(
             [
-                *(sys.executable, "-m", "benchbench", "run", "--model", model, "--dataset", "mnist"),
+                *(
+                    sys.executable,
+                    "-m",
+                    "benchbench",
+                    "run",
+                    "--model",
+                    model,
+                    "--dataset",
+                    "mnist",
+                ),
                 *(word for name in names for word in ("--backend", name)),
                 *("--epochs", str(epochs), "--results", folder),
             ],

@@ -7,7 +7,17 @@ reads of them is what the measuring itself costs. `measuring_costs.py` compares.
 
 import time
 
-from benchbench import Adam, Backend, BackendInfo, Conv2D, Dense, MaxPool2D, Score, Trainer, hookimpl
+from benchbench import (
+    Adam,
+    Backend,
+    BackendInfo,
+    Conv2D,
+    Dense,
+    MaxPool2D,
+    Score,
+    Trainer,
+    hookimpl,
+)
 
 
 class Bare(Trainer):

@@ -67,7 +67,9 @@ def misfits(tmp_path, monkeypatch) -> Path:
     site = tmp_path / "site"
     info = site / "benchbench_misfits-1.0.dist-info"
     info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: benchbench-misfits\nVersion: 1.0\n")
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: benchbench-misfits\nVersion: 1.0\n"
+    )
     (info / "entry_points.txt").write_text("[benchbench]\nmisfits = misfits\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(site), str(PLUGIN))))
     monkeypatch.syspath_prepend(str(site))

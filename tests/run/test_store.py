@@ -1,4 +1,4 @@
-"""Records are written whole or not at all, never over another, and read with what is wrong named."""
+"""Records are written whole or not at all and never over another; a bad one is named."""
 
 from __future__ import annotations
 
