@@ -14,10 +14,10 @@ from benchbench.data import container, digits, idx, mnist
 from benchbench.records import (
     Check,
     EpochRecord,
+    FinalScore,
     Machine,
     Phases,
     RunRecord,
-    FinalScore,
 )
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.identity import spec_sha256

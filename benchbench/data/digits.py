@@ -102,20 +102,16 @@ def prepare() -> Path | None:
 def make() -> Content:
     """Make all images from scikit-learn's digits, unverified; `load` and `prepare` verify."""
     from sklearn.datasets import load_digits
+    from threadpoolctl import threadpool_limits
 
     bunch = load_digits()
     sources = bunch.images.reshape(SOURCE_COUNT, -1).astype(np.float32)
     targets = bunch.target.astype(np.int64)
-    train, validation, test = split_sources(targets)
+    parts = zip(split_sources(targets), (TRAIN_COUNT, VALIDATION_COUNT, TEST_COUNT), strict=True)
     raw = np.random.PCG64(SEED + 1)
-    made = [
-        _images(raw, sources[chosen], targets[chosen], count)
-        for chosen, count in (
-            (train, TRAIN_COUNT),
-            (validation, VALIDATION_COUNT),
-            (test, TEST_COUNT),
-        )
-    ]
+    # The products are small: on a busy machine BLAS threads would only wait for one another.
+    with threadpool_limits(1):
+        made = [_images(raw, sources[part], targets[part], count) for part, count in parts]
     arrays = {
         "train-images": np.concatenate([made[0][0], made[1][0]]),
         "train-labels": np.concatenate([made[0][1], made[1][1]]),
