@@ -1,0 +1,70 @@
+"""Splits: what quick takes, and what a plugin's data set is held to."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+
+import numpy as np
+import pytest
+
+from benchbench.data import container, splits
+from benchbench.data.dataset import Dataset, Split
+from benchbench.errors import DataError
+
+
+@pytest.fixture
+def dataset(arrays) -> Dataset:
+    content = container.Content(arrays(), {part: part for part in container.PARTS})
+    return splits.split(content, name="noise", validation_count=12, source="here")
+
+
+def test_validation_is_the_last_of_training(dataset, arrays):
+    raw = arrays()
+    assert (dataset.train.labels == raw["train-labels"][:48]).all()
+    assert (dataset.validation.labels == raw["train-labels"][48:]).all()
+    expected = raw["train-images"][48:, ..., np.newaxis].astype(np.float32) / np.float32(255)
+    assert (dataset.validation.images == expected).all()
+
+
+def test_coloured_images_keep_their_channels(arrays):
+    content = container.Content(arrays(shape=(5, 7, 3)), dict.fromkeys(container.PARTS, ""))
+    dataset = splits.split(content, name="x", validation_count=12, source="here")
+    assert dataset.train.images.shape == (48, 5, 7, 3)
+    assert splits.image_shape(content) == (5, 7, 3)
+
+
+def test_quick_is_the_first_tenth_under_a_hash_of_its_own(dataset):
+    quick = splits.quick(dataset, "noise-quick")
+    assert (len(quick.train), len(quick.validation), len(quick.test)) == (4, 1, 2)
+    assert (quick.train.images == dataset.train.images[:4]).all()
+    assert not np.shares_memory(quick.train.images, dataset.train.images)
+    assert not quick.train.images.flags.writeable
+    expected = hashlib.sha256(f"first tenth of {dataset.sha256}\n".encode()).hexdigest()
+    assert quick.sha256 == expected
+
+
+def test_a_sound_data_set_passes(dataset):
+    splits.check(dataset)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: Split(s.images.astype(np.float64), s.labels), "float64"),
+        (lambda s: Split(s.images[..., 0], s.labels), r"but they are float32 \(20, 28, 28\)"),
+        (lambda s: Split(s.images[:, :, ::-1], s.labels), "C-contiguous"),
+        (lambda s: Split(s.images * 255, s.labels), r"values in \[0, 1\]"),
+        (lambda s: Split(np.full_like(s.images, np.nan), s.labels), r"values in \[0, 1\]"),
+        (lambda s: Split(s.images[:0], s.labels[:0]), "expected some"),
+        (lambda s: Split(s.images[:, :9].copy(), s.labels), "differ in shape"),
+        (lambda s: Split(s.images, s.labels.astype(np.int32)), "int64"),
+        (lambda s: Split(s.images, s.labels[:-1]), "one an image"),
+        (lambda s: Split(s.images, s.labels + 1), "expected 0 to 9"),
+        (lambda s: Split(s.images, s.labels - 1), "expected 0 to 9"),
+    ],
+)
+def test_an_unfit_plugin_s_data_set_is_refused(change, message, dataset):
+    unfit = dataclasses.replace(dataset, test=change(dataset.test))
+    with pytest.raises(DataError, match=f"'noise' is unfit: test .*{message}"):
+        splits.check(unfit)
