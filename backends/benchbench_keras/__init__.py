@@ -25,7 +25,7 @@ def benchbench_backends() -> list[BackendInfo]:
             name="keras",
             requires=("keras", "tensorflow-cpu | tensorflow"),
             create=_on_tensorflow,
-            divisions=("idiomatic",),
+            divisions=("idiomatic", "tuned"),
             environment=(
                 ("KERAS_BACKEND", "tensorflow"),
                 ("TF_CPP_MIN_LOG_LEVEL", "2"),  # errors only

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from benchbench import Backend, ModelSpec, Trainer, TrainingProtocol, Unsupported
-from benchbench_keras.engines import Engine
+from benchbench_keras.engines import Engine, TensorFlowEngine
 from benchbench_keras.idiomatic import IdiomaticTrainer
+from benchbench_keras.tuned import TunedTrainer
 
 
 class KerasBackend(Backend):
@@ -12,7 +13,8 @@ class KerasBackend(Backend):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.divisions = ("idiomatic",)
+        if isinstance(engine, TensorFlowEngine):
+            self.divisions = ("idiomatic", "tuned")
 
     def versions(self) -> dict[str, str]:
         return self._engine.versions()
@@ -37,4 +39,6 @@ class KerasBackend(Backend):
             )
         self._engine.require(device)
         self._engine.prepare(device, threads)
+        if division == "tuned" and isinstance(self._engine, TensorFlowEngine):
+            return TunedTrainer(self._engine, model, protocol, device=device, seed=seed)
         return IdiomaticTrainer(self._engine, model, protocol, device=device, seed=seed)
