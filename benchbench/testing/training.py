@@ -29,9 +29,9 @@ IN_ORDER = TrainingProtocol(epochs=1, batch_size=BATCH, shuffle=False)
 SHUFFLED = TrainingProtocol(epochs=1, batch_size=BATCH, shuffle=True)
 
 # Relative difference of the parameters' update from the float64 reference, after so many steps.
-# Source: measured on these images with NumPy, torch and Keras on TensorFlow: after one and two steps
-# at most 1.3e-5 on the catalog and 3.6e-5 on the odd models from large weights, after ten 3.6e-4.
-# torch's placement of epsilon, the smallest of the usual faults, makes 1e-2 and more.
+# Source: measured on these images with NumPy, torch and Keras on TensorFlow: at most
+# 1.3e-5 after one and two steps on the catalog, 3.6e-5 on the odd models from large weights, and
+# 3.6e-4 after ten. torch's placement of epsilon, the smallest of the usual faults, makes 1e-2.
 UPDATE_TOLERANCE = {1: 1e-4, 2: 1e-4, 10: 5e-3}
 
 # Training samples that make so many steps; but for the single step, the last batch is short.
@@ -115,7 +115,7 @@ class TrainingTests(Subject):
         With both betas 0 Adam remembers nothing, so an epoch is a function of weights and order
         alone: a second epoch in the first one's order is a first epoch from the first one's result.
         """
-        forgetful = Adam(beta_1=0, beta_2=0)
+        forgetful = Adam(beta_1=0.0, beta_2=0.0)
         one = TrainingProtocol(epochs=1, batch_size=BATCH, optimizer=forgetful)
         two = TrainingProtocol(epochs=2, batch_size=BATCH, optimizer=forgetful)
         model = self.some_model()
