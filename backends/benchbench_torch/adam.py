@@ -40,3 +40,35 @@ def formula_adam(parameters: Iterable[torch.nn.Parameter], formula: Adam) -> tor
 
     optimizer.register_step_pre_hook(set_epsilon)
     return optimizer
+
+
+class FusedAdam:
+    """torch's fused kernel on one vector of parameters and one of gradients, float32 (count,)."""
+
+    def __init__(self, parameters: torch.Tensor, gradients: torch.Tensor, formula: Adam) -> None:
+        self._formula = formula
+        self._step = 0
+        self._step_count = torch.zeros((), device=parameters.device)
+        self._tensors = (
+            [parameters],
+            [gradients],
+            [torch.zeros_like(parameters)],
+            [torch.zeros_like(parameters)],
+            [],
+            [self._step_count],
+        )
+
+    def step(self) -> None:
+        """Update the parameters in place from the gradients as they stand."""
+        self._step += 1
+        self._step_count += 1
+        torch._fused_adam_(
+            *self._tensors,
+            lr=self._formula.learning_rate,
+            beta1=self._formula.beta_1,
+            beta2=self._formula.beta_2,
+            weight_decay=0.0,
+            eps=epsilon_at(self._formula, self._step),
+            amsgrad=False,
+            maximize=False,
+        )

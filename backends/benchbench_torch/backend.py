@@ -46,7 +46,7 @@ class TorchBackend(Backend):
                 f"torch has the divisions {', '.join(_TRAINERS)}, but '{division}' was asked for"
             )
         place = self._device(device)
-        _set_up_process(threads)
+        _set_up_process(threads, flush_denormal=division == "tuned")
         return _TRAINERS[division](model, protocol, device=place, seed=seed)
 
     def _device(self, name: str) -> torch.device:
@@ -61,11 +61,13 @@ class TorchBackend(Backend):
         return torch.device(index)
 
 
-def _set_up_process(threads: int) -> None:
+def _set_up_process(threads: int, *, flush_denormal: bool) -> None:
     """Fix what torch keeps per process: threads, and float32 arithmetic without shortcuts.
 
     On NVIDIA cards cuDNN's convolutions would use TF32 by default, which rounds inputs to 10 bits.
     """
+    # Threads inherit the flag from the one that starts them: it comes before the first of them.
+    torch.set_flush_denormal(flush_denormal)
     torch.set_num_threads(threads)
     # Once any operator has run in parallel, torch refuses; it is the default of a fresh process
     # that is worth changing, and a benchmark's worker is one.
