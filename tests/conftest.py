@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -19,6 +23,7 @@ from benchbench.records import (
     Phases,
     RunRecord,
 )
+from benchbench.run.store import read
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.protocol import TrainingProtocol
@@ -134,3 +139,91 @@ def small_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = folder / container.file_name(part, array.ndim)
         path.write_bytes(idx.encode(array[:count]))
     return folder
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch) -> Iterator[Callable[..., None]]:
+    """Install a distribution with one module, for this process and for those it starts.
+
+    `install(distribution, code)` makes it a plugin, whose entry point is named like the
+    distribution, or `plugin`; without code it is a distribution and nothing more.
+    """
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    installed: list[str] = []
+
+    def _install(distribution: str, code: str | None = None, *, plugin: str | None = None) -> None:
+        module = distribution.replace("-", "_")
+        info = site / f"{module}-1.0.dist-info"
+        info.mkdir()
+        metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n"
+        (info / "METADATA").write_text(metadata)
+        if code is not None:
+            entry_point = f"[benchbench]\n{plugin or distribution} = {module}\n"
+            (info / "entry_points.txt").write_text(entry_point)
+            (site / f"{module}.py").write_text(code)
+        importlib.invalidate_caches()
+        installed.append(module)
+
+    yield _install
+    for module in installed:
+        sys.modules.pop(module, None)
+
+
+@dataclass
+class Command:
+    """`python -m benchbench` with the misfits installed and records in a folder of its own."""
+
+    environment: dict[str, str]
+    results: Path
+    dataset: Path
+
+    def start(self, *arguments: str, **options) -> subprocess.Popen[str]:
+        """Start the command without waiting for it."""
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(
+            [sys.executable, "-m", "benchbench", *arguments],
+            text=True,
+            env=self.environment,
+            **pipes | options,
+        )
+
+    def __call__(self, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments, **options)
+        stdout, stderr = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+    def run(self, backend: str, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
+        """`benchbench run` on the small data set, one model, two epochs unless told otherwise."""
+        epochs = () if "--epochs" in arguments else ("--epochs", "2")
+        model = () if "--model" in arguments else ("--model", "single-layer")
+        dataset = () if "--dataset" in arguments else ("--dataset", str(self.dataset))
+        return self(
+            *("run", "--backend", backend, *model, *dataset, *epochs),
+            *("--results", str(self.results), *arguments),
+            **options,
+        )
+
+    def records(self) -> list[RunRecord]:
+        """Return what has been saved; every file must be whole."""
+        records, unreadable = read(self.results)
+        assert not unreadable
+        return records
+
+    def record(self) -> RunRecord:
+        (record,) = self.records()
+        return record
+
+
+@pytest.fixture
+def misfits(install) -> None:
+    """Install the plugin of misfits."""
+    install("misfits", (Path(__file__).parent / "misfits.py").read_text())
+
+
+@pytest.fixture
+def command(misfits, small_mnist, tmp_path) -> Command:
+    """Give the command, with the misfits for backends."""
+    return Command(dict(os.environ), tmp_path / "results", small_mnist)

@@ -62,7 +62,7 @@ class Bars:
 
         self._bars = RichProgress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=8),
             MofNCompleteColumn(),
             TextColumn("{task.fields[news]}"),
             console=Console(stderr=True),
@@ -89,8 +89,8 @@ class Bars:
         self._bars.update(
             self._tasks[request.run_id],  # type: ignore[arg-type] # rich's TaskID is an int
             completed=number,
-            news=f"loss {text.fraction(epoch.loss)}  validation accuracy "
-            f"{text.fraction(epoch.validation_accuracy)}  {epoch.train_seconds:.2f} s",
+            news=f"loss {text.fraction(epoch.loss)}, "
+            f"validated {text.fraction(epoch.validation_accuracy)}",
             refresh=True,
         )
 

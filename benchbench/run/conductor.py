@@ -128,7 +128,8 @@ class _Part:
         self.last_event: Event | None = None
         self._order_seed = order_seed
         self._machine = facts
-        self._device: str | None = None
+        device = run.request.device
+        self._device: str | None = None if device == "auto" else device
 
     @property
     def over(self) -> bool:

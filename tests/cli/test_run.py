@@ -166,7 +166,7 @@ def test_a_bar_is_drawn_on_a_terminal_only(command):
     text = drawn.decode()
     assert "single-layer  slow idiomatic" in text
     assert "3/3" in text
-    assert "validation accuracy" in text
+    assert "loss 1.0000, validated 0." in text
 
 
 def test_help_is_quick_to_import(command):

@@ -13,7 +13,6 @@ import pytest
 from benchbench.plugins import contract, hookspecs
 from benchbench.records import EpochRecord, MachineState, Phases, RunRecord
 from benchbench.run.checks import check_run
-from benchbench.run.store import read
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -24,34 +23,14 @@ def test_the_backend_of_the_manual_is_the_file_beside_it():
     assert (DOCS / "softmax_backend.py").read_text() in (DOCS / "write-a-backend.md").read_text()
 
 
-def test_the_backend_of_the_manual_installs_and_trains(tmp_path, small_mnist):
+def test_the_backend_of_the_manual_installs_and_trains(install, command):
     page = (DOCS / "write-a-backend.md").read_text()
-    project = tmp_path / "project"
-    project.mkdir()
     (pyproject,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
-    declared = tomllib.loads(pyproject)["project"]
-    site = tmp_path / "site"
-    info = site / "benchbench_softmax-1.0.dist-info"
-    info.mkdir(parents=True)
-    ((name, module),) = declared["entry-points"]["benchbench"].items()
-    (info / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {declared['name']}\nVersion: 1.0\n"
-    )
-    (info / "entry_points.txt").write_text(f"[benchbench]\n{name} = {module}\n")
-    (site / f"{module}.py").write_text((DOCS / "softmax_backend.py").read_text())
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "benchbench", "run", "--backend", "softmax"),
-            *("--backend", "numpy", "--model", "single-layer", "--model", "two-layer"),
-            *("--dataset", str(small_mnist), "--results", str(tmp_path / "results")),
-        ],
-        env={"PYTHONPATH": str(site), "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    records, _ = read(tmp_path / "results")
-    found = {(record.backend, record.model): record for record in records}
+    ((name, module),) = tomllib.loads(pyproject)["project"]["entry-points"]["benchbench"].items()
+    install(module.replace("_", "-"), (DOCS / f"{module}.py").read_text(), plugin=name)
+    models = ("--model", "single-layer", "--model", "two-layer")
+    done = command.run("softmax", "--backend", "numpy", *models)
+    found = {(record.backend, record.model): record for record in command.records()}
     assert found["softmax", "single-layer"].status == "ok", done.stderr
     assert found["softmax", "two-layer"].status == "skipped"
     # Same weights, same formula; only the shuffles differ.

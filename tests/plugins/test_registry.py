@@ -1,6 +1,5 @@
 """Plugins as they are installed: metadata and modules on sys.path, found by importlib.metadata."""
 
-import importlib
 import subprocess
 import sys
 
@@ -21,34 +20,6 @@ def create():
 def benchbench_backends():
     return [benchbench.BackendInfo({name!r}, ("numpy",), create)]
 """
-
-
-@pytest.fixture
-def install(tmp_path, monkeypatch):
-    """Install a distribution with one module and, if it is a plugin, its entry point."""
-    site = tmp_path / "site-packages"
-    site.mkdir()
-    monkeypatch.syspath_prepend(str(site))
-    installed = []
-
-    def _install(distribution, code=None, *, plugin=None):
-        module = distribution.replace("-", "_")
-        info = site / f"{module}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n", encoding="utf-8"
-        )
-        if code is not None:
-            (info / "entry_points.txt").write_text(
-                f"[benchbench]\n{plugin or distribution} = {module}\n", encoding="utf-8"
-            )
-            (site / f"{module}.py").write_text(code, encoding="utf-8")
-        importlib.invalidate_caches()
-        installed.append(module)
-
-    yield _install
-    for module in installed:
-        sys.modules.pop(module, None)
 
 
 def quarantine(distribution):

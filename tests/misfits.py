@@ -1,6 +1,6 @@
 """Backends that misbehave, each in one way, and `null`, which does nothing and does it right.
 
-An installed plugin as the worker sees it: `tests/run/conftest.py` writes its entry point.
+Tests install it as a plugin: see the fixture `misfits`.
 """
 
 import os

@@ -1,0 +1,84 @@
+"""What stands in `results/` comes from the records beside it, and the bands from theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from benchbench.certify.bands import all_bands, find_band
+from benchbench.cli.bands import derive
+from benchbench.report import tables
+from benchbench.run.store import read
+from benchbench.spec.catalog import MODELS
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "results"
+MATRIX = RESULTS / "matrix-cpu"
+CELLS = {
+    ("numpy", "idiomatic"),
+    ("torch", "idiomatic"),
+    ("torch", "tuned"),
+    ("keras", "idiomatic"),
+    ("keras", "tuned"),
+    ("keras-torch", "idiomatic"),
+}
+
+
+def records(folder: Path):
+    found, unreadable = read(folder)
+    assert not unreadable
+    assert found, f"no records in {folder}"
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [("tables.md", "markdown"), ("tables.csv", "csv"), ("tables.json", "json")]
+)
+def test_the_tables_are_what_report_makes_of_the_records(name, form):
+    assert (MATRIX / name).read_text().strip() == tables.render(records(MATRIX), form).strip()
+
+
+def test_the_matrix_is_whole_of_one_session_on_mnist_and_every_check_passed():
+    found = records(MATRIX)
+    assert {(run.backend, run.division, run.model) for run in found} == {
+        (*cell, model) for cell in CELLS for model in MODELS
+    }
+    assert {run.status for run in found} == {"ok"}
+    assert {(run.dataset, run.device) for run in found} == {("mnist", "cpu")}
+    assert len({run.session_id for run in found}) == 1
+    for run in found:
+        outcomes = {check.name: check.passed for check in run.checks}
+        assert all(outcomes.values()), f"{run.run_id}: {outcomes}"
+
+
+def test_the_phases_of_every_published_run_sum_to_the_whole():
+    for run in records(MATRIX):
+        parts = msgspec.structs.asdict(run.phases)
+        total = parts.pop("total")
+        assert sum(parts.values()) == pytest.approx(total, rel=0.01)
+
+
+def test_the_bands_are_what_the_command_makes_of_their_records():
+    made = derive(records(RESULTS / "bands" / "mnist") + records(RESULTS / "bands" / "digits"))
+    assert tuple(made) == all_bands()
+
+
+def test_the_readme_shows_the_published_table():
+    shown = (ROOT / "README.md").read_text()
+    for line in (MATRIX / "tables.md").read_text().splitlines():
+        assert line in shown
+
+
+def test_every_published_run_was_judged_by_a_band():
+    for run in records(MATRIX):
+        assert find_band(run.spec_sha256, run.dataset_sha256) is not None
+
+
+def test_no_record_names_a_path_of_the_machine_that_made_it():
+    for path in RESULTS.rglob("*.json"):
+        text = path.read_text()
+        assert "/home/" not in text
+        assert "/root/" not in text
+        assert "/work/" not in text
