@@ -18,9 +18,7 @@ MODELS = MappingProxyType(
         model.name: model
         for model in (
             ModelSpec("single-layer", _IMAGE, (Flatten(), Dense(10, "softmax"))),
-            ModelSpec(
-                "two-layer", _IMAGE, (Flatten(), Dense(512, "relu"), Dense(10, "softmax"))
-            ),
+            ModelSpec("two-layer", _IMAGE, (Flatten(), Dense(512, "relu"), Dense(10, "softmax"))),
             ModelSpec(
                 "simple-cnn",
                 _IMAGE,

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from benchbench.errors import SpecError
+from benchbench.spec.fields import check_fields
 from benchbench.spec.layers import Count, Dense, Layer, Shape
 
 
@@ -39,12 +40,7 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layers: Annotated[tuple[Layer, ...], msgspec.Meta(min_length=1)]
 
     def __post_init__(self) -> None:
-        # Specs are also built in Python, where msgspec checks no field by itself.
-        for name, kind in _FIELDS.items():
-            try:
-                msgspec.convert(msgspec.to_builtins(getattr(self, name)), kind)
-            except msgspec.ValidationError as error:
-                raise SpecError(f"{name}: {error}", (name,)) from None
+        check_fields(self)
         self.trace()
         last, place = self.layers[-1], ("layers", len(self.layers) - 1)
         if not (isinstance(last, Dense) and last.activation == "softmax"):
@@ -115,6 +111,3 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         costs = [trace.forward_flops for trace in self.trace() if trace.parameter_shapes]
         return 3 * sum(costs) - costs[0]
-
-
-_FIELDS = {field.name: field.type for field in msgspec.structs.fields(ModelSpec)}

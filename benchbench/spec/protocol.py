@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
-from benchbench.errors import SpecError
+from benchbench.spec.fields import check_fields
 from benchbench.spec.layers import Count
 
 Positive = Annotated[float, msgspec.Meta(gt=0, le=sys.float_info.max)]
@@ -48,12 +48,4 @@ class TrainingProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     optimizer: Optimizer = Adam()
 
     def __post_init__(self) -> None:
-        # Protocols are also built in Python, where msgspec checks no field by itself.
-        for name, kind in _FIELDS.items():
-            try:
-                msgspec.convert(msgspec.to_builtins(getattr(self, name)), kind)
-            except msgspec.ValidationError as error:
-                raise SpecError(f"{name}: {error}", (name,)) from None
-
-
-_FIELDS = {field.name: field.type for field in msgspec.structs.fields(TrainingProtocol)}
+        check_fields(self)
