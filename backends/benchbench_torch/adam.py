@@ -49,7 +49,7 @@ class FusedAdam:
         self._formula = formula
         self._step = 0
         self._step_count = torch.zeros((), device=parameters.device)
-        self._tensors = (
+        self._tensors: tuple[list[torch.Tensor], ...] = (
             [parameters],
             [gradients],
             [torch.zeros_like(parameters)],

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+
 import torch
+
+# Parameters of glibc's mallopt, from <malloc.h>.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 def synchronize(device: torch.device) -> None:
@@ -16,6 +22,19 @@ def peak_memory_bytes(device: torch.device) -> int | None:
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
 
 
+def keep_freed_memory() -> bool:
+    """Have the C library keep what torch frees, True if it does; for the rest of the process.
+
+    glibc gives large blocks back to the system and gets them again, empty, at the next allocation:
+    every activation is then paid for in page faults, at every step. Other C libraries have no such
+    call and stay as they are.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        return bool(mallopt(_M_MMAP_THRESHOLD, 1 << 30) and mallopt(_M_TRIM_THRESHOLD, 1 << 30))
+    return False
+
+
 def process_settings(device: torch.device) -> dict[str, str | int | float | bool]:
     """Return the settings that torch keeps per process, read back from torch, not remembered."""
     settings: dict[str, str | int | float | bool] = {
@@ -25,12 +44,18 @@ def process_settings(device: torch.device) -> dict[str, str | int | float | bool
         "matmul_relative_error": matmul_relative_error(device),
         "threads": torch.get_num_threads(),
         "interop_threads": torch.get_num_interop_threads(),
+        "flush_denormal": flushes_denormals(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
     }
     if device.type == "cuda":
         settings["device_name"] = torch.cuda.get_device_name(device)
         settings["cudnn_benchmark"] = torch.backends.cudnn.benchmark
     return settings
+
+
+def flushes_denormals() -> bool:
+    """Return whether this thread's arithmetic rounds denormal results to zero."""
+    return bool(torch.tensor(1e-38) * 0.01 == 0)
 
 
 def matmul_relative_error(device: torch.device) -> float:

@@ -12,7 +12,12 @@ from torch.nn import functional
 
 from benchbench import ModelSpec, Observer, Score, Split, Trainer, TrainingProtocol
 from benchbench_torch.adam import FusedAdam
-from benchbench_torch.device import peak_memory_bytes, process_settings, synchronize
+from benchbench_torch.device import (
+    keep_freed_memory,
+    peak_memory_bytes,
+    process_settings,
+    synchronize,
+)
 from benchbench_torch.layout import FloatArray, tensor_of
 from benchbench_torch.written_out import WrittenOut
 
@@ -25,6 +30,7 @@ class TunedTrainer(Trainer):
     def __init__(
         self, model: ModelSpec, protocol: TrainingProtocol, *, device: torch.device, seed: int
     ) -> None:
+        self._keeps_freed_memory = keep_freed_memory()
         self._protocol = protocol
         self._classes = model.classes
         self._device = device
@@ -104,6 +110,7 @@ class TunedTrainer(Trainer):
             "optimizer": "torch._fused_adam_ on one vector, eps set before every step",
             "data": f"resident on the device, first {height}x{width} pixels, gathered by batch",
             "loss_read": "every epoch",
+            "keeps_freed_memory": self._keeps_freed_memory,
         }
 
     def device_peak_memory_bytes(self) -> int | None:

@@ -207,23 +207,22 @@ def _views(model: ModelSpec, vector: torch.Tensor) -> Iterator[torch.Tensor]:
 
 def _steps(model: ModelSpec) -> Iterator[_Step]:
     """Yield the steps of the model; a pool right after a convolution becomes part of it."""
-    layers = list(model.layers)
     first = True
-    while layers:
-        layer = layers.pop(0)
+    pooled = False
+    for layer, following in zip(model.layers, (*model.layers[1:], None), strict=True):
         if isinstance(layer, Flatten):
             yield _FlattenStep()
         elif isinstance(layer, MaxPool2D):
-            yield _PoolStep(layer.pool_size)
-        else:
-            relu = layer.activation == "relu"
-            if isinstance(layer, Dense):
-                yield _DenseStep(relu=relu, first=first)
-            elif layers and isinstance(layers[0], MaxPool2D):
-                yield _ConvStep(relu=relu, first=first, pool=layers.pop(0).pool_size)
-            else:
-                yield _ConvStep(relu=relu, first=first, pool=None)
+            if not pooled:
+                yield _PoolStep(layer.pool_size)
+            pooled = False
+        elif isinstance(layer, Dense):
+            yield _DenseStep(relu=layer.activation == "relu", first=first)
             first = False
+        else:
+            pool = following.pool_size if isinstance(following, MaxPool2D) else None
+            yield _ConvStep(relu=layer.activation == "relu", first=first, pool=pool)
+            first, pooled = False, pool is not None
 
 
 def _needed_size(model: ModelSpec) -> tuple[int, int]:

@@ -1,0 +1,273 @@
+"""The torch backend: the conformance suite for both divisions, and what is special to torch."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from benchbench import (
+    Adam,
+    Conv2D,
+    Dense,
+    Flatten,
+    MaxPool2D,
+    ModelSpec,
+    Split,
+    Trainer,
+    TrainingProtocol,
+    Unsupported,
+)
+from benchbench.spec.catalog import MODELS
+from benchbench.spec.initial import initial_parameters
+from benchbench.testing import BackendConformance
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+from benchbench_torch import adam, device, idiomatic, layout, written_out  # noqa: E402
+from benchbench_torch.backend import TorchBackend  # noqa: E402
+
+DIVISIONS = ("idiomatic", "tuned")
+each_division = pytest.mark.parametrize("division", DIVISIONS)
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+
+NOT_SQUARE = ModelSpec(
+    "not-square",
+    (9, 13, 3),
+    (
+        Conv2D(4, (3, 2), "relu"),
+        MaxPool2D((2, 3)),
+        Conv2D(5, (2, 2)),
+        Flatten(),
+        Dense(6, "softmax"),
+    ),
+)
+
+
+class TestIdiomatic(BackendConformance):
+    backend = "torch"
+    division = "idiomatic"
+
+
+class TestTuned(BackendConformance):
+    backend = "torch"
+    division = "tuned"
+
+
+@needs_cuda
+class TestIdiomaticOnCuda(BackendConformance):
+    backend = "torch"
+    division = "idiomatic"
+    device = "cuda:0"
+
+
+@needs_cuda
+class TestTunedOnCuda(BackendConformance):
+    backend = "torch"
+    division = "tuned"
+    device = "cuda:0"
+
+
+@pytest.fixture(autouse=True)
+def process_as_found() -> Iterator[None]:
+    """Trainers set threads and denormals for their process, which here is everybody's."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
+
+
+def make_trainer(model: ModelSpec, division: str, **options: object) -> Trainer:
+    protocol = TrainingProtocol(epochs=1, batch_size=32)
+    chosen = {"device": "cpu", "threads": 1, "seed": 0} | options
+    trainer = TorchBackend().trainer(model, protocol, division=division, **chosen)  # type: ignore[arg-type]
+    trainer.set_parameters(initial_parameters(model, 0))
+    return trainer
+
+
+def random_split(model: ModelSpec, count: int) -> Split:
+    random = np.random.default_rng(0)
+    images = random.random((count, *model.input_shape), dtype=np.float32)
+    labels = random.integers(0, model.classes, count)
+    images.flags.writeable = labels.flags.writeable = False
+    return Split(images, labels)
+
+
+class Silence:
+    """An observer that keeps nothing."""
+
+    def epoch_trained(self, loss: float | None) -> None: ...
+
+    def epoch_validated(self, score: object) -> None: ...
+
+
+def by_torch(parameter: torch.nn.Parameter, formula: Adam) -> adam.FusedAdam | torch.optim.Adam:
+    return adam.formula_adam([parameter], formula)
+
+
+def fused(parameter: torch.nn.Parameter, formula: Adam) -> adam.FusedAdam | torch.optim.Adam:
+    parameter.grad = torch.zeros_like(parameter)
+    return adam.FusedAdam(parameter.data, parameter.grad, formula)
+
+
+@pytest.mark.parametrize("optimizer_of", [by_torch, fused])
+def test_adam_follows_the_formula(optimizer_of) -> None:
+    """Gradients near epsilon tell where it is placed; the formula is written out in float64."""
+    formula = Adam(learning_rate=1e-2, beta_1=0.8, beta_2=0.99, epsilon=1e-3)
+    gradients = np.random.default_rng(0).normal(scale=1e-3, size=(5, 40))
+    parameter = torch.nn.Parameter(torch.zeros(40, dtype=torch.float64))
+    optimizer = optimizer_of(parameter, formula)
+    expected, m, v = np.zeros(40), np.zeros(40), np.zeros(40)
+    for t, gradient in enumerate(gradients, start=1):
+        m = 0.8 * m + 0.2 * gradient
+        v = 0.99 * v + 0.01 * gradient**2
+        rate = 1e-2 * math.sqrt(1 - 0.99**t) / (1 - 0.8**t)
+        expected -= rate * m / (np.sqrt(v) + 1e-3)
+        if parameter.grad is None:
+            parameter.grad = torch.from_numpy(gradient)
+        parameter.grad.copy_(torch.from_numpy(gradient))
+        optimizer.step()
+        np.testing.assert_allclose(parameter.detach().numpy(), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("model", [*MODELS.values(), NOT_SQUARE], ids=lambda model: model.name)
+def test_layout_there_and_back_is_the_identity(model: ModelSpec) -> None:
+    arrays = initial_parameters(model, 0)
+    there = layout.to_torch(model, arrays)
+    assert [tensor.shape for tensor in there] == [
+        parameter.shape for parameter in idiomatic.sequential(model).parameters()
+    ]
+    for array, back in zip(arrays, layout.to_canonical(model, there), strict=True):
+        np.testing.assert_array_equal(back, array)
+
+
+def test_dense_after_flatten_meets_its_features() -> None:
+    """A weight on one pixel and channel alone finds it again after torch's other flatten order."""
+    model = ModelSpec("one-weight", (2, 3, 4), (Flatten(), Dense(2, "softmax")))
+    kernel = np.zeros((2, 3, 4, 2), np.float32)
+    kernel[1, 2, 3, 1] = 1.0
+    image = np.zeros((1, 2, 3, 4), np.float32)
+    image[0, 1, 2, 3] = math.log(3)
+    for division in DIVISIONS:
+        trainer = make_trainer(model, division)
+        trainer.set_parameters([kernel.reshape(24, 2), np.zeros(2, np.float32)])
+        np.testing.assert_allclose(trainer.predict(image), [[0.25, 0.75]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("two-layer", (28, 28)), ("simple-cnn", (28, 28)), ("deeper-cnn", (26, 26))],
+)
+def test_tuned_looks_at_the_pixels_that_pooling_keeps(name: str, size: tuple[int, int]) -> None:
+    network = written_out.WrittenOut(MODELS[name], torch.device("cpu"))
+    assert network.needed_size == size
+
+
+def test_pixels_left_out_do_not_change_the_idiomatic_logits() -> None:
+    model = MODELS["deeper-cnn"]
+    trainer = make_trainer(model, "idiomatic")
+    images = random_split(model, 3).images
+    blanked = images.copy()
+    blanked[:, 26:] = blanked[:, :, 26:] = 0.5
+    np.testing.assert_array_equal(trainer.predict(blanked), trainer.predict(images))
+
+
+@each_division
+def test_settings_say_what_torch_says(division: str) -> None:
+    settings = make_trainer(NOT_SQUARE, division, threads=2).settings()
+    assert settings["threads"] == torch.get_num_threads() == 2
+    assert settings["flush_denormal"] is (division == "tuned")
+    assert settings["device"] == "cpu"
+    assert settings["dtype"] == "float32"
+    assert settings["fp32_precision"] == "ieee"
+    assert settings["matmul_relative_error"] == device.matmul_relative_error(torch.device("cpu"))
+
+
+def test_the_probe_tells_float32_from_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    assert device.matmul_relative_error(cpu) < 1e-6
+    to = torch.Tensor.to
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, _: to(tensor, torch.bfloat16))
+    assert device.matmul_relative_error(cpu) > 1e-3
+
+
+def test_tuned_reads_nothing_back_within_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading one value back from a device waits for all work issued: once an epoch is enough."""
+    reads = 0
+    item = torch.Tensor.item
+
+    def counting(tensor: torch.Tensor) -> float:
+        nonlocal reads
+        reads += 1
+        return item(tensor)
+
+    model = MODELS["single-layer"]
+    counts = []
+    for samples in (64, 640):
+        trainer = make_trainer(model, "tuned")
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.Tensor, "item", counting)
+            reads = 0
+            trainer.fit(random_split(model, samples), random_split(model, 10), Silence())
+            counts.append(reads)
+    assert counts[0] == counts[1] > 0
+
+
+@each_division
+def test_read_only_arrays_are_neither_copied_with_a_warning_nor_written(division: str) -> None:
+    model = NOT_SQUARE
+    split = random_split(model, 40)
+    before = split.images.copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trainer = make_trainer(model, division)
+        trainer.fit(split, split, Silence())
+        trainer.predict(split.images)
+    np.testing.assert_array_equal(split.images, before)
+
+
+def test_a_tensor_shares_the_memory_of_its_array() -> None:
+    array = np.zeros(3, np.float32)
+    array.flags.writeable = False
+    assert layout.tensor_of(array).data_ptr() == array.ctypes.data
+
+
+@each_division
+@pytest.mark.parametrize("name", ["cuda:99", "mps", "tpu"])
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(
+    division: str, name: str
+) -> None:
+    with pytest.raises(Unsupported, match=f"no device '{name}'.* only cpu"):
+        make_trainer(NOT_SQUARE, division, device=name)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_cuda_without_a_device_is_refused() -> None:
+    with pytest.raises(Unsupported, match="no device 'cuda'"):
+        make_trainer(NOT_SQUARE, "tuned", device="cuda")
+
+
+def test_an_unknown_division_is_refused_with_the_known() -> None:
+    with pytest.raises(Unsupported, match="idiomatic, tuned"):
+        make_trainer(NOT_SQUARE, "fastest")
+
+
+@needs_cuda
+@each_division
+def test_cuda_computes_in_float32_and_reports_its_memory(division: str) -> None:
+    trainer = make_trainer(NOT_SQUARE, division, device="cuda")
+    assert trainer.settings()["matmul_relative_error"] < 1e-6
+    assert (trainer.device_peak_memory_bytes() or 0) > 0
+
+
+def test_declaring_the_backend_imports_neither_torch_nor_numpy() -> None:
+    code = (
+        "import sys, benchbench_torch as plugin; plugin.benchbench_backends(); "
+        "sys.exit(bool({'torch', 'numpy'} & sys.modules.keys()))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
