@@ -82,6 +82,14 @@ def test_what_it_does_not_do_is_refused_with_the_reason(choice, reason):
         _trainer("numpy", **choice)
 
 
+def test_probabilities_and_losses_by_hand():
+    from benchbench_numpy.loss import cross_entropies, softmax
+
+    logits = np.log([[1.0, 3.0], [4.0, 1.0]]) + 7
+    np.testing.assert_allclose(softmax(logits), [[0.25, 0.75], [0.8, 0.2]])
+    np.testing.assert_allclose(cross_entropies(logits, np.array([0, 1])), np.log([4, 5]))
+
+
 def test_large_logits_neither_overflow_nor_are_clipped():
     """A logit of 1e4 against 0: the losses are 0 and 1e4, where clipping would say 16."""
     from benchbench_numpy.loss import cross_entropies, logits_gradient, softmax

@@ -1,4 +1,8 @@
-"""The reference itself: derivatives against finite differences, Adam against numbers by hand."""
+"""The reference itself, which nothing else is held against.
+
+Forward against the definitions written as loops, derivatives against finite differences, Adam
+against numbers worked out by hand.
+"""
 
 from __future__ import annotations
 
@@ -119,14 +123,55 @@ NETWORKS = {
 }
 
 
+def _network(name, random):
+    """Build a network of random weights, and return its model and some images too."""
+    model = ModelSpec("network", (8, 9, 2), NETWORKS[name])
+    network = Network(model, batch_size=SAMPLES, dtype=FLOAT64)
+    network.parameters[...] = random.normal(size=network.parameters.shape) / 2
+    return network, model, random.random((SAMPLES, 8, 9, 2))
+
+
+def _logits_by_loops(model, parameters, x):
+    """Compute one image's logits by the definitions, an output value at a time."""
+    offset = 0
+    for trace in model.trace():
+        arrays = []
+        for shape in trace.parameter_shapes:
+            arrays.append(parameters[offset : offset + math.prod(shape)].reshape(shape))
+            offset += math.prod(shape)
+        y = np.empty(trace.output_shape)
+        for place in np.ndindex(y.shape):
+            match trace.layer:
+                case FlattenSpec():
+                    row, column_and_channel = divmod(place[0], x.shape[1] * x.shape[2])
+                    y[place] = x[row, *divmod(column_and_channel, x.shape[2])]
+                case DenseSpec():
+                    y[place] = sum(x * arrays[0][:, place[0]]) + arrays[1][place]
+                case Conv2D(kernel_size=(height, width)):
+                    row, column, channel = place
+                    window = x[row : row + height, column : column + width]
+                    y[place] = (window * arrays[0][..., channel]).sum() + arrays[1][channel]
+                case MaxPool2D((height, width)):
+                    row, column, channel = place[0] * height, place[1] * width, place[2]
+                    y[place] = x[row : row + height, column : column + width, channel].max()
+            if getattr(trace.layer, "activation", None) == "relu":
+                y[place] = max(y[place], 0)
+        x = y
+    return x
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_each_network_computes_what_its_spec_says(name):
+    network, model, images = _network(name, np.random.default_rng(0))
+    expected = [_logits_by_loops(model, network.parameters, image) for image in images]
+    np.testing.assert_allclose(network.forward(images), expected, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", NETWORKS)
 def test_each_network_derives_its_loss(name, seed):
-    model = ModelSpec("network", (8, 9, 2), NETWORKS[name])
-    network = Network(model, batch_size=SAMPLES, dtype=FLOAT64)
     random = np.random.default_rng(seed)
-    network.parameters[...] = random.normal(size=network.parameters.shape) / 2
-    images = random.random((SAMPLES, 8, 9, 2))
+    network, _, images = _network(name, random)
     labels = random.integers(0, 3, SAMPLES)
 
     def loss():
