@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import pluggy
 
+from benchbench.data.catalog import QUICK, RESERVED
 from benchbench.data.dataset import DatasetInfo
 from benchbench.errors import PluginError, UsageError, nearest
 from benchbench.plugins import hookspecs
@@ -109,6 +110,11 @@ class _Collector:
             for item in answer:
                 if not isinstance(item, kind):
                     raise PluginError(f"its hook must offer {kind.__name__}, but offered {item!r}")
+                if kind is DatasetInfo and (item.name in RESERVED or item.name.endswith(QUICK)):
+                    raise PluginError(
+                        f"no data set of a plugin may be named '{item.name}': the names "
+                        f"{', '.join(RESERVED)}, and those that end in {QUICK}, are the core's"
+                    )
                 rival = offers.get(item.name) or taken.get(item.name)
                 if rival:
                     raise PluginError(

@@ -136,6 +136,21 @@ def test_nobody_takes_a_name_of_ours(install):
     assert load_registry().backends["torch"].distribution == CORE
 
 
+@pytest.mark.parametrize("name", ["mnist", "digits", "auto", "dots-quick"])
+def test_nobody_takes_a_data_set_s_name(install, name):
+    install(
+        "a-thief",
+        f"""
+import benchbench
+
+@benchbench.hookimpl
+def benchbench_datasets():
+    return [benchbench.DatasetInfo({name!r}, lambda place: None)]
+""",
+    )
+    assert f"may be named '{name}'" in quarantine("a-thief")
+
+
 def test_nobody_takes_a_catalog_model(install):
     install(
         "a-thief",
