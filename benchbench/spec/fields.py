@@ -1,4 +1,4 @@
-"""Specs are also built in Python, where msgspec checks no field by itself; here it is made to."""
+"""Specs are also built in Python, where msgspec looks at no field by itself; here it is made to."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ import msgspec
 from benchbench.errors import SpecError
 
 
-def check_fields(spec: msgspec.Struct) -> None:
-    """Raise SpecError for the first field that a spec file could not hold."""
+def settle_fields(spec: msgspec.Struct) -> None:
+    """Bring every field to what a spec file would give: 1 to 1.0, a list to a tuple.
+
+    Call it in `__post_init__`: two specs that say the same are then equal and hash alike. Raises
+    SpecError for the first field that a spec file could not hold.
+    """
     for name, kind in _kinds(type(spec)):
         try:
-            msgspec.convert(msgspec.to_builtins(getattr(spec, name)), kind)
+            value = msgspec.convert(msgspec.to_builtins(getattr(spec, name)), kind)
         except msgspec.ValidationError as error:
             raise SpecError(f"{name}: {error}", (name,)) from None
+        msgspec.structs.force_setattr(spec, name, value)
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from benchbench.errors import SpecError
-from benchbench.spec.fields import check_fields
+from benchbench.spec.fields import settle_fields
 from benchbench.spec.layers import Count, Dense, Layer, Shape
 
 
@@ -40,7 +40,7 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layers: Annotated[tuple[Layer, ...], msgspec.Meta(min_length=1)]
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        settle_fields(self)
         self.trace()
         last, place = self.layers[-1], ("layers", len(self.layers) - 1)
         if not (isinstance(last, Dense) and last.activation == "softmax"):

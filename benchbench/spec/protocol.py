@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
-from benchbench.spec.fields import check_fields
+from benchbench.spec.fields import settle_fields
 from benchbench.spec.layers import Count
 
 Positive = Annotated[float, msgspec.Meta(gt=0, le=sys.float_info.max)]
@@ -48,4 +48,4 @@ class TrainingProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     optimizer: Optimizer = Adam()
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        settle_fields(self)

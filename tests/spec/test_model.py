@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from benchbench.errors import SpecError
 from benchbench.spec.catalog import MODELS, PUBLISHED_ACCURACY
+from benchbench.spec.identity import spec_sha256
 from benchbench.spec.initial import initial_parameters
 from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
 from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import Adam, TrainingProtocol
 
 # Source: the seed notebook's summaries.
 PUBLISHED = {
@@ -148,3 +150,14 @@ def test_first_weights_follow_the_seed():
     one, same, other = (initial_parameters(model, seed)[0] for seed in (0, 0, 1))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
+
+
+def test_what_is_built_in_python_equals_what_a_file_gives():
+    built = ModelSpec("x", [4, 4, 1], [MaxPool2D([2, 2]), Flatten(), Dense(3, "softmax")])
+    same = ModelSpec("x", (4, 4, 1), (MaxPool2D((2, 2)), Flatten(), Dense(3, "softmax")))
+    assert built == same
+    whole = TrainingProtocol(optimizer=Adam(learning_rate=1, beta_1=0))
+    assert type(whole.optimizer.beta_1) is float
+    assert spec_sha256(built, whole) == spec_sha256(
+        same, TrainingProtocol(optimizer=Adam(learning_rate=1.0, beta_1=0.0))
+    )
