@@ -33,6 +33,9 @@ class IdiomaticTrainer(Trainer):
         self._classes = model.classes
         with engine.scope(device):
             self._model = compiled_model(engine.keras, model, protocol)
+            self._probabilities = engine.keras.Sequential(
+                [self._model, engine.keras.layers.Softmax()]
+            )
 
     def set_parameters(self, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
         with self._engine.scope(self._device):
@@ -69,7 +72,7 @@ class IdiomaticTrainer(Trainer):
 
     def predict(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         with self._engine.scope(self._device):
-            probabilities: npt.NDArray[np.float32] = self._model.predict(
+            probabilities: npt.NDArray[np.float32] = self._probabilities.predict(
                 images, batch_size=self._protocol.batch_size, verbose=0
             )
         return probabilities
@@ -86,7 +89,7 @@ class IdiomaticTrainer(Trainer):
             "steps_per_execution": int(self._model.steps_per_execution),
             "image_data_format": keras.config.image_data_format(),
             "precision": keras.config.dtype_policy().name,
-            "loss": "categorical_crossentropy of softmax",
+            "loss": "CategoricalCrossentropy(from_logits=True)",
             "optimizer": f"{type(self._model.optimizer).__module__}.Adam",
             "data": "host memory, copied batch by batch",
             **self._engine.settings(),

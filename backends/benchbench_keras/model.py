@@ -8,12 +8,18 @@ from benchbench import Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, TrainingPro
 
 
 def compiled_model(keras: Any, model: ModelSpec, protocol: TrainingProtocol) -> Any:
-    """Return the `keras.Sequential` that the spec describes, compiled.
+    """Return the `keras.Sequential` that the spec describes, compiled; it gives logits.
 
-    Labels go in as one-hot rows, as in the seed notebook and in Keras's own MNIST example.
+    The last layer's softmax is in the loss, as TensorFlow's and Keras's manuals advise. Behind a
+    softmax layer Keras clips probabilities to [1e-7, 1 - 1e-7] on torch and JAX, which is another
+    function than the spec's. Labels go in as one-hot rows, as in Keras's own MNIST example.
     """
     network = keras.Sequential(
-        [keras.Input(shape=model.input_shape), *(_layer(keras, layer) for layer in model.layers)]
+        [
+            keras.Input(shape=model.input_shape),
+            *(_layer(keras, layer) for layer in model.layers[:-1]),
+            keras.layers.Dense(model.classes),  # the last layer of a spec is Dense with softmax
+        ]
     )
     adam = protocol.optimizer
     network.compile(
@@ -23,7 +29,7 @@ def compiled_model(keras: Any, model: ModelSpec, protocol: TrainingProtocol) -> 
             beta_2=adam.beta_2,
             epsilon=adam.epsilon,
         ),
-        loss="categorical_crossentropy",
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
     return network
