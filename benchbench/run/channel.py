@@ -36,9 +36,9 @@ class WorkerEnd:
         return msgspec.json.decode(self._baton.readline(), type=RunRequest)
 
     def send(self, event: Event) -> None:
-        """Write one event."""
+        """Write one event. What a plugin stated in a type of its own goes as text."""
         try:
-            self._events.write(msgspec.json.encode(event) + b"\n")
+            self._events.write(msgspec.json.encode(event, enc_hook=str) + b"\n")
             self._events.flush()
         except BrokenPipeError:
             raise ConductorGone from None

@@ -82,7 +82,7 @@ def _answer(name: str) -> Probe:
             "divisions": backend.divisions,
             "versions": backend.versions(),
         }
-        return msgspec.convert(said, Probe)
+        return msgspec.convert(msgspec.to_builtins(said, enc_hook=str), Probe)
     except BenchbenchError as error:
         return Probe(backend=name, error=str(error))
     # A backend is a stranger's code: whatever it raises, SystemExit too, is an answer.

@@ -20,7 +20,6 @@ from benchbench.records import (
     Outcome,
     Ready,
     RunRequest,
-    Setting,
     Status,
 )
 from benchbench.run.channel import ConductorGone, WorkerEnd
@@ -166,8 +165,8 @@ class _Run:
             validation_image_count=len(self._dataset.validation),
             test=FinalScore(float(score.loss), float(score.accuracy), len(test)),
             checks=checks,
-            settings={str(key): _plain(value) for key, value in self._trainer.settings().items()},
-            versions={str(key): str(value) for key, value in self._backend.versions().items()},
+            settings=self._trainer.settings(),
+            versions=self._backend.versions(),
             phases=self._ledger.close(),
             threads_observed=threads_observed,
             peak_memory_bytes=peak,
@@ -209,11 +208,6 @@ def _must_fit(request: RunRequest, dataset: Dataset) -> None:
             f"{model.classes} classes apart, but the data set '{dataset.name}' has images of "
             f"{image_shape} and {dataset.classes} classes"
         )
-
-
-def _plain(value: object) -> Setting:
-    """Return what a plugin stated as JSON can hold it: a NumPy number or a path as text."""
-    return value if type(value) in {bool, int, float, str} else str(value)  # type: ignore[return-value]
 
 
 def _failure(error: BaseException) -> Status:

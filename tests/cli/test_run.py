@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from benchbench import __version__
+
 
 def test_one_run_prints_its_table_its_record_and_how_to_see_it_again(command):
     done = command.run("null")
@@ -28,6 +30,8 @@ def test_one_run_prints_its_table_its_record_and_how_to_see_it_again(command):
     for check in record.checks:
         assert check.name in done.stdout
     assert f"{record.run_id}.json" in done.stdout
+    assert record.versions == {"misfits": __version__}
+    assert record.settings == {"work": "none", "rate": "0.5"}
     (again,) = [line for line in done.stdout.splitlines() if line.startswith("again:")]
     shown = command(*again.split()[2:])
     assert shown.returncode == 0, shown.stderr
