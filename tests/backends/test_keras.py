@@ -1,0 +1,212 @@
+"""Keras conforms on each of its engines, and lets no setting of the user's in.
+
+Keras fixes its engine at import, so each engine is tested in a process of its own; this process
+never imports Keras.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from benchbench.plugins.registry import install_command, load_registry, missing_requirements
+
+CELLS = (
+    ("keras", "idiomatic"),
+    ("keras", "tuned"),
+    ("keras-torch", "idiomatic"),
+    ("keras-jax", "idiomatic"),
+)
+SUITE = Path(__file__).with_name("keras_conformance.py")
+
+# Keras traces every model anew, most of a second each time. One step of an update is the first of
+# two, and ten steps are taken from the larger weights; the whole suite runs by hand.
+SELECTED = "not fresh-1 and not times-1]"
+
+
+@dataclass
+class Suite:
+    """The conformance suite, running in a process; its output goes to a file."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def assert_passes(self) -> None:
+        code = self.process.wait(timeout=1800)
+        assert code == 0, self.log.read_text(errors="replace")
+
+
+def _start(backend: str, division: str, device: str, folder: Path) -> Suite:
+    name = f"{backend}-{division}-{device}"
+    log = folder / f"{name}.log"
+    environment = _environment(backend) | {
+        "KERAS_UNDER_TEST": backend,
+        "KERAS_DEVICE_UNDER_TEST": device,
+        "KERAS_HOME": str(folder / name),
+        # Most of JAX's time is compiling the same few programs for one test after another.
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    tests = f"{SUITE}::Test{division.capitalize()}"
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        SELECTED,
+        tests,
+    ]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    return Suite(process, log)
+
+
+def _environment(backend: str) -> dict[str, str]:
+    return {**os.environ, **dict(load_registry().backend(backend).environment)}
+
+
+def _require(*backends: str) -> None:
+    for backend in backends:
+        info = load_registry().backend(backend)
+        if missing := missing_requirements(info):
+            pytest.skip(f"{backend} needs {', '.join(missing)}: {install_command(info)}")
+
+
+@pytest.fixture(scope="module")
+def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, str], Suite]]:
+    """Start the suites of all engines that are installed, side by side: each uses one thread."""
+    folder = tmp_path_factory.mktemp("keras")
+    registry = load_registry()
+    running = {
+        (backend, division): _start(backend, division, "cpu", folder)
+        for backend, division in CELLS
+        if not missing_requirements(registry.backend(backend))
+    }
+    yield running
+    for suite in running.values():
+        suite.process.kill()
+        suite.process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("backend", "division"), CELLS)
+def test_conforms(backend: str, division: str, suites: dict[tuple[str, str], Suite]) -> None:
+    _require(backend)
+    suites[backend, division].assert_passes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("nvidia-smi") is None, reason="there is no NVIDIA driver here")
+@pytest.mark.parametrize(("backend", "division"), CELLS)
+def test_conforms_on_cuda(backend: str, division: str, tmp_path: Path) -> None:
+    _require(backend)
+    _start(backend, division, "cuda:0", tmp_path).assert_passes()
+
+
+def _run(code: str, **environment: str) -> list[str]:
+    """Run Python code in a process of its own; return the lines it printed."""
+    answer = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={name: value for name, value in os.environ.items() if name != "KERAS_HOME"}
+        | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout.splitlines()
+
+
+def test_declaring_imports_neither_framework_nor_numpy() -> None:
+    (answer,) = _run(
+        """
+        import benchbench_keras, sys
+        benchbench_keras.benchbench_backends()
+        print({"keras", "tensorflow", "torch", "jax", "numpy"} & set(sys.modules) or "none")
+        """
+    )
+    assert answer == "none"
+
+
+FIT = """
+    import numpy as np
+    from benchbench import Dense, Flatten, ModelSpec, Split, TrainingProtocol
+    from benchbench.plugins.registry import load_registry
+
+    class Listener:
+        def epoch_trained(self, loss): print("trained")
+        def epoch_validated(self, score): print("validated")
+
+    backend = load_registry().backend("keras-torch").create()
+    model = ModelSpec("tiny", (2, 2, 1), (Flatten(), Dense(2, "softmax")))
+    trainer = backend.trainer(
+        model, TrainingProtocol(epochs=3, batch_size=4), device="cpu", division="idiomatic",
+        threads=1, seed=0,
+    )
+    split = Split(np.ones((10, 2, 2, 1), np.float32), np.arange(10) % 2)
+    trainer.fit(split, split, Listener())
+    print(int(trainer._model.optimizer.iterations))
+    print(sorted({str(array.dtype) for array in trainer.parameters()}))
+    print(trainer.settings()["image_data_format"], trainer.settings()["precision"])
+"""
+
+
+def test_nothing_the_user_has_set_changes_the_training(tmp_path: Path) -> None:
+    """Neither the caps, which shorten a training with a warning, nor `keras.json`."""
+    _require("keras-torch")
+    home = tmp_path / "keras-home"
+    home.mkdir()
+    settings = '{"floatx": "float64", "epsilon": 0.1, "image_data_format": "channels_first"}'
+    (home / "keras.json").write_text(settings)
+    *epochs, steps, dtypes, resolved = _run(
+        FIT,
+        HOME=str(tmp_path),
+        KERAS_HOME=str(home),
+        KERAS_MAX_EPOCHS="1",
+        KERAS_MAX_STEPS_PER_EPOCH="1",
+    )
+    assert epochs == ["trained", "validated"] * 3
+    assert steps == "9"  # three batches an epoch, the last of them short
+    assert dtypes == "['float32']"
+    assert resolved == "channels_last float32"
+    assert not (tmp_path / ".keras").exists()
+
+
+def test_the_home_of_the_user_is_left_alone(tmp_path: Path) -> None:
+    _require("keras-torch")
+    code = "from benchbench.plugins.registry import load_registry as load\n"
+    _run(code + 'load().backend("keras-torch").create()', HOME=str(tmp_path))
+    assert not (tmp_path / ".keras").exists()
+
+
+def test_another_engine_in_the_process_is_an_error(tmp_path: Path) -> None:
+    _require("keras", "keras-torch")
+    (message,) = _run(
+        """
+        import keras
+        from benchbench import BenchbenchError
+        from benchbench.plugins.registry import load_registry
+        try:
+            load_registry().backend("keras").create()
+        except BenchbenchError as error:
+            print(error)
+        """,
+        KERAS_BACKEND="torch",
+        KERAS_HOME=str(tmp_path),
+    )
+    assert "expected Keras on tensorflow" in message
+    assert "imported it on torch" in message
+    assert "fresh process with KERAS_BACKEND=tensorflow" in message
