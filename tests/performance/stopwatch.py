@@ -115,11 +115,13 @@ class BareKeras(Bare):
                 case MaxPool2D():
                     stack.append(layers.MaxPooling2D(layer.pool_size))
                 case Dense():
-                    stack.append(layers.Dense(layer.units, activation=layer.activation))
+                    relu = "relu" if layer.activation == "relu" else None
+                    stack.append(layers.Dense(layer.units, activation=relu))
                 case _:
                     stack.append(layers.Flatten())
         model = keras.Sequential(stack)
-        model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+        loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+        model.compile("adam", loss, metrics=["accuracy"])
         seconds, score = self.seconds, self.evaluate(validation)
 
         class Stopwatch(keras.callbacks.Callback):
