@@ -79,8 +79,5 @@ def test_every_published_run_was_judged_by_a_band():
 
 
 def test_no_record_names_a_path_of_the_machine_that_made_it():
-    for path in RESULTS.rglob("*.json"):
-        text = path.read_text()
-        assert "/home/" not in text
-        assert "/root/" not in text
-        assert "/work/" not in text
+    for path in RESULTS.rglob("runs/*.json"):
+        assert '"/' not in path.read_text(), f"{path} holds an absolute path"
