@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-
 import torch
-
-# Parameters of glibc's mallopt, from <malloc.h>.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 def synchronize(device: torch.device) -> None:
@@ -20,19 +14,6 @@ def synchronize(device: torch.device) -> None:
 def peak_memory_bytes(device: torch.device) -> int | None:
     """Return the peak of CUDA's allocator, None on the CPU."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
-
-
-def keep_freed_memory() -> bool:
-    """Have the C library keep what torch frees, True if it does; for the rest of the process.
-
-    glibc gives large blocks back to the system and gets them again, empty, at the next allocation:
-    every activation is then paid for in page faults, at every step. Other C libraries have no such
-    call and stay as they are.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        return bool(mallopt(_M_MMAP_THRESHOLD, 1 << 30) and mallopt(_M_TRIM_THRESHOLD, 1 << 30))
-    return False
 
 
 def process_settings(device: torch.device) -> dict[str, str | int | float | bool]:

@@ -13,7 +13,6 @@ from torch.nn import functional
 from benchbench import ModelSpec, Observer, Score, Split, Trainer, TrainingProtocol
 from benchbench_torch.adam import FusedAdam
 from benchbench_torch.device import (
-    keep_freed_memory,
     peak_memory_bytes,
     process_settings,
     synchronize,
@@ -30,7 +29,6 @@ class TunedTrainer(Trainer):
     def __init__(
         self, model: ModelSpec, protocol: TrainingProtocol, *, device: torch.device, seed: int
     ) -> None:
-        self._keeps_freed_memory = keep_freed_memory()
         self._protocol = protocol
         self._classes = model.classes
         self._device = device
@@ -110,7 +108,6 @@ class TunedTrainer(Trainer):
             "optimizer": "torch._fused_adam_ on one vector, eps set before every step",
             "data": f"resident on the device, first {height}x{width} pixels, gathered by batch",
             "loss_read": "every epoch",
-            "keeps_freed_memory": self._keeps_freed_memory,
         }
 
     def device_peak_memory_bytes(self) -> int | None:

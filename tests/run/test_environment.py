@@ -24,6 +24,7 @@ def test_what_shortens_training_is_removed_and_the_rest_is_kept(tmp_path):
     assert environment["KERAS_HOME"] == str(tmp_path)
     assert environment["OMP_NUM_THREADS"] == environment["TF_NUM_INTRAOP_THREADS"] == "3"
     assert environment["NVIDIA_TF32_OVERRIDE"] == "0"
+    assert environment["MALLOC_TRIM_THRESHOLD_"] == str(1 << 30), "freed memory is kept"
     assert (environment["PATH"], environment["A"]) == ("/bin", "b")
     assert outer["OMP_NUM_THREADS"] == "64", "the conductor's own environment is left alone"
 
