@@ -1,4 +1,4 @@
-"""What does benchbench cost? `python tests/performance/measuring_costs.py [--epochs N]`
+"""What does benchbench cost? `python tests/performance/measuring_costs.py --results DIR`
 
 Runs each framework's idiomatic division beside a bare script with a stopwatch (`stopwatch.py`), the
 two taking turns epoch by epoch in one session, and prints two ratios, median and quartiles:
@@ -8,7 +8,7 @@ two taking turns epoch by epoch in one session, and prints two ratios, median an
   noise cannot touch.
 
 Beside them runs a backend that does nothing: what the clock reads of its epochs is the cost of
-measuring. No figure here is asserted; docs quote them.
+measuring. The records stay in the folder. No figure here is asserted; docs quote them.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--model", choices=MODELS, action="append")
     options = parser.parse_args()
     print("| model | framework | side by side | the same epoch | an empty epoch |")
     print("|---|---|---|---|---|")
     for model in options.model or MODELS:
-        runs = measure(model, options.epochs)
+        runs = measure(model, options.epochs, options.results)
         empty = statistics.median(epoch.train_seconds for epoch in runs["nothing"].epochs)
         for name in ("torch", "keras"):
             bare = runs[f"bare-{name}"]
@@ -44,35 +45,27 @@ def main() -> None:
             print(f"| {model} | {name} | {ratios} | {empty * 1e6:.0f} µs |", flush=True)
 
 
-def measure(model: str, epochs: int) -> dict[str, RunRecord]:
+def measure(model: str, epochs: int, results: Path) -> dict[str, RunRecord]:
     """Run the five backends in one session and return their records by name."""
-    with tempfile.TemporaryDirectory() as folder:
-        site = Path(folder) / "site"
-        info = site / "stopwatch-1.0.dist-info"
-        info.mkdir(parents=True)
+    names = ("torch", "bare-torch", "keras", "bare-keras", "nothing")
+    with tempfile.TemporaryDirectory() as site:
+        info = Path(site) / "stopwatch-1.0.dist-info"
+        info.mkdir()
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stopwatch\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text("[benchbench]\nstopwatch = stopwatch\n")
-        names = ("torch", "bare-torch", "keras", "bare-keras", "nothing")
+        command = [
+            *(sys.executable, "-m", "benchbench", "run"),
+            *(word for name in names for word in ("--backend", name)),
+            *("--model", model, "--dataset", "mnist", "--epochs", str(epochs)),
+            *("--results", str(results)),
+        ]
         subprocess.run(
-            [
-                *(
-                    sys.executable,
-                    "-m",
-                    "benchbench",
-                    "run",
-                    "--model",
-                    model,
-                    "--dataset",
-                    "mnist",
-                ),
-                *(word for name in names for word in ("--backend", name)),
-                *("--epochs", str(epochs), "--results", folder),
-            ],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join((str(site), str(HERE)))},
+            command,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join((site, str(HERE)))},
             stdout=subprocess.DEVNULL,
             check=False,  # the bare scripts fail the checks: they hand no weights over
         )
-        return {record.backend: record for record in read(Path(folder))[0]}
+    return {record.backend: record for record in read(results)[0] if record.model == model}
 
 
 def ratio(measured: RunRecord, bare: RunRecord) -> str:

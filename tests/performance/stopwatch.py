@@ -5,6 +5,7 @@ themselves; what they read is in their `settings`. `nothing` has empty epochs: w
 reads of them is what the measuring itself costs. `measuring_costs.py` compares.
 """
 
+import importlib
 import time
 
 from benchbench import (
@@ -22,6 +23,8 @@ from benchbench import (
 
 class Bare(Trainer):
     """What the three have in common: no result is asked of them but the time."""
+
+    frameworks = ()
 
     def __init__(self, model, protocol, seed):
         self.model, self.protocol, self.seed = model, protocol, seed
@@ -57,6 +60,8 @@ class Nothing(Bare):
 
 
 class BareTorch(Bare):
+    frameworks = ("torch",)
+
     def fit(self, train, validation, observer):
         import torch
         from torch import nn
@@ -102,6 +107,8 @@ class BareTorch(Bare):
 
 
 class BareKeras(Bare):
+    frameworks = ("keras",)
+
     def fit(self, train, validation, observer):
         import keras
         from keras import layers
@@ -151,6 +158,10 @@ class BareKeras(Bare):
 
 class BareBackend(Backend):
     def __init__(self, kind):
+        # As in a script, the framework comes before the data: where glibc puts large arrays, and
+        # whether it gives them back at every step, depends on it (a third of simple-cnn's time).
+        for framework in kind.frameworks:
+            importlib.import_module(framework)
         self.kind = kind
 
     def versions(self):
