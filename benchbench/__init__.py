@@ -5,7 +5,7 @@ These are the names a plugin author writes. Importing them imports no framework 
 
 from benchbench.data.dataset import Dataset, DatasetInfo, Split
 from benchbench.errors import BenchbenchError, DataError, Unsupported
-from benchbench.plugins.contract import Backend, BackendInfo, Observer, Score, Trainer
+from benchbench.plugins.contract import Backend, BackendInfo, Deviation, Observer, Score, Trainer
 from benchbench.plugins.hookspecs import hookimpl
 from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
 from benchbench.spec.model import ModelSpec
@@ -23,6 +23,7 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "Dense",
+    "Deviation",
     "Flatten",
     "MaxPool2D",
     "ModelSpec",

@@ -10,12 +10,13 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from benchbench.certificates import Certificate
 from benchbench.spec.layers import Shape
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
-# 1: the first.
-SCHEMA = 1
+# 1: the first. 2: `certificate` may be there, `uncertified` says why it is not.
+SCHEMA = 2
 
 Status: TypeAlias = Literal[
     "ok", "invalid", "failed", "crashed", "timeout", "oom", "interrupted", "skipped"
@@ -225,7 +226,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     phases: Phases | None = None
     test: FinalScore | None = None
     checks: tuple[Check, ...] = ()
-    certificate: None = None
+    certificate: Certificate | None = None
+    uncertified: str | None = None
     settings: dict[str, Setting] = {}
     versions: dict[str, str] = {}
     environment: dict[str, str] = {}

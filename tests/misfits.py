@@ -116,6 +116,36 @@ class Refuses(NullTrainer):
         raise Unsupported("there is no pool in this framework")
 
 
+class BrokenFit(NullTrainer):
+    """Predicts what the reference does, and cannot train."""
+
+    def __init__(self, model, protocol):
+        from benchbench.plugins.registry import load_registry
+
+        super().__init__(model, protocol)
+        backend = load_registry().backend("numpy").create()
+        options = {"device": "cpu", "division": "idiomatic", "threads": 1, "seed": 0}
+        self.twin = backend.trainer(model, protocol, **options)
+
+    def set_parameters(self, arrays):
+        super().set_parameters(arrays)
+        self.twin.set_parameters(arrays)
+
+    def evaluate(self, split):
+        return self.twin.evaluate(split)
+
+    def predict(self, images):
+        return self.twin.predict(images)
+
+    def epoch(self):
+        raise RuntimeError("the sky fell")
+
+
+class DiesAtOnce(NullTrainer):
+    def __init__(self, model, protocol):
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
 class NaN(NullTrainer):
     def fit(self, train, validation, observer):
         for _ in range(self.protocol.epochs):
@@ -178,6 +208,8 @@ KINDS = {
     "quits": Quits,
     "out-of-memory": OutOfMemory,
     "refuses": Refuses,
+    "broken-fit": BrokenFit,
+    "dies-at-once": DiesAtOnce,
     "nan": NaN,
     "nan-predictions": NaNPredictions,
     "wrong-count": WrongCount,

@@ -8,7 +8,19 @@ from types import FrameType
 
 import typer
 
-from benchbench.cli import bands, data, describe, doctor, list_, report, run
+from benchbench.cli import (
+    bands,
+    certify,
+    conform,
+    data,
+    describe,
+    doctor,
+    list_,
+    new_backend,
+    report,
+    run,
+    tolerances,
+)
 from benchbench.errors import BenchbenchError
 
 INTERRUPTED = 130
@@ -22,12 +34,16 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("run")(run.run)
+app.command("certify")(certify.certify)
 app.command("list")(list_.list_)
 app.command("describe")(describe.describe)
 app.command("report")(report.report)
 app.add_typer(data.app, name="data", help="The data sets: status, fetch, verify.")
 app.command("doctor")(doctor.doctor)
 app.command("bands")(bands.bands)
+app.command("tolerances")(tolerances.tolerances)
+app.command("conform")(conform.conform)
+app.command("new-backend")(new_backend.new_backend)
 
 
 def main() -> None:

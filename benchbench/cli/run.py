@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchbench.cli.certify import certify_all
+from benchbench.cli.names import DivisionChoice
+from benchbench.cli.selection import (
+    find_backends,
+    find_cells,
+    find_models,
+    find_processors,
+    find_protocol,
+)
 from benchbench.errors import Unavailable, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchbench.certificates import Certificate
     from benchbench.data.catalog import Chosen
-    from benchbench.plugins.contract import BackendInfo
-    from benchbench.plugins.registry import Registry
     from benchbench.records import RunRecord
     from benchbench.run.plan import Cell, Plan
     from benchbench.run.store import Store
     from benchbench.spec.model import ModelSpec
-    from benchbench.spec.protocol import TrainingProtocol
 
 _TIMEOUT_SECONDS = 3600.0
 _QUICK_EPOCHS = 2
-
-
-class DivisionChoice(StrEnum):
-    """What `--division` takes."""
-
-    IDIOMATIC = "idiomatic"
-    TUNED = "tuned"
-    ALL = "all"
 
 
 def run(  # noqa: PLR0917 - one parameter an option
@@ -67,23 +67,30 @@ def run(  # noqa: PLR0917 - one parameter an option
     quick: Annotated[
         bool, typer.Option("--quick", help="A tenth of the images, 2 epochs: does it work at all?")
     ] = False,
+    certify: Annotated[
+        bool, typer.Option(help="First certify the cells that no valid certificate is kept of.")
+    ] = True,
+    certify_batch: Annotated[
+        int | None, typer.Option(min=1, help="Certify with this batch size, not the protocol's.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the records as JSON, not tables.")
     ] = False,
 ) -> None:
     """Train models under backends and compare what they take.
 
-    Every run has a process of its own; the runs of one model take turns, epoch by epoch.
+    Every run has a process of its own; the runs of one model take turns, epoch by epoch. Each cell
+    is certified first: a comparison is of backends that train the same function.
     """
     from benchbench.plugins.registry import load_registry
     from benchbench.run.plan import make_plan
     from benchbench.run.store import Store, results_folder
 
     registry = load_registry()
-    models = _models(model, registry)
-    cells = _cells(_backends(backend, registry), division, models)
-    training = _protocol(protocol, epochs if epochs or not quick else _QUICK_EPOCHS)
-    thread_count, cpus = _processors(threads)
+    models = find_models(model, registry)
+    cells = find_cells(find_backends(backend, registry), division, models)
+    training = find_protocol(protocol, epochs if epochs or not quick else _QUICK_EPOCHS)
+    thread_count, cpus = find_processors(threads)
     store = Store(results_folder(results))
     store.prepare()
 
@@ -94,6 +101,19 @@ def run(  # noqa: PLR0917 - one parameter an option
     if chosen.note:
         print(chosen.note, file=sys.stderr)
     _must_fit(models, chosen)
+    certificates: Mapping[Cell, Certificate | str] = {}
+    if certify:
+        certificates = certify_all(
+            cells,
+            find_protocol(protocol, None, certify_batch),
+            registry,
+            device=device,
+            threads=thread_count,
+            cpus=cpus,
+            timeout=timeout,
+        )
+    else:
+        certificates = dict.fromkeys(cells, "--no-certify was given")
     plan = make_plan(
         cells,
         protocol=training,
@@ -103,76 +123,11 @@ def run(  # noqa: PLR0917 - one parameter an option
         cpus=cpus,
         seed=seed,
         blocks=blocks,
+        certificates=certificates,
     )
     records = _conduct(plan, store, timeout)
     _show(records, store.folder.parent, plan.session_id, as_json=as_json)
     raise typer.Exit(_exit_code(records))
-
-
-def _models(names: list[str], registry: Registry) -> list[ModelSpec]:
-    from benchbench.cli.names import find_model
-    from benchbench.spec.catalog import MODELS
-
-    found: list[ModelSpec] = []
-    for name in names:
-        found += MODELS.values() if name == "all" else [find_model(name, registry)]
-    models = list(dict.fromkeys(found))
-    labels = [model.name for model in models]
-    twice = sorted({label for label in labels if labels.count(label) > 1})
-    if twice:
-        raise UsageError(
-            f"different models share the name {', '.join(twice)}; give one of them another name"
-        )
-    return models
-
-
-def _backends(names: list[str], registry: Registry) -> list[BackendInfo]:
-    """Return the backends of these names. Raises Unavailable, with the install command."""
-    from benchbench.plugins.registry import install_command, missing_requirements
-
-    found: list[BackendInfo] = []
-    for name in names:
-        if name == "all":
-            infos = [offer.item for offer in registry.backends.values()]
-            found += [info for info in infos if not missing_requirements(info)]
-            continue
-        info = registry.backend(name)
-        missing = missing_requirements(info)
-        if missing:
-            raise Unavailable(
-                f"the backend '{name}' needs {', '.join(missing)}, which is not installed; "
-                f"install it with: {install_command(info)}"
-            )
-        found.append(info)
-    return list(dict.fromkeys(found))
-
-
-def _cells(
-    backends: list[BackendInfo], division: DivisionChoice, models: list[ModelSpec]
-) -> list[Cell]:
-    from benchbench.run.plan import Cell
-
-    cells = []
-    for info in backends:
-        wanted = info.divisions if division is DivisionChoice.ALL else (division.value,)
-        for one in wanted:
-            if one not in info.divisions:
-                raise UsageError(
-                    f"the backend '{info.name}' has no division '{one}'; it has "
-                    f"{', '.join(info.divisions)} (--division all takes what there is)"
-                )
-            cells += [Cell(info, one, model) for model in models]
-    return cells
-
-
-def _protocol(path: Path | None, epochs: int | None) -> TrainingProtocol:
-    import msgspec
-
-    from benchbench.spec.files import load_protocol
-    from benchbench.spec.protocol import TrainingProtocol
-
-    protocol = load_protocol(path) if path else TrainingProtocol()
-    return protocol if epochs is None else msgspec.structs.replace(protocol, epochs=epochs)
 
 
 def _must_fit(models: list[ModelSpec], chosen: Chosen) -> None:
@@ -188,19 +143,6 @@ def _must_fit(models: list[ModelSpec], chosen: Chosen) -> None:
                 f"the model '{model.name}' tells {model.classes} classes apart, but "
                 f"'{chosen.name}' has {chosen.classes}"
             )
-
-
-def _processors(threads: int | None) -> tuple[int, tuple[int, ...] | None]:
-    from benchbench.measure.machine import physical_cores, processors, usable_cores
-
-    usable = usable_cores()
-    count = physical_cores() if threads is None else threads
-    if count > usable:
-        raise UsageError(
-            f"--threads {count}: this process may use {usable} logical cores here; "
-            f"give a number from 1 to {usable}"
-        )
-    return count, processors(count)
 
 
 def _conduct(plan: Plan, store: Store, timeout: float) -> list[RunRecord]:
@@ -240,8 +182,9 @@ def _show(records: list[RunRecord], results: Path, session_id: str, *, as_json: 
 
 
 def _exit_code(records: list[RunRecord]) -> int:
-    """0 if all is well, 1 if a run or a check failed, 3 if nothing worse than a skip."""
+    """0 if all is well, 1 if a run, a check or a rung failed, 3 if nothing worse than a skip."""
     statuses = {record.status for record in records}
+    broken = any(r.certificate and r.certificate.verdict == "breaks" for r in records)
     if statuses <= {"ok"}:
-        return 0
-    return Unavailable.exit_code if statuses <= {"ok", "skipped"} else 1
+        return 1 if broken else 0
+    return Unavailable.exit_code if statuses <= {"ok", "skipped"} and not broken else 1

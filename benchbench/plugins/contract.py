@@ -136,6 +136,29 @@ class Backend(ABC):
         """
 
 
+def _every_model(_model: ModelSpec) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """A difference from the reference that a plugin owns up to, for a reason it can state.
+
+    `rung` and `start` are those of the certificate ("loss", "four-times"). The difference there
+    must lie from `least` to `most`: a deviation that is not there, or is larger, breaks the
+    certificate as an undeclared one would. `applies` and `divisions` say for which models and
+    divisions it is declared.
+    """
+
+    rung: str
+    start: str
+    least: float
+    most: float
+    reason: str
+    applies: Callable[[ModelSpec], bool] = _every_model
+    divisions: tuple[Division, ...] = ("idiomatic", "tuned")
+
+
 @dataclass(frozen=True, slots=True)
 class BackendInfo:
     """A backend as it is declared: cheap to make, no framework imported.
@@ -144,7 +167,7 @@ class BackendInfo:
     (`"tensorflow-cpu | tensorflow"`). `create` does the heavy import. `divisions` repeats
     `Backend.divisions` for `benchbench list`. `install` is the command that installs what is
     missing (default: `pip install` of the requirements). `environment` is set for the worker's
-    process before Python starts in it.
+    process before Python starts in it. `deviations` are shown with every certificate.
     """
 
     name: str
@@ -153,3 +176,4 @@ class BackendInfo:
     divisions: tuple[Division, ...] = ("idiomatic",)
     install: str | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    deviations: tuple[Deviation, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchbench.certify.validity import objection
 from benchbench.records import Check, RunRecord
 from benchbench.report import text
 from benchbench.report.summary import (
@@ -37,9 +38,20 @@ def _facts(record: RunRecord) -> list[tuple[str, str]]:
         ("data set", record.dataset),
         ("status", record.status),
     ]
+    pairs.append(("certificate", _certificate(record)))
     if record.error:
         pairs.append(("reason", record.error))
     return pairs
+
+
+def _certificate(record: RunRecord) -> str:
+    verdict = record.certificate.verdict if record.certificate else "none"
+    told = objection(record)
+    if told:
+        return f"{verdict}; not comparable: {told}"
+    deviations = record.certificate.deviations if record.certificate else ()
+    declared = "; ".join(f"{rung.name} {rung.explanation}" for rung in deviations)
+    return f"{verdict}: {declared}" if declared else verdict
 
 
 def _figures(record: RunRecord) -> list[tuple[str, str]]:

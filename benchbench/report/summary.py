@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from benchbench.certify.validity import objection
 from benchbench.records import RunRecord
 from benchbench.spec.catalog import MODELS
 
@@ -31,7 +32,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 
     Throughputs are images a second, memory is bytes. `steady_epoch_seconds` is over the second and
     later epochs of all runs; the training throughput follows from its median. Accuracies are
-    fractions. `checks_applied` counts the checks of all runs that could be made.
+    fractions. `checks_applied` counts the checks of all runs that could be made. `certificate` is
+    holds, deviates, breaks or none; `objection` says why the cell is not to be compared, if so.
     """
 
     dataset: str
@@ -62,6 +64,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     device_peak_memory_bytes: int | None
     checks_passed: int
     checks_applied: int
+    certificate: str
+    objection: str | None
 
 
 def summarise(records: Iterable[RunRecord]) -> tuple[Cell, ...]:
@@ -179,7 +183,14 @@ def _cell(runs: Sequence[RunRecord]) -> Cell:
         device_peak_memory_bytes=_greatest(run.device_peak_memory_bytes for run in runs),
         checks_passed=sum(checks),
         checks_applied=len(checks),
+        certificate=_worst_certificate(runs),
+        objection=next((told for run in runs if (told := objection(run))), None),
     )
+
+
+def _worst_certificate(runs: Sequence[RunRecord]) -> str:
+    verdicts = [run.certificate.verdict if run.certificate else "none" for run in runs]
+    return max(verdicts, key=("holds", "deviates", "breaks", "none").index)
 
 
 def evaluation_throughput(run: RunRecord) -> float | None:

@@ -40,6 +40,19 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[Failure, ...]
 
     @property
+    def not_comparable(self) -> tuple[tuple[str, str], ...]:
+        """Which rows no ratio or ranking may include, and why; rows of one reason together."""
+        by_reason: dict[str, list[str]] = {}
+        for row in self.rows:
+            if row.cell.objection:
+                name = f"{row.cell.model} {row.cell.backend} {row.cell.division}"
+                by_reason.setdefault(row.cell.objection, []).append(name)
+        return tuple(
+            ("every row" if len(names) == len(self.rows) else ", ".join(names), reason)
+            for reason, names in by_reason.items()
+        )
+
+    @property
     def title(self) -> str:
         return f"{self.dataset} on {self.device or 'an unknown device'} ({self.machine})"
 
@@ -67,6 +80,7 @@ COLUMNS = (
     Column("prediction images/s", lambda row: text.count(row.cell.prediction_images_per_second)),
     Column("cold total s", lambda row: _spread(row.cell.cold_total_seconds)),
     Column("peak memory MB", lambda row: text.megabytes(row.cell.peak_memory_bytes)),
+    Column("certificate", lambda row: _certificate(row.cell), right=False),
     Column("checks passed", lambda row: f"{row.cell.checks_passed}/{row.cell.checks_applied}"),
 )
 
@@ -75,6 +89,12 @@ def columns(table: Table) -> tuple[Column, ...]:
     """Return the columns for people; without the distinction where no row needs one."""
     needed = any(row.distinction for row in table.rows)
     return tuple(column for column in COLUMNS if needed or column.header != "differs in")
+
+
+def _certificate(cell: Cell) -> str:
+    """Name the verdict; one that holds, but not for what ran, is told apart."""
+    unfit = cell.objection and cell.certificate == "holds"
+    return f"{cell.certificate}, not for this run" if unfit else cell.certificate
 
 
 def _accuracy(cell: Cell) -> str:

@@ -126,6 +126,7 @@ class _Part:
         self.worker = WorkerProcess(run, timeout)
         self.epochs: list[EpochRecord] = []
         self.last_event: Event | None = None
+        self._run = run
         self._order_seed = order_seed
         self._machine = facts
         device = run.request.device
@@ -175,6 +176,8 @@ class _Part:
             spec_sha256=spec_sha256(request.model, request.protocol),
             dataset_sha256=request.dataset.sha256,
             epochs=tuple(self.epochs),
+            certificate=self._run.certificate,
+            uncertified=self._run.uncertified,
             environment=self.worker.environment,
             machine=self._machine,
             started=self.worker.started,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
 
+from benchbench.certificates import Certificate
 from benchbench.plugins.contract import BackendInfo
 from benchbench.records import DatasetChoice, RunRequest
 from benchbench.spec.model import ModelSpec
@@ -33,10 +36,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """One run to come: its request, all but the moment of its spawning, and its backend."""
+    """One run to come: its request, all but the moment of its spawning, and its backend.
+
+    `certificate` is that of its cell; where there is none, `uncertified` says why.
+    """
 
     request: RunRequest
     backend: BackendInfo
+    certificate: Certificate | None = None
+    uncertified: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +77,13 @@ def make_plan(
     cpus: tuple[int, ...] | None,
     seed: int,
     blocks: int,
+    certificates: Mapping[Cell, Certificate | str] = MappingProxyType({}),
 ) -> Plan:
     """Lay out the session: block by block, and in a block model by model.
 
     The cells of one model are what is compared, so they run in one group, or, above `LIVE_WORKERS`,
-    in several. Block b trains with seed + b.
+    in several. Block b trains with seed + b. `certificates` holds the certificate of a cell, or why
+    there is none.
     """
     session_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     order_seed = secrets.randbits(32)
@@ -100,8 +110,15 @@ def make_plan(
                         spawned_ns=0,
                     ),
                     cell.backend,
+                    **_certified(certificates.get(cell)),
                 )
                 for cell in same_model[first : first + LIVE_WORKERS]
             )
             groups.append(Group(order_seed + len(groups), runs))
     return Plan(session_id, tuple(groups))
+
+
+def _certified(found: Certificate | str | None) -> dict[str, Any]:
+    if isinstance(found, Certificate):
+        return {"certificate": found}
+    return {"uncertified": found}

@@ -4,7 +4,10 @@ import pytest
 
 # Before the imports below, so that a failing assertion shows its values.
 pytest.register_assert_rewrite(
-    "benchbench.testing.declaration", "benchbench.testing.forward", "benchbench.testing.training"
+    "benchbench.testing.certificate",
+    "benchbench.testing.declaration",
+    "benchbench.testing.forward",
+    "benchbench.testing.training",
 )
 
 from benchbench.testing.conformance import BackendConformance  # noqa: E402

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from benchbench.testing.certificate import CertificateTests
 from benchbench.testing.declaration import DeclarationTests
 from benchbench.testing.forward import ForwardTests
 from benchbench.testing.training import TrainingTests
 
 
-class BackendConformance(DeclarationTests, ForwardTests, TrainingTests):
+# pytest takes the tests of the last base first, and the simple questions come first.
+class BackendConformance(CertificateTests, TrainingTests, ForwardTests, DeclarationTests):
     """Subclass this in a test file, name the backend, and run pytest:
 
         class TestTorch(BackendConformance):
             backend = "torch"
 
     The simple questions come first: if `DeclarationTests` are red, mend those before reading on.
-    The deep ones compare with the float64 reference, over the catalog and a few odd models, on
-    images made on the spot; nothing is downloaded.
+    The deep ones climb the ladder of `benchbench certify`, over the catalog and a few odd models,
+    on images made on the spot; nothing is downloaded.
 
     | attribute           | meaning                                                  | default     |
     |---------------------|----------------------------------------------------------|-------------|
@@ -29,8 +31,6 @@ class BackendConformance(DeclarationTests, ForwardTests, TrainingTests):
     model that the backend answers with `Unsupported` are skipped with its reason, all of them where
     its framework is missing.
 
-    What a red test says: `predicts_as` and the first step green, later steps red: the optimiser, or
-    the order or size of the batches. Only `four-times` red: a clipped probability or gradient.
-    `evaluates_as` red and `predicts_as` green: averaged over batches instead of samples. What green
-    does not say: that the backend is right beyond ten steps, or fast.
+    A rung that breaks says in its message what the difference looks like; those after it are
+    skipped. What green does not say: that the backend is right beyond ten steps, or fast.
     """

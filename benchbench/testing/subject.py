@@ -1,17 +1,17 @@
-"""The backend under test and the reference it is held against, both from the registry."""
+"""The backend under test, from the registry, and what it is asked to do."""
 
 from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from benchbench.certify.exercise import as_row
 from benchbench.data.dataset import Split
 from benchbench.errors import Unsupported
 from benchbench.plugins.contract import Backend, BackendInfo, Trainer
@@ -26,10 +26,6 @@ from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.testing.cases import CATALOG
 from benchbench.testing.observer import RecordingObserver
-
-REFERENCE = "numpy-float64"
-
-Arrays = Sequence[npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -129,26 +125,14 @@ class Subject:
         return Trained(as_row(trainer.parameters()) - first, observer)
 
 
-class Reference(Subject):
-    """The float64 reference, made by the same rules as the backend under test."""
-
-    backend = REFERENCE
-
-
 def first_weights(model: ModelSpec, *, scale: float = 1) -> list[npt.NDArray[np.float32]]:
     """Return the first weights of seed 0, `scale` times as large."""
     return [array * np.float32(scale) for array in initial_parameters(model, 0)]
 
 
-def as_row(arrays: Arrays) -> npt.NDArray[np.float64]:
-    """Return all values one after another, in float64."""
-    return np.concatenate([np.asarray(array, np.float64).ravel() for array in arrays])
-
-
-def relative_difference(observed: Any, expected: Any) -> float:
-    """Return || observed - expected || / || expected ||."""
-    distance = np.linalg.norm(np.subtract(observed, expected, dtype=np.float64))
-    return float(distance / np.linalg.norm(expected))
+def created(name: str) -> Backend:
+    """Return the backend of this name, imported once."""
+    return _create(_registry().backend(name))
 
 
 @functools.cache

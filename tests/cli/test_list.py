@@ -143,6 +143,6 @@ def test_devices_are_asked_of_each_backend_in_its_own_process(benchbench, instal
     assert probes["swift"]["devices"] == ["cpu", "swift:0"]
     assert probes["swift"]["versions"] == {"swift": "1.10"}
     assert probes["swift"]["error"] is None
-    assert "ended with -6" in probes["crasher"]["error"]
+    assert "killed by signal 6 (SIGABRT)" in probes["crasher"]["error"]
     assert probes["quitter"]["error"] == "SystemExit: enough"
     assert "AttributeError" in probes["liar"]["error"]

@@ -18,6 +18,7 @@ def test_every_figure_has_its_line(make_record):
         "device": "cpu, threads 2, seed 0",
         "data set": "mnist",
         "status": "ok",
+        "certificate": "none; not comparable: it was not certified",
         "test accuracy": "0.9840",
         "first epoch": "9.00 s",
         "steady epoch": "6.75 s (median of 4, 6.00 to 8.00)",

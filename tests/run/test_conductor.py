@@ -70,6 +70,7 @@ def test_an_interrupt_ends_the_workers_and_saves_what_there_is(command, number):
     process = command.start(
         *("run", "--backend", "null", "--backend", "hangs", "--model", "single-layer"),
         *("--dataset", str(command.dataset), "--epochs", "1", "--results", str(command.results)),
+        "--no-certify",
         start_new_session=True,
     )
     deadline = time.monotonic() + 60
@@ -88,7 +89,7 @@ def test_an_interrupt_ends_the_workers_and_saves_what_there_is(command, number):
 def test_a_worker_killed_from_outside_is_recorded_as_crashed(command):
     process = command.start(
         *("run", "--backend", "hangs", "--model", "single-layer", "--epochs", "1"),
-        *("--dataset", str(command.dataset), "--results", str(command.results)),
+        *("--dataset", str(command.dataset), "--results", str(command.results), "--no-certify"),
     )
     deadline = time.monotonic() + 60
     while not (workers := _sleeping_workers(process.pid)) and time.monotonic() < deadline:

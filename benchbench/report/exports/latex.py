@@ -42,11 +42,18 @@ def _section(table: Table) -> str:
     parts = []
     if table.rows:
         parts.append(_tabular(table))
+    if table.not_comparable:
+        items = [rf"\item {escape(f'{name}: {why}')}" for name, why in table.not_comparable]
+        parts.append(_list(f"Not comparable in the table of {escape(table.title)}:", items))
     if table.failures:
         heading = f"Not in the table of {escape(table.title)}:"
-        items = "\n".join(map(_item, table.failures))
-        parts.append(f"{heading}\n\\begin{{itemize}}\n{items}\n\\end{{itemize}}")
+        parts.append(_list(heading, list(map(_item, table.failures))))
     return "\n\n".join(parts)
+
+
+def _list(heading: str, items: Sequence[str]) -> str:
+    lines = "\n".join(items)
+    return f"{heading}\n\\begin{{itemize}}\n{lines}\n\\end{{itemize}}"
 
 
 def _tabular(table: Table) -> str:

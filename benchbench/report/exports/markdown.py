@@ -24,10 +24,27 @@ def escape(text: str) -> str:
     return re.sub(r"([\\|<>&*\[\]])", r"\\\1", one_line(text))
 
 
+def markdown_table(
+    rows: Sequence[Sequence[str]], headers: Sequence[str], right: Sequence[str] = ()
+) -> str:
+    """Return one table, its cells escaped; the headers in `right` are aligned to the right."""
+    # Without `disable_numparse`, tabulate turns version 1.10 into 1.1.
+    return tabulate(
+        [[escape(cell) for cell in row] for row in rows],
+        headers=list(headers),
+        tablefmt="pipe",
+        disable_numparse=True,
+        colalign=["right" if header in right else "left" for header in headers],
+    )
+
+
 def _section(table: Table) -> str:
     parts = [f"## {escape(table.title)}"]
     if table.rows:
         parts.append(_grid(table))
+    if table.not_comparable:
+        lines = [f"- {escape(name)}: {escape(why)}" for name, why in table.not_comparable]
+        parts.append("\n".join(["Not comparable:", "", *lines]))
     if table.failures:
         parts.append("\n".join(["Not in the table:", "", *map(_item, table.failures)]))
     return "\n\n".join(parts)
@@ -35,13 +52,10 @@ def _section(table: Table) -> str:
 
 def _grid(table: Table) -> str:
     shown = columns(table)
-    # Without `disable_numparse`, tabulate turns version 1.10 into 1.1.
-    return tabulate(
-        [[escape(column.cell(row)) for column in shown] for row in table.rows],
-        headers=[column.header for column in shown],
-        tablefmt="pipe",
-        disable_numparse=True,
-        colalign=["right" if column.right else "left" for column in shown],
+    return markdown_table(
+        [[column.cell(row) for column in shown] for row in table.rows],
+        [column.header for column in shown],
+        right=[column.header for column in shown if column.right],
     )
 
 

@@ -1,0 +1,97 @@
+"""What a certificate says: how far one implementation agreed with the reference, rung by rung.
+
+A certificate is immutable and sealed: its last field is the hash of all the others, so that one
+which was edited is told from one which was made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal, TypeAlias
+
+import msgspec
+
+# 1: the first.
+CERTIFICATE_SCHEMA = 1
+
+Verdict: TypeAlias = Literal["holds", "deviates", "breaks", "not reached"]
+
+
+class Rung(msgspec.Struct, frozen=True, kw_only=True):
+    """One comparison with the reference, from each of the starting points.
+
+    `differences` are relative where `measure` says so, null where there is no finite number; they
+    may be as large as `tolerance`, whose origin is `source`. `explanation` says what a break looks
+    like, or what the plugin declared.
+    """
+
+    name: str
+    measure: str
+    differences: dict[str, float | None] = {}
+    tolerance: float
+    source: str
+    verdict: Verdict
+    explanation: str | None = None
+
+    @property
+    def worst(self) -> float | None:
+        """The largest difference over the starting points, null where one is not finite."""
+        values = list(self.differences.values())
+        known = [value for value in values if value is not None]
+        return max(known) if known and len(known) == len(values) else None
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """One backend's division on one device, against the reference, on one spec.
+
+    `certified_sha256` is the hash of the spec as it was certified: its protocol with one epoch, in
+    the order given. `sources_sha256` is of the code that was compared: the plugin's, the
+    reference's and the ladder's. `versions` and `settings` are what the backend said of itself.
+    """
+
+    schema: int = CERTIFICATE_SCHEMA
+    backend: str
+    division: str
+    device: str
+    threads: int
+    model: str
+    certified_sha256: str
+    batch_size: int
+    seed: int
+    reference: str
+    sources_sha256: str
+    versions: dict[str, str]
+    settings: dict[str, str | int | float | bool]
+    verdict: Literal["holds", "deviates", "breaks"]
+    rungs: tuple[Rung, ...]
+    traceback: str | None = None
+    seconds: float
+    made: str
+    sha256: str = ""
+
+    @property
+    def broken(self) -> Rung | None:
+        """The first rung that breaks, if one does."""
+        return next((rung for rung in self.rungs if rung.verdict == "breaks"), None)
+
+    @property
+    def deviations(self) -> tuple[Rung, ...]:
+        """The rungs at which the plugin deviates as it declared."""
+        return tuple(rung for rung in self.rungs if rung.verdict == "deviates")
+
+    @property
+    def genuine(self) -> bool:
+        """Whether the certificate is as it was made."""
+        return self.sha256 == _hash(self)
+
+
+def seal(certificate: Certificate) -> Certificate:
+    """Return the certificate with its hash."""
+    return msgspec.structs.replace(certificate, sha256=_hash(certificate))
+
+
+def _hash(certificate: Certificate) -> str:
+    # Through JSON and back, so that what was read from a file hashes as what was written to it.
+    blank = msgspec.structs.replace(certificate, sha256="")
+    plain = msgspec.json.decode(msgspec.json.encode(blank, enc_hook=str))
+    return hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()

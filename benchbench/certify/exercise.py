@@ -1,0 +1,196 @@
+"""What both sides are asked to do: from which weights, on which batches, for how many steps."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from benchbench.certify.samples import make_split
+from benchbench.data.dataset import Split
+from benchbench.errors import Unsupported
+from benchbench.plugins.contract import Backend, Score, Trainer
+from benchbench.spec.identity import spec_sha256
+from benchbench.spec.initial import initial_parameters
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import TrainingProtocol
+
+Arrays = Sequence[npt.NDArray[Any]]
+Row = npt.NDArray[np.float64]
+
+FRESH, LARGE, TRAINED = "fresh", "four-times", "trained"
+STARTS = (FRESH, LARGE, TRAINED)
+
+# Weights four times as large make large gradients and a saturated softmax: clipped gradients and
+# clamped probabilities, asleep at fresh weights, act there.
+_LARGE_SCALE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Some steps of training: so many whole batches, a short one or not, so many epochs."""
+
+    name: str
+    whole_batches: int
+    short_batch: bool
+    epochs: int = 1
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * (self.whole_batches + self.short_batch)
+
+
+ONE_STEP = Program("update after 1 step", 1, short_batch=False)
+TWO_STEPS = Program("update after 2 steps", 1, short_batch=True)
+TEN_STEPS = Program("update after 10 steps", 9, short_batch=True)
+# What m, v and t were at the end of the first epoch shows in the second.
+TWO_EPOCHS = Program("optimiser state", 1, short_batch=True, epochs=2)
+PROGRAMS = (ONE_STEP, TWO_STEPS, TEN_STEPS, TWO_EPOCHS)
+# From fresh weights to trained ones, where gradients are small and epsilon rules.
+SCHOOLING = Program("schooling", 9, short_batch=True, epochs=4)
+
+
+def as_certified(protocol: TrainingProtocol) -> TrainingProtocol:
+    """Return the protocol as it is certified: one epoch, in the order given."""
+    return msgspec.structs.replace(protocol, epochs=1, shuffle=False)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A model and a protocol, with the samples and weights drawn for them from a seed."""
+
+    model: ModelSpec
+    protocol: TrainingProtocol
+    seed: int = 0
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """The hash of what is certified; epochs and shuffling do not count."""
+        return spec_sha256(self.model, as_certified(self.protocol))
+
+    def training(self, program: Program, draw: int) -> Split:
+        """Return the first samples of a draw, as many as the program takes."""
+        size = self.protocol.batch_size
+        count = program.whole_batches * size + program.short_batch * self._short
+        whole = self._drawn(draw)
+        return Split(whole.images[:count], whole.labels[:count])
+
+    @functools.cached_property
+    def evaluation(self) -> Split:
+        """A whole batch and a short one, of no draw for training."""
+        return make_split(self.model, self.protocol.batch_size + self._short, seed=self._seed(9))
+
+    @functools.cached_property
+    def batch(self) -> Split:
+        """The first batch of `evaluation`."""
+        size = self.protocol.batch_size
+        return Split(self.evaluation.images[:size], self.evaluation.labels[:size])
+
+    @functools.cached_property
+    def fresh(self) -> Arrays:
+        """The first weights of the seed, as a run gets them."""
+        return initial_parameters(self.model, self.seed)
+
+    @functools.cached_property
+    def large(self) -> Arrays:
+        """The fresh weights, four times as large."""
+        return [array * np.float32(_LARGE_SCALE) for array in self.fresh]
+
+    @functools.lru_cache(maxsize=3)  # noqa: B019 - an exercise is done and dropped
+    def _drawn(self, draw: int) -> Split:
+        count = TEN_STEPS.whole_batches * self.protocol.batch_size + self._short
+        return make_split(self.model, count, seed=self._seed(draw))
+
+    @property
+    def _short(self) -> int:
+        """The size of a short batch: 52 of 128."""
+        return max(1, self.protocol.batch_size * 13 // 32)
+
+    def _seed(self, purpose: int) -> int:
+        return 10 * self.seed + purpose
+
+
+class Silent:
+    """An observer that keeps to itself."""
+
+    def epoch_trained(self, loss: float | None) -> None: ...
+
+    def epoch_validated(self, score: Score) -> None: ...
+
+
+class PluginRaised(Exception):  # noqa: N818 - what happened, not an error of the core's
+    """A method of the plugin raised; the cause is what it raised."""
+
+    def __init__(self, method: str, error: BaseException) -> None:
+        super().__init__(f"`{method}` raised {type(error).__name__}: {error}".strip())
+
+
+def call(method: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Call into the plugin. Raises Unsupported as it comes, PluginRaised for all else."""
+    try:
+        return function(*arguments, **options)
+    except (Unsupported, KeyboardInterrupt):
+        raise
+    # A plugin is a stranger's code: whatever it raises, SystemExit too, is its own trouble.
+    except BaseException as error:
+        raise PluginRaised(method, error) from error
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """A division of a backend on a device: what makes trainers, and has them train.
+
+    Raises Unsupported and PluginRaised.
+    """
+
+    backend: Backend
+    division: str = "idiomatic"
+    device: str = "cpu"
+    threads: int = 1
+
+    def trainer(self, exercise: Exercise, start: Arrays, *, epochs: int = 1) -> Trainer:
+        """Return a trainer at the weights `start`."""
+        trainer: Trainer = call(
+            "trainer",
+            self.backend.trainer,
+            exercise.model,
+            msgspec.structs.replace(as_certified(exercise.protocol), epochs=epochs),
+            device=self.device,
+            division=self.division,
+            threads=self.threads,
+            seed=exercise.seed,
+        )
+        call("set_parameters", trainer.set_parameters, [array.copy() for array in start])
+        return trainer
+
+    def train(self, exercise: Exercise, start: Arrays, program: Program, draw: int = 0) -> Trainer:
+        """Return a trainer that has gone through the program."""
+        trainer = self.trainer(exercise, start, epochs=program.epochs)
+        self.fit(trainer, exercise, program, draw)
+        return trainer
+
+    def fit(self, trainer: Trainer, exercise: Exercise, program: Program, draw: int = 0) -> None:
+        """Have a trainer go through the program."""
+        training = exercise.training(program, draw)
+        call("fit", trainer.fit, training, exercise.evaluation, Silent())
+        call("synchronize", trainer.synchronize)
+
+
+def as_row(arrays: Arrays) -> Row:
+    """Return all values one after another, in float64."""
+    return np.concatenate([np.asarray(array, np.float64).ravel() for array in arrays])
+
+
+def relative_difference(observed: Any, expected: Any) -> float:
+    """Return || observed - expected || / || expected ||: 0 where both are all 0, else infinite."""
+    distance = float(np.linalg.norm(np.subtract(observed, expected, dtype=np.float64)))
+    length = float(np.linalg.norm(expected))
+    if length == 0:
+        return 0.0 if distance == 0 else math.inf
+    return distance / length

@@ -1,0 +1,104 @@
+"""The ladder: one implementation against the reference, rung by rung, to the first that breaks."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+
+from benchbench.certificates import Rung, Verdict
+from benchbench.certify.exercise import STARTS, PluginRaised
+from benchbench.certify.rungs import Comparison, Finding, Measure, tolerance_of
+from benchbench.plugins.contract import Deviation
+
+
+class Ladder:
+    """Climbs once. Each rung is measured from every starting point before the next.
+
+    `deviations` are those that the plugin declares for this model. `traceback` holds that of what
+    the plugin raised, if it did.
+    """
+
+    def __init__(self, comparison: Comparison, deviations: Sequence[Deviation] = ()) -> None:
+        self._comparison = comparison
+        self._declared = {(one.rung, one.start): one for one in deviations}
+        self.traceback: str | None = None
+
+    def climb(self) -> tuple[Rung, ...]:
+        """Return all rungs; those after the first that breaks are `not reached`.
+
+        Raises Unsupported where the backend does not do this model.
+        """
+        before = self._comparison.fingerprint()
+        rungs: list[Rung] = []
+        broken = False
+        for measure in self._comparison.measures():
+            rung = _rung(measure, "not reached") if broken else self._step(measure)
+            broken = broken or rung.verdict == "breaks"
+            rungs.append(rung)
+        return _data_rung(same=self._comparison.fingerprint() == before), *rungs
+
+    def _step(self, measure: Measure) -> Rung:
+        """Measure one rung and judge it from every starting point; a break is explained once."""
+        differences: dict[str, float | None] = {}
+        judged: list[tuple[Verdict, str]] = []
+        for start in STARTS:
+            finding = self._find(measure, start)
+            differences[start] = finding.difference
+            verdict, words = self._judge(measure.rung, start, finding)
+            judged.append((verdict, f"from {start} weights: {words}"))
+        for verdict in ("breaks", "deviates"):
+            explanations = [words for judgement, words in judged if judgement == verdict]
+            if explanations:
+                told = explanations[0] if verdict == "breaks" else "; ".join(explanations)
+                return _rung(measure, verdict, differences, told)
+        return _rung(measure, "holds", differences)
+
+    def _find(self, measure: Measure, start: str) -> Finding:
+        try:
+            return measure.find(start)
+        except PluginRaised as error:
+            if self.traceback is None:
+                self.traceback = "".join(traceback.format_exception(error.__cause__))
+            reason = str(error)
+            return Finding(None, lambda: reason)
+
+    def _judge(self, rung: str, start: str, finding: Finding) -> tuple[Verdict, str]:
+        difference = finding.difference
+        if difference is None:
+            return "breaks", finding.look()
+        declared = self._declared.get((rung, start))
+        if declared is None:
+            return (
+                ("holds", "") if difference <= tolerance_of(rung)[0] else ("breaks", finding.look())
+            )
+        if declared.least <= difference <= declared.most:
+            return "deviates", f"declared: {declared.reason}"
+        return "breaks", (
+            f"the plugin declares a deviation of {declared.least:.1e} to {declared.most:.1e} here "
+            f"({declared.reason}), but it is {difference:.1e}"
+        )
+
+
+def _data_rung(*, same: bool) -> Rung:
+    measure = Measure("data", "samples of which a byte was changed", lambda _: Finding(0, str))
+    if same:
+        return _rung(measure, "holds", {"all": 0.0})
+    return _rung(measure, "breaks", {"all": 1.0}, "the samples it was given have been written to")
+
+
+def _rung(
+    measure: Measure,
+    verdict: Verdict,
+    differences: dict[str, float | None] | None = None,
+    explanation: str | None = None,
+) -> Rung:
+    tolerance, source = tolerance_of(measure.rung)
+    return Rung(
+        name=measure.rung,
+        measure=measure.words,
+        differences=differences or {},
+        tolerance=tolerance,
+        source=source,
+        verdict=verdict,
+        explanation=explanation,
+    )

@@ -1,0 +1,233 @@
+"""The rungs: what is compared with the reference at each, from one starting point."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchbench.certify import diagnosis
+from benchbench.certify.exercise import (
+    LARGE,
+    ONE_STEP,
+    PROGRAMS,
+    TEN_STEPS,
+    Arrays,
+    Exercise,
+    Implementation,
+    Program,
+    Row,
+    as_row,
+    call,
+    relative_difference,
+)
+from benchbench.certify.reference import Reference
+from benchbench.certify.tolerances import tolerances
+from benchbench.data.dataset import Split
+from benchbench.plugins.contract import Score, Trainer
+
+# An update that breaks is measured again on two other draws of samples, and the median counts:
+# where an input of a ReLU is no larger than float32's rounding, two right implementations may take
+# different sides on one draw, but hardly on two of three.
+_DRAWS = 3
+# The names of all rungs, in the order they are climbed.
+RUNGS = (
+    "data",
+    "architecture",
+    "forward",
+    "loss",
+    *(program.name for program in PROGRAMS),
+    "evaluation",
+    "predictions",
+)
+# Probabilities nearer to each other than this may change places in float32.
+_TIE = 1e-5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How far the candidate is from the reference at one rung, from one starting point.
+
+    `difference` is None where it is not a finite number. `look` says what it looks like.
+    """
+
+    difference: float | None
+    look: Callable[[], str]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A rung's name, what is measured there, and how from a starting point."""
+
+    rung: str
+    words: str
+    find: Callable[[str], Finding]
+
+
+class Comparison:
+    """A candidate and the reference at the same exercise. Raises what the candidate raises."""
+
+    def __init__(self, candidate: Implementation, reference: Reference, exercise: Exercise) -> None:
+        self._candidate = candidate
+        self._reference = reference
+        self._exercise = exercise
+        self._trainers: dict[tuple[str, Program], Trainer] = {}
+
+    def measures(self) -> list[Measure]:
+        """Return the rungs in order, but for the first, the data."""
+        return [
+            Measure("architecture", "arrays that come back other than given", self._architecture),
+            Measure("forward", "|| p - reference's || / || reference's ||", self._forward),
+            Measure("loss", "|loss - reference's|, relative above 1 nat", self._loss),
+            *(self._of_update(program) for program in PROGRAMS),
+            Measure("evaluation", "as loss, with a short last batch, after 10 steps", self._scored),
+            Measure("predictions", "as forward, after 10 steps", self._predicted),
+        ]
+
+    def settings(self) -> dict[str, str | int | float | bool]:
+        """Return what the candidate says of a trainer that has trained."""
+        settings: dict[str, str | int | float | bool] = self._after(LARGE, TEN_STEPS).settings()
+        return settings
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the samples that both sides are given."""
+        split, training = self._exercise.evaluation, self._exercise.training(TEN_STEPS, 0)
+        digest = hashlib.sha256()
+        for array in (split.images, split.labels, training.images, training.labels):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def _of_update(self, program: Program) -> Measure:
+        words = "|| update - reference's || / || reference's ||"
+        return Measure(program.name, words, lambda start: self._update(start, program))
+
+    def _architecture(self, start: str) -> Finding:
+        given = self._reference.start(start)
+        trainer = self._trainer(start)
+        arrays = call("parameters", trainer.parameters)
+        shapes = tuple(np.shape(array) for array in arrays)
+        if shapes != self._exercise.model.parameter_shapes:
+            words = diagnosis.of_shapes(self._exercise.model, shapes)
+            return Finding(None, lambda: words)
+        changed = [
+            index
+            for index, (ours, theirs) in enumerate(zip(given, arrays, strict=True))
+            if not np.array_equal(ours, theirs)
+        ]
+        return Finding(
+            float(len(changed)),
+            lambda: diagnosis.of_returned(self._exercise.model, given, arrays, changed),
+        )
+
+    def _forward(self, start: str) -> Finding:
+        return self._compare_predictions(self._trainer(start), start, self._exercise.batch)
+
+    def _loss(self, start: str) -> Finding:
+        return self._compare_scores(self._trainer(start), start, self._exercise.batch)
+
+    def _update(self, start: str, program: Program) -> Finding:
+        findings = [self._update_on(start, program, 0)]
+        first = findings[0].difference
+        if first is None or first > tolerance_of(program.name)[0]:
+            findings += [self._update_on(start, program, draw) for draw in range(1, _DRAWS)]
+        order = sorted(findings, key=lambda f: math.inf if f.difference is None else f.difference)
+        return order[len(order) // 2]
+
+    def _update_on(self, start: str, program: Program, draw: int) -> Finding:
+        given = self._reference.start(start)
+        expected = self._reference.update(start, program, draw)
+        trainer = self._after(start, program) if draw == 0 else self._train(start, program, draw)
+        observed = as_row(call("parameters", trainer.parameters)) - as_row(given)
+        return Finding(
+            _finite(relative_difference(observed, expected)),
+            lambda: self._look(program, expected, observed),
+        )
+
+    def _look(self, program: Program, expected: Row, observed: Row) -> str:
+        exercise = self._exercise
+        return diagnosis.of_update(
+            exercise.model, exercise.protocol, expected, observed, first=program == ONE_STEP
+        )
+
+    def _scored(self, start: str) -> Finding:
+        trainer = self._after(start, TEN_STEPS)
+        return self._compare_scores(trainer, start, self._exercise.evaluation, own=True)
+
+    def _predicted(self, start: str) -> Finding:
+        trainer = self._after(start, TEN_STEPS)
+        return self._compare_predictions(trainer, start, self._exercise.evaluation, own=True)
+
+    def _compare_predictions(
+        self, trainer: Trainer, start: str, split: Split, *, own: bool = False
+    ) -> Finding:
+        """Compare with what the reference predicts from the start, or from the trainer's `own`."""
+        weights = self._weights(trainer, start, own=own)
+        expected = self._reference.predict(weights, split.images)
+        observed = np.asarray(call("predict", trainer.predict, split.images))
+        if observed.shape != expected.shape:
+            words = f"`predict` gives {observed.shape}, expected {expected.shape} (n, classes)"
+            return Finding(None, lambda: words)
+        return Finding(
+            _finite(relative_difference(observed, expected)),
+            lambda: diagnosis.of_predictions(expected, observed, trained=own),
+        )
+
+    def _compare_scores(
+        self, trainer: Trainer, start: str, split: Split, *, own: bool = False
+    ) -> Finding:
+        weights = self._weights(trainer, start, own=own)
+        expected = self._reference.evaluate(weights, split)
+        observed: Score = call("evaluate", trainer.evaluate, split)
+        probabilities = np.sort(self._reference.predict(weights, split.images), axis=1)
+        ties = int((probabilities[:, -1] - probabilities[:, -2] < _TIE).sum())
+        miscounted = max(
+            0.0, abs(observed.accuracy - expected.accuracy) - (ties + 0.4) / len(split)
+        )
+        of_loss = abs(observed.loss - expected.loss) / max(1.0, abs(expected.loss))
+        return Finding(
+            _finite(max(of_loss, miscounted)),
+            lambda: diagnosis.of_score(expected, observed, len(split), short=own),
+        )
+
+    def _weights(self, trainer: Trainer, start: str, *, own: bool) -> Arrays:
+        return call("parameters", trainer.parameters) if own else self._reference.start(start)
+
+    # Trainers: one that has been set and asked and then takes the first step, one for each of the
+    # longer programs.
+
+    def _trainer(self, start: str) -> Trainer:
+        return self._kept(
+            (start, ONE_STEP),
+            lambda: self._candidate.trainer(self._exercise, self._reference.start(start)),
+        )
+
+    def _after(self, start: str, program: Program) -> Trainer:
+        """Return the trainer that has gone through the program on the first draw, once."""
+        if program != ONE_STEP:
+            return self._kept((start, program), lambda: self._train(start, program, 0))
+        trainer = self._trainer(start)
+        self._candidate.fit(trainer, self._exercise, program)
+        return trainer
+
+    def _train(self, start: str, program: Program, draw: int) -> Trainer:
+        weights = self._reference.start(start)
+        return self._candidate.train(self._exercise, weights, program, draw)
+
+    def _kept(self, key: tuple[str, Program], make: Callable[[], Trainer]) -> Trainer:
+        if key not in self._trainers:
+            self._trainers[key] = make()
+        return self._trainers[key]
+
+
+def tolerance_of(rung: str) -> tuple[float, str]:
+    """Return a rung's tolerance and its origin; what has none must agree exactly."""
+    derived = tolerances().get(rung)
+    return (derived.tolerance, derived.source) if derived else (0.0, "exact")
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,69 @@
+"""May a run be compared? Only if a certificate says that it trained the function of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from benchbench.certificates import Certificate
+from benchbench.certify.exercise import PROGRAMS, as_certified
+from benchbench.records import RunRecord
+from benchbench.spec.identity import spec_sha256
+
+_TRAINING = frozenset(program.name for program in PROGRAMS)
+
+
+def objection(record: RunRecord) -> str | None:
+    """Return why no ratio or ranking may include this run; None if it may be compared.
+
+    A declared deviation of an update is an objection too: another function is trained. One of a
+    loss or of predictions is not.
+    """
+    certificate = record.certificate
+    if certificate is None:
+        return record.uncertified or "it was not certified"
+    if not certificate.genuine:
+        return "its certificate was edited: its hash no longer fits, it is ignored"
+    mismatch = next(_mismatches(certificate, record), None)
+    if mismatch:
+        return f"its certificate is not for this run: {mismatch}"
+    return _shortcoming(certificate)
+
+
+def _shortcoming(certificate: Certificate) -> str | None:
+    broken = certificate.broken
+    if broken and broken.worst is not None:
+        return f"{broken.name} differs by {broken.worst:.1e} (tolerance {broken.tolerance:.0e})"
+    if broken:
+        return f"{broken.name}: {broken.explanation}"
+    training = (rung for rung in certificate.deviations if rung.name in _TRAINING)
+    return next((f"{rung.name} deviates, {rung.explanation}" for rung in training), None)
+
+
+def _mismatches(certificate: Certificate, record: RunRecord) -> Iterator[str]:
+    """Yield every way in which what was certified is not what ran."""
+    for name in ("backend", "division", "device", "threads"):
+        ours, theirs = getattr(certificate, name), getattr(record, name)
+        if ours != theirs:
+            yield f"{name} {ours} was certified, {theirs} ran"
+    protocol = msgspec.structs.replace(
+        as_certified(record.protocol), batch_size=certificate.batch_size
+    )
+    if spec_sha256(record.spec, protocol) != certificate.certified_sha256:
+        yield "another spec was certified"
+    yield from _differences("", certificate.versions, record.versions)
+    # Floats among the settings are measured ones.
+    settings = [
+        {name: value for name, value in one.items() if not isinstance(value, float)}
+        for one in (certificate.settings, record.settings)
+    ]
+    yield from _differences("the setting ", *settings)
+
+
+def _differences(
+    kind: str, certified: Mapping[str, object], ran: Mapping[str, object]
+) -> Iterator[str]:
+    for name in sorted({*certified, *ran}):
+        if certified.get(name) != ran.get(name):
+            yield f"{kind}{name} {certified.get(name)} was certified, {ran.get(name)} ran"

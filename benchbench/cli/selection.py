@@ -1,0 +1,87 @@
+"""What the options of several verbs name: models, backends, cells, a protocol, processors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchbench.cli.names import DivisionChoice, find_backend, find_divisions, find_model
+from benchbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from benchbench.plugins.contract import BackendInfo
+    from benchbench.plugins.registry import Registry
+    from benchbench.run.plan import Cell
+    from benchbench.spec.model import ModelSpec
+    from benchbench.spec.protocol import TrainingProtocol
+
+
+def find_models(names: list[str], registry: Registry) -> list[ModelSpec]:
+    from benchbench.spec.catalog import MODELS
+
+    found: list[ModelSpec] = []
+    for name in names:
+        found += MODELS.values() if name == "all" else [find_model(name, registry)]
+    models = list(dict.fromkeys(found))
+    labels = [model.name for model in models]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise UsageError(
+            f"different models share the name {', '.join(twice)}; give one of them another name"
+        )
+    return models
+
+
+def find_backends(names: list[str], registry: Registry) -> list[BackendInfo]:
+    """Return the backends of these names; 'all' are those whose framework is installed."""
+    from benchbench.plugins.registry import missing_requirements
+
+    found: list[BackendInfo] = []
+    for name in names:
+        if name == "all":
+            infos = [offer.item for offer in registry.backends.values()]
+            found += [info for info in infos if not missing_requirements(info)]
+            continue
+        found.append(find_backend(name, registry))
+    return list(dict.fromkeys(found))
+
+
+def find_cells(
+    backends: list[BackendInfo], division: DivisionChoice, models: list[ModelSpec]
+) -> list[Cell]:
+    from benchbench.run.plan import Cell
+
+    return [
+        Cell(info, one, model)
+        for info in backends
+        for one in find_divisions(info, division)
+        for model in models
+    ]
+
+
+def find_protocol(
+    path: Path | None, epochs: int | None, batch_size: int | None = None
+) -> TrainingProtocol:
+    """Return the protocol of this file, or the default one, with what else was asked for."""
+    import msgspec
+
+    from benchbench.spec.files import load_protocol
+    from benchbench.spec.protocol import TrainingProtocol
+
+    protocol = load_protocol(path) if path else TrainingProtocol()
+    wanted = {"epochs": epochs, "batch_size": batch_size}
+    changes = {name: value for name, value in wanted.items() if value is not None}
+    return msgspec.structs.replace(protocol, **changes)
+
+
+def find_processors(threads: int | None) -> tuple[int, tuple[int, ...] | None]:
+    from benchbench.measure.machine import physical_cores, processors, usable_cores
+
+    usable = usable_cores()
+    count = physical_cores() if threads is None else threads
+    if count > usable:
+        raise UsageError(
+            f"--threads {count}: this process may use {usable} logical cores here; "
+            f"give a number from 1 to {usable}"
+        )
+    return count, processors(count)

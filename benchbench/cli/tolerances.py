@@ -1,0 +1,57 @@
+"""`benchbench tolerances`: derive the ladder's tolerances from saved certificates, as TOML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from benchbench.certificates import Certificate
+
+
+def tolerances(
+    certificates: Annotated[
+        list[Path], typer.Argument(help="Folders of certificates, from `certify --save`.")
+    ],
+    as_table: Annotated[
+        bool, typer.Option("--table", help="Print a Markdown table by rung and backend instead.")
+    ] = False,
+) -> None:
+    """Print the tolerances that certificates of correct implementations give."""
+    import msgspec
+
+    from benchbench.certify.tolerances import derive
+    from benchbench.report import ladder
+
+    found = [one for folder in certificates for one in _read(folder)]
+    if as_table:
+        print(ladder.spread(found))
+    else:
+        print(msgspec.toml.encode({"tolerance": derive(found)}).decode(), end="")
+
+
+def _read(folder: Path) -> list[Certificate]:
+    """Return the certificates of a folder. Raises UsageError for one that is not as it was made."""
+    import msgspec
+
+    from benchbench.certificates import Certificate
+
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            certificate = msgspec.json.decode(path.read_bytes(), type=Certificate)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path} is no certificate: {error}") from None
+        if not certificate.genuine:
+            raise UsageError(f"{path} was edited: its hash no longer fits; make it again")
+        found.append(certificate)
+    if not found:
+        raise UsageError(
+            f"there are no certificates in {folder}; make some with "
+            f"`benchbench certify --backend all --model all --seeds 20 --save {folder}`"
+        )
+    return found

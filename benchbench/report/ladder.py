@@ -1,0 +1,105 @@
+"""A certificate as people read it: the ladder, a line a rung, and what a break looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from benchbench.certificates import Certificate, Rung
+from benchbench.report import text
+from benchbench.report.exports.markdown import markdown_table
+
+_MARKS = {"holds": "✓", "deviates": "~", "breaks": "✗", "not reached": text.UNKNOWN}
+
+
+def render(certificate: Certificate) -> str:
+    """Return one certificate's ladder as plain text."""
+    starts = list(dict.fromkeys(s for rung in certificate.rungs for s in rung.differences))
+    columns = [start for start in starts if start != "all"]
+    rows = [_row(rung, columns) for rung in certificate.rungs]
+    headers = ["", "rung", *columns, "tolerance", "where it comes from", "what is measured"]
+    title = (
+        f"{certificate.backend} {certificate.division}, {certificate.model}, "
+        f"{certificate.device}, threads {certificate.threads}, batches of "
+        f"{certificate.batch_size}, seed {certificate.seed}, against {certificate.reference}"
+    )
+    parts = [title, text.columns(rows, headers, [*columns, "tolerance"]), verdict(certificate)]
+    if certificate.traceback:
+        parts.append(certificate.traceback.rstrip())
+    return "\n\n".join(parts)
+
+
+def verdict(certificate: Certificate) -> str:
+    """Say in a sentence or two how it ended."""
+    broken = certificate.broken
+    if broken:
+        return f"BREAKS at {break_in_words(broken)}\n{broken.explanation}"
+    if certificate.deviations:
+        declared = "; ".join(f"{rung.name}: {rung.explanation}" for rung in certificate.deviations)
+        return f"DEVIATES as declared, and holds in all else: {declared}"
+    return f"HOLDS: it trains the function of the spec (certified in {certificate.seconds:.1f} s)"
+
+
+def break_in_words(rung: Rung) -> str:
+    """Return "update after 1 step: differs by 4.2e-02 (tolerance 1.0e-04)"."""
+    worst = rung.worst
+    size = "by no finite number" if worst is None else f"by {worst:.1e}"
+    return f"{rung.name}: differs {size} (tolerance {rung.tolerance:.1e})"
+
+
+def summary(certificates: Sequence[Certificate]) -> str:
+    """Return a Markdown table of many: a row each, the worst difference at every rung."""
+    names = list(dict.fromkeys(rung.name for one in certificates for rung in one.rungs))
+    measured = [name for name in names if name not in {"data", "architecture"}]
+    headers = ["model", "backend", "division", "device", "certificate", *measured]
+    rows = []
+    for one in certificates:
+        worst = {rung.name: _worst(rung) for rung in one.rungs}
+        cells = [worst.get(name, text.UNKNOWN) for name in measured]
+        rows.append([one.model, one.backend, one.division, one.device, one.verdict, *cells])
+    return markdown_table(rows, headers, right=measured)
+
+
+def spread(certificates: Sequence[Certificate]) -> str:
+    """Return a Markdown table of the largest difference at each rung, by backend and division."""
+    names = list(dict.fromkeys(rung.name for one in certificates for rung in one.rungs))
+    measured = [name for name in names if name not in {"data", "architecture"}]
+    cells = list(dict.fromkeys((one.backend, one.division) for one in certificates))
+    headers = ["backend", "division", "certificates", *measured]
+    rows = []
+    for cell in sorted(cells):
+        own = [one for one in certificates if (one.backend, one.division) == cell]
+        worst = {
+            name: max(r.worst or 0.0 for one in own for r in one.rungs if r.name == name)
+            for name in measured
+        }
+        rows.append([*cell, text.count(len(own)), *(_number(worst[name]) for name in measured)])
+    return markdown_table(rows, headers, right=["certificates", *measured])
+
+
+def export(certificates: Sequence[Certificate]) -> str:
+    """Return the certificates as JSON, all that is in them."""
+    return msgspec.json.format(msgspec.json.encode(certificates), indent=1).decode()
+
+
+def _row(rung: Rung, starts: Sequence[str]) -> list[str]:
+    differences = [_difference(rung, start) for start in starts]
+    tolerance = f"{rung.tolerance:.0e}" if rung.tolerance else "0"
+    return [_MARKS[rung.verdict], rung.name, *differences, tolerance, rung.source, rung.measure]
+
+
+def _difference(rung: Rung, start: str) -> str:
+    key = "all" if "all" in rung.differences else start
+    if key not in rung.differences:
+        return ""
+    value = rung.differences[key]
+    return text.UNKNOWN if value is None else _number(value)
+
+
+def _worst(rung: Rung) -> str:
+    return _number(rung.worst) if rung.worst is not None else text.UNKNOWN
+
+
+def _number(value: float) -> str:
+    return f"{value:.1e}" if value else "0"

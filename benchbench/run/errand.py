@@ -1,0 +1,75 @@
+"""One question to a backend in a process of its own, which may hang or crash: bytes in, bytes out.
+
+The question goes in by the standard input, the answer comes back by what was the standard output;
+whatever a framework prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchbench.plugins.contract import BackendInfo
+from benchbench.run.environment import worker_environment
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What came back: the answer, or None with what happened in place of one."""
+
+    answer: bytes | None
+    trouble: str
+    log: str
+
+
+def send(
+    module: str, question: bytes, *, info: BackendInfo, threads: int, timeout_seconds: float
+) -> Returned:
+    """Run `python -m module` in a worker's environment, ask, and wait for its answer.
+
+    Ctrl-C ends the process and is passed on.
+    """
+    with tempfile.TemporaryDirectory(prefix="benchbench-") as home:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            env=worker_environment(os.environ, info=info, threads=threads, home=Path(home)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            answer, noise = process.communicate(question, timeout=timeout_seconds)
+        except subprocess.TimeoutExpired:
+            return Returned(None, f"it gave no answer within {timeout_seconds:g} s", "")
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+    log = noise.decode(errors="replace")
+    if process.returncode == 0 and answer:
+        return Returned(answer, "", log)
+    last = (log.strip().splitlines() or ["it said nothing"])[-1]
+    return Returned(None, f"its process {_ending(process.returncode)}: {last}", log)
+
+
+def answer(work_out: Callable[[bytes], bytes]) -> None:
+    """Be the process: read the question, write the answer."""
+    # Frameworks print on stdout; what they print must not reach the answer.
+    pipe = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    told = work_out(sys.stdin.buffer.read())
+    with os.fdopen(pipe, "wb") as file:
+        file.write(told)
+
+
+def _ending(code: int) -> str:
+    if code < 0:
+        return f"was killed by signal {-code} ({signal.Signals(-code).name})"
+    return f"ended with {code}"

@@ -1,0 +1,70 @@
+"""The ladder of `benchbench certify`, a test a rung."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+
+from benchbench.certificates import Rung
+from benchbench.certify.exercise import Exercise, Implementation
+from benchbench.certify.ladder import Ladder
+from benchbench.certify.reference import REFERENCE, Reference
+from benchbench.certify.rungs import RUNGS, Comparison
+from benchbench.errors import Unsupported
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import TrainingProtocol
+from benchbench.testing.cases import CATALOG, each_model
+from benchbench.testing.subject import Subject, created
+
+# The catalog is certified as it is trained; the odd models, which are small, with small batches.
+PROTOCOLS = dict.fromkeys(CATALOG, TrainingProtocol())
+SMALL = TrainingProtocol(batch_size=32)
+
+_references: dict[ModelSpec, Reference] = {}
+
+
+class CertificateTests(Subject):
+    """The very comparison, by the very `fit`, that a certificate is made of."""
+
+    _climbed: ClassVar[dict[tuple[type, ModelSpec], dict[str, Rung] | str]] = {}
+
+    @pytest.mark.parametrize("rung", RUNGS)
+    @each_model
+    def test_agrees_with_the_reference(self, model: ModelSpec, rung: str) -> None:
+        """Architecture, forward, loss, updates: each within its tolerance of float64."""
+        found = self._ladder(model)
+        if isinstance(found, str):
+            pytest.skip(f"{self.backend} does not do {model.name}: {found}")
+        if found[rung].verdict == "not reached":
+            pytest.skip("a rung before it breaks")
+        assert found[rung].verdict != "breaks", found[rung].explanation
+
+    def _ladder(self, model: ModelSpec) -> dict[str, Rung] | str:
+        """Climb once a model; return the rungs by name, or why the backend does not do it."""
+        key = type(self), model
+        if key not in self._climbed:
+            self._climbed[key] = self._climb(model)
+        return self._climbed[key]
+
+    def _climb(self, model: ModelSpec) -> dict[str, Rung] | str:
+        exercise = Exercise(model, PROTOCOLS.get(model, SMALL))
+        candidate = Implementation(self.created(), self.division, self.device, self.threads)
+        deviations = [
+            one
+            for one in self.info().deviations
+            if self.division in one.divisions and one.applies(model)
+        ]
+        try:
+            comparison = Comparison(candidate, _reference(exercise), exercise)
+            return {rung.name: rung for rung in Ladder(comparison, deviations).climb()}
+        except Unsupported as answer:
+            return str(answer)
+
+
+def _reference(exercise: Exercise) -> Reference:
+    """Return the reference's answers to this exercise, worked out once for every backend."""
+    if exercise.model not in _references:
+        implementation = Implementation(created(REFERENCE))
+        _references[exercise.model] = Reference(implementation, exercise)
+    return _references[exercise.model]

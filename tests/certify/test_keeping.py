@@ -1,0 +1,117 @@
+"""The cache of certificates and of the reference's answers."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+
+from benchbench.certificates import Certificate, seal
+from benchbench.certify.keeping import CertificateKey, KeptAnswers, keep, kept
+from benchbench.data.cache import CACHE_VARIABLE, cache_folder
+
+KEY = CertificateKey(
+    backend="torch",
+    division="tuned",
+    device="auto",
+    threads=2,
+    certified_sha256="1" * 64,
+    seed=0,
+    sources_sha256="2" * 64,
+    versions={"torch": "2.13.0"},
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def certificate():
+    return seal(
+        Certificate(
+            **{name: getattr(KEY, name) for name in ("backend", "division", "threads")},
+            device="cpu",
+            model="two-layer",
+            certified_sha256=KEY.certified_sha256,
+            batch_size=128,
+            seed=0,
+            reference="numpy-float64",
+            sources_sha256=KEY.sources_sha256,
+            versions=KEY.versions,
+            settings={},
+            verdict="holds",
+            rungs=(),
+            seconds=1.0,
+            made="2026-01-02T03:04:00+00:00",
+        )
+    )
+
+
+def _path():
+    return cache_folder("certificates") / KEY.file_name
+
+
+def test_what_was_kept_comes_back(certificate):
+    assert kept(KEY) == (None, None)
+    keep(KEY, certificate)
+    assert kept(KEY) == (certificate, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"backend": "keras"},
+        {"division": "idiomatic"},
+        {"device": "cpu"},
+        {"threads": 1},
+        {"certified_sha256": "9" * 64},
+        {"seed": 1},
+        {"sources_sha256": "9" * 64},
+        {"versions": {"torch": "2.14.0"}},
+    ],
+)
+def test_any_other_cell_has_another_place(certificate, change):
+    keep(KEY, certificate)
+    assert kept(msgspec.structs.replace(KEY, **change)) == (None, None)
+
+
+def test_an_edited_file_is_ignored_and_said_so(certificate):
+    keep(KEY, certificate)
+    path = _path()
+    path.write_text(path.read_text().replace('"holds"', '"breaks"'))
+    found, warning = kept(KEY)
+    assert found is None
+    assert "was edited" in warning
+    assert str(path) in warning
+
+
+def test_a_file_of_garbage_is_ignored_and_said_so(certificate):
+    keep(KEY, certificate)
+    _path().write_bytes(b"\x00garbage")
+    found, warning = kept(KEY)
+    assert found is None
+    assert "cannot be read" in warning
+
+
+def test_answers_are_worked_out_once_and_are_the_same_the_second_time():
+    asked = []
+
+    def work_out():
+        asked.append(1)
+        return np.array([1 / 3, 2.0])
+
+    first = KeptAnswers("a" * 64)("update", work_out)
+    second = KeptAnswers("a" * 64)("update", work_out)
+    assert len(asked) == 1
+    assert first.dtype == second.dtype == np.float64
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_pickle_in_the_cache_is_not_read():
+    path = cache_folder("reference") / ("b" * 32) / "update.npy"
+    path.parent.mkdir(parents=True)
+    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    row = KeptAnswers("b" * 64)("update", lambda: np.array([1.0]))
+    np.testing.assert_array_equal(row, [1.0])
