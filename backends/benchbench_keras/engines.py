@@ -91,7 +91,7 @@ class TensorFlowEngine(Engine):
         wanted = [] if device == "cpu" else [cards[_index(device)]]
         try:
             config.threading.set_intra_op_parallelism_threads(threads)
-            config.threading.set_inter_op_parallelism_threads(min(threads, 2))
+            config.threading.set_inter_op_parallelism_threads(threads)
             config.set_visible_devices(wanted, "GPU")
             for card in wanted:
                 config.experimental.set_memory_growth(card, True)

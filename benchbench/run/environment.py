@@ -15,6 +15,7 @@ _THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
     "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
 )
 
 # glibc by default gives large blocks back to the system at every step, or keeps them, by how the
@@ -64,7 +65,6 @@ def worker_environment(
     environment = {name: value for name, value in outer.items() if name not in _REMOVED}
     environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
     environment |= _ALLOCATOR | {
-        "TF_NUM_INTEROP_THREADS": "1",
         "NVIDIA_TF32_OVERRIDE": "0",
         "KERAS_HOME": str(home),
         "PYTHONUNBUFFERED": "1",
