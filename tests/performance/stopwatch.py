@@ -88,6 +88,10 @@ class BareTorch(Bare):
             torch.tensor(train.images).permute(0, 3, 1, 2), torch.tensor(train.labels)
         )
         batches = DataLoader(dataset, batch_size=self.protocol.batch_size, shuffle=True)
+        validation_set = TensorDataset(
+            torch.tensor(validation.images).permute(0, 3, 1, 2), torch.tensor(validation.labels)
+        )
+        validation_batches = DataLoader(validation_set, batch_size=self.protocol.batch_size)
         loss_function = nn.CrossEntropyLoss()
         optimizer = torch.optim.Adam(model.parameters())
         score = self.evaluate(validation)
@@ -103,6 +107,10 @@ class BareTorch(Bare):
                 total += loss.item() * len(labels)
             self.seconds.append(time.perf_counter() - started)
             observer.epoch_trained(total / len(train))
+            model.eval()
+            with torch.no_grad():
+                for images, labels in validation_batches:
+                    loss_function(model(images), labels).item()
             observer.epoch_validated(score)
 
 
@@ -148,8 +156,8 @@ class BareKeras(Bare):
             batch_size=self.protocol.batch_size,
             epochs=self.protocol.epochs,
             validation_data=(
-                validation.images[:128],
-                keras.utils.to_categorical(validation.labels[:128], self.model.classes),
+                validation.images,
+                keras.utils.to_categorical(validation.labels, self.model.classes),
             ),
             callbacks=[Stopwatch()],
             verbose=0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import msgspec
@@ -53,6 +54,22 @@ def test_the_matrix_is_whole_and_every_check_passed():
     for run in found:
         outcomes = {check.name: check.passed for check in run.checks}
         assert all(outcomes.values()), f"{run.run_id}: {outcomes}"
+
+
+def test_what_measuring_costs_is_what_the_records_say():
+    spec = importlib.util.spec_from_file_location(
+        "measuring_costs", ROOT / "tests" / "performance" / "measuring_costs.py"
+    )
+    measuring = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(measuring)
+    runs = {(run.model, run.backend): run for run in records(RESULTS / "costs")}
+    page = (ROOT / "docs" / "how-we-measure.md").read_text()
+    for model in MODELS:
+        for name in ("torch", "keras"):
+            bare = runs[model, f"bare-{name}"]
+            beside, same = (measuring.ratio(run, bare) for run in (runs[model, name], bare))
+            assert f"| {model} | {name} | {beside} | {same} |" in page
+            assert abs(float(beside.split()[0]) - 1) <= 0.03
 
 
 def test_the_phases_of_every_published_run_sum_to_the_whole():
