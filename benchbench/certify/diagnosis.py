@@ -1,45 +1,49 @@
-"""What a difference looks like, in words that a person can act on."""
+"""What a difference of weights, probabilities or scores looks like, in words one can act on."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from benchbench.certify.exercise import Arrays, Row, relative_difference
+from benchbench.certify.exercise import Arrays, relative_difference
+from benchbench.certify.suspects import Suspects, flattened_shape, in_order
+from benchbench.certify.update_diagnosis import array_names, of_update
 from benchbench.plugins.contract import Score
 from benchbench.spec.layers import Shape
 from benchbench.spec.model import ModelSpec
-from benchbench.spec.protocol import Adam, TrainingProtocol
+
+__all__ = ["array_names", "of_predictions", "of_returned", "of_score", "of_shapes", "of_update"]
+
+Probabilities = npt.NDArray[Any]
 
 # Rounding to 8 bits (bfloat16) or 11 (TF32, half) leaves relative differences about this large.
-_LOW_PRECISION = (3e-5, 3e-2)
+_LOW_PRECISION = (3e-5, 1e-2)
 _MOST = 0.9
-
-
-def array_names(model: ModelSpec) -> list[str]:
-    """Name every parameter array: "kernel of layer 2 (Dense)"."""
-    return [
-        f"{part} of layer {number} ({type(trace.layer).__name__})"
-        for number, trace in enumerate(model.trace(), 1)
-        for part, _ in zip(("kernel", "bias"), trace.parameter_shapes, strict=False)
-    ]
+# What a clamped probability costs at most: -log(1e-7), Keras's clamp.
+_CLAMPED_COST = 16.2
 
 
 def of_shapes(model: ModelSpec, observed: Sequence[Shape]) -> str:
     """Say which of the arrays has another shape than the spec's."""
     expected = model.parameter_shapes
     if len(observed) != len(expected):
-        return f"`parameters` gives {len(observed)} arrays, the spec has {len(expected)}"
+        return (
+            f"`parameters` gives {len(observed)} arrays, the spec has {len(expected)}: a kernel "
+            f"and a bias for every Dense and Conv2D layer"
+        )
     wrong = [
-        f"the {name} is {theirs}, the spec's is {ours}"
+        (f"the {name} is {theirs}, the spec's is {ours}", sorted(theirs) == sorted(ours))
         for name, ours, theirs in zip(array_names(model), expected, observed, strict=True)
         if ours != theirs
     ]
-    return f"{'; '.join(wrong)}: look at padding, pool and the layout of kernels"
+    told = "; ".join(words for words, _ in wrong)
+    if all(turned for _, turned in wrong):
+        return f"{told}: Dense kernels are (in, out), Conv2D kernels (height, width, in, out)"
+    return f"{told}: look at padding, at pools that round up, and at the layout of kernels"
 
 
 def of_returned(model: ModelSpec, given: Arrays, returned: Arrays, changed: Sequence[int]) -> str:
@@ -47,146 +51,155 @@ def of_returned(model: ModelSpec, given: Arrays, returned: Arrays, changed: Sequ
     names = array_names(model)
     for index in changed:
         if np.array_equal(np.sort(given[index], axis=None), np.sort(returned[index], axis=None)):
-            return f"the {names[index]} came back in another order: a layout is mistaken"
+            order = _flatten_order(model, index, given[index], returned[index])
+            return f"the {names[index]} came back in another order: {order}"
     which = ", ".join(names[index] for index in changed)
+    rounded = max(
+        relative_difference(returned[index], given[index]) if np.any(given[index]) else math.inf
+        for index in changed
+    )
+    if rounded < _LOW_PRECISION[1]:
+        return (
+            f"weights came back rounded, by {rounded:.1e}: {which}; are they kept in half or "
+            f"bfloat16? They must be float32"
+        )
     return f"other weights came back than were given: {which}; `set_parameters` must take them all"
 
 
-def of_predictions(expected: npt.NDArray[Any], observed: npt.NDArray[Any], *, trained: bool) -> str:
+def _flatten_order(model: ModelSpec, index: int, ours: Any, theirs: Any) -> str:
+    """Say whether a kernel's rows are in the order of another Flatten."""
+    owners = [n for n, trace in enumerate(model.trace(), 1) for _ in trace.parameter_shapes]
+    shape = flattened_shape(model, owners[index])
+    if shape and np.ndim(ours) == 2:
+        there = in_order(ours, shape, (2, 0, 1))
+        back = ours[np.arange(len(ours)).reshape(shape).transpose(2, 0, 1).ravel()]
+        if any(np.array_equal(theirs, one) for one in (there, back)):
+            return (
+                "its rows run over (channels, height, width), as another Flatten lays them out, "
+                "not over (height, width, channels)"
+            )
+    return "a layout is mistaken"
+
+
+def of_predictions(
+    expected: Probabilities,
+    observed: Probabilities,
+    *,
+    trained: bool,
+    suspects: Suspects | None = None,
+) -> str:
     """Say what differing probabilities look like; `trained`: of the trainer's own weights."""
-    if not np.isfinite(observed).all():
-        return "there are NaN or infinities among the probabilities"
-    if np.abs(observed.sum(axis=1) - 1).max() > 1e-3 or observed.min() < 0:
-        return "the rows are no probabilities: is the softmax missing, or applied twice?"
-    if relative_difference(np.sort(observed, 1), np.sort(expected, 1)) < 1e-4:
-        return "the same probabilities in another order of the classes"
-    difference = relative_difference(observed, expected)
-    rows = np.linalg.norm(observed - expected, axis=1) > 0.01 * difference
-    if _LOW_PRECISION[0] < difference < _LOW_PRECISION[1] and rows.mean() > _MOST:
-        return (
-            f"a relative difference of {difference:.1e} spread over all samples: it looks like low "
-            f"precision (TF32, bfloat16, half), or like inputs scaled by another constant"
-        )
-    if trained:
-        return "these are not the predictions of the weights that `parameters` gives after training"
     return (
-        "another function is computed: look at pool, padding, activation, bias, and at the order "
-        "of Flatten, which is (height, width, channels)"
+        _improper(observed)
+        or _rearranged(expected, observed)
+        or _some_rows(expected, observed)
+        or _mistaken(expected, observed, suspects)
+        or _other_function(expected, observed, trained=trained)
     )
 
 
-def of_score(expected: Score, observed: Score, count: int, *, short: bool) -> str:
-    """Say what a differing loss or accuracy looks like."""
+def _improper(observed: Probabilities) -> str | None:
+    if not np.isfinite(observed).all():
+        return "there are NaN or infinities among the probabilities"
+    sums = observed.sum(axis=1)
+    if np.abs(sums - 1).max() < 1e-3 and observed.min() >= 0:
+        return None
+    return (
+        f"the rows are no probabilities (from {observed.min():.3g} to {observed.max():.3g}, with "
+        f"sums from {sums.min():.3g} to {sums.max():.3g}): is the softmax missing?"
+    )
+
+
+def _rearranged(expected: Probabilities, observed: Probabilities) -> str | None:
+    near = 0.01 * relative_difference(observed, expected)
+    exponentials = np.exp(expected)
+    twice = exponentials / exponentials.sum(axis=1, keepdims=True)
+    if relative_difference(observed, twice) < near:
+        return "the softmax is taken twice: this is the softmax of the reference's probabilities"
+    if relative_difference(np.sort(observed, 1), np.sort(expected, 1)) < near:
+        return "the same probabilities in another order of the classes"
+    return None
+
+
+def _some_rows(expected: Probabilities, observed: Probabilities) -> str | None:
+    apart = np.linalg.norm(observed - expected, axis=1)
+    wrong = np.flatnonzero(apart > 0.01 * relative_difference(observed, expected))
+    if not 0 < len(wrong) < _MOST * len(observed):
+        return None
+    return (
+        f"{len(wrong)} of {len(observed)} rows are wrong, from row {wrong[0]} to {wrong[-1]}, and "
+        f"the others right: look at the batches in `predict`, the short one among them, and at "
+        f"buffers that are used again"
+    )
+
+
+def _mistaken(
+    expected: Probabilities, observed: Probabilities, suspects: Suspects | None
+) -> str | None:
+    guilty = suspects.guilty(expected, observed) if suspects else None
+    return f"the reference predicts the same where {guilty}" if guilty else None
+
+
+def _other_function(expected: Probabilities, observed: Probabilities, *, trained: bool) -> str:
+    difference = relative_difference(observed, expected)
+    if trained:
+        return (
+            f"off by {difference:.1e}: these are not the predictions of the weights that "
+            f"`parameters` gives after training: does `predict` keep older ones?"
+        )
+    if _LOW_PRECISION[0] < difference < _LOW_PRECISION[1]:
+        return (
+            f"a relative difference of {difference:.1e} spread over all samples: it looks like low "
+            f"precision (TF32, bfloat16, half), or else like slightly other inputs or activations"
+        )
+    return (
+        f"another function is computed, off by {difference:.1e}: look at pool, padding, "
+        f"activation, bias and dropout, and at the order of Flatten, (height, width, channels)"
+    )
+
+
+def of_score(
+    expected: Score,
+    observed: Score,
+    count: int,
+    *,
+    short: bool,
+    suspected: Iterable[tuple[str, Score]] = (),
+) -> str:
+    """Say what a differing loss or accuracy looks like.
+
+    `short`: the last batch was a short one. `suspected`: the scores that mistakes would give.
+    """
     told = (
         f"loss {observed.loss:.6g} for {expected.loss:.6g}, "
         f"accuracy {observed.accuracy:.4f} for {expected.accuracy:.4f} of {count} samples"
     )
     if not math.isfinite(observed.loss):
         return f"{told}: the loss is not finite"
+    for words, score in suspected:
+        if abs(observed.loss - score.loss) < 0.1 * abs(observed.loss - expected.loss):
+            return f"{told}: it is so where {words}"
     if short:
-        return f"{told}: is the short last batch left out, or counted as much as a whole one?"
-    # -log(1e-7): what a clamped probability costs at most.
-    if expected.loss > 5 and observed.loss < expected.loss:
-        return f"{told}: are probabilities clamped? To [1e-7, 1 - 1e-7] none costs over 16.1 nats"
-    return f"{told}: look at the labels, and at what the loss is given (logits or probabilities)"
+        return (
+            f"{told}: is the short last batch left out, or counted as much as a whole one? Or are "
+            f"they the scores of older weights?"
+        )
+    if abs(observed.accuracy - expected.accuracy) * count < 0.5:
+        return f"{told}: the accuracy is right: {_of_loss(expected.loss, observed.loss, count)}"
+    if abs(observed.loss - expected.loss) < 1e-4 * max(1.0, expected.loss):
+        return f"{told}: the loss is right: look at how right predictions are counted"
+    return f"{told}: look at the labels, and at whether all samples are counted, each once"
 
 
-def of_update(
-    model: ModelSpec, protocol: TrainingProtocol, expected: Row, observed: Row, *, first: bool
-) -> str:
-    """Say what a differing update of all parameters looks like; `first`: it is of a first step."""
-    if not np.isfinite(observed).all():
-        return "there are NaN or infinities among the parameters"
-    if not expected.any():
-        return "the parameters moved, but the reference's gradients are 0 and it moves none"
-    signs = (
-        _unmoved(model, expected, observed),
-        _factor(expected, observed),
-        _epsilon(protocol, expected, observed) if first else None,
-        _reordered(model, expected, observed),
-    )
-    return next((sign for sign in signs if sign), _place(model, expected, observed))
-
-
-def _unmoved(model: ModelSpec, expected: Row, observed: Row) -> str | None:
-    still = [
-        name
-        for name, ours, theirs in _by_array(model, expected, observed)
-        if ours.any() and not theirs.any()
-    ]
-    return f"the {', '.join(still)} did not move: it is not trained" if still else None
-
-
-def _factor(expected: Row, observed: Row) -> str | None:
-    """Recognise an update that is the reference's, times a constant."""
-    factor = float(observed @ expected / (expected @ expected))
-    rest = np.linalg.norm(observed - factor * expected)
-    if rest > 0.1 * np.linalg.norm(observed - expected):
-        return None
+def _of_loss(expected: float, observed: float, count: int) -> str:
+    if abs(observed / expected / count - 1) < 1e-4:
+        return "the loss is summed over the samples, not averaged"
+    share = expected / observed
+    if round(share) > 1 and abs(share - round(share)) < 1e-3:
+        return f"the loss is divided by {share:.0f}: by the number of classes, too?"
+    if expected > 5 and observed < min(expected, _CLAMPED_COST):
+        return "are probabilities clamped? To [1e-7, 1 - 1e-7] none costs over 16.1 nats"
     return (
-        f"everything moves {factor:.4f} times as far: look at the learning rate and at the "
-        f"correction of Adam's bias"
+        "look at the labels (off, smoothed), at what the loss is given (logits or probabilities; "
+        "is the softmax taken twice?), and at penalties added to it"
     )
-
-
-def _epsilon(protocol: TrainingProtocol, expected: Row, observed: Row) -> str | None:
-    """Recognise a difference where gradients are small, and the epsilon that would make it.
-
-    At the first step Adam's formula gives |update| = rate * |g| / (|g| + e), with e = epsilon /
-    sqrt(1 - beta_2): solved for |g| on the reference's side, and for e on the other.
-    """
-    adam: Adam = protocol.optimizer
-    ours, theirs = np.abs(expected) / adam.learning_rate, np.abs(observed) / adam.learning_rate
-    squares = np.square(observed - expected)
-    small = ours < 0.99
-    if squares[small].sum() < _MOST * squares.sum():
-        return None
-    told = "the difference sits where gradients are small: look at Adam's epsilon"
-    clear = (ours > 0.05) & (ours < 0.95) & (theirs > 0.01) & (theirs < 0.99999)
-    if clear.sum() < 10:
-        return told
-    root = math.sqrt(1 - adam.beta_2)
-    gradient = adam.epsilon / root * ours[clear] / (1 - ours[clear])
-    found = gradient * (1 / theirs[clear] - 1) * root
-    low, middle, high = np.quantile(found, (0.25, 0.5, 0.75))
-    if not (middle > 0 and high - low < 0.1 * middle):
-        return told
-    told += f"; it is as epsilon {middle:.2g} would make it, for {adam.epsilon:.2g}"
-    if abs(middle / (adam.epsilon * root) - 1) < 0.05:
-        told += ": so it is added to the bias-corrected root, as torch.optim.Adam does"
-    elif abs(adam.epsilon / middle / protocol.batch_size - 1) < 0.05:
-        told += ", or gradients summed over the batch, not averaged"
-    return told
-
-
-def _reordered(model: ModelSpec, expected: Row, observed: Row) -> str | None:
-    for name, ours, theirs in _by_array(model, expected, observed):
-        apart = relative_difference(theirs, ours) if ours.any() else 0.0
-        if apart > 1e-2 and relative_difference(np.sort(theirs), np.sort(ours)) < 0.01 * apart:
-            return f"the {name} has the right numbers in another order: a layout is mistaken"
-    return None
-
-
-def _place(model: ModelSpec, expected: Row, observed: Row) -> str:
-    """Say which array holds most of the difference, and how large it is."""
-    difference = relative_difference(observed, expected)
-    whole = np.square(observed - expected).sum()
-    name, share = max(
-        (
-            (name, float(np.square(theirs - ours).sum() / whole))
-            for name, ours, theirs in _by_array(model, expected, observed)
-        ),
-        key=lambda pair: pair[1],
-    )
-    told = f"the update is off by {difference:.1e}, {share:.0%} of it (squared) in the {name}"
-    if difference < _LOW_PRECISION[1]:
-        return f"{told}; as small as this it may be low precision (TF32, bfloat16) or a small bug"
-    return f"{told}: look at gradients, batches and their order, regularisation, Adam's betas"
-
-
-def _by_array(model: ModelSpec, expected: Row, observed: Row) -> Iterator[tuple[str, Row, Row]]:
-    start = 0
-    for name, shape in zip(array_names(model), model.parameter_shapes, strict=True):
-        part = slice(start, start + math.prod(shape))
-        start = part.stop
-        yield name, expected[part], observed[part]

@@ -27,6 +27,8 @@ Row = npt.NDArray[np.float64]
 FRESH, LARGE, TRAINED = "fresh", "four-times", "trained"
 STARTS = (FRESH, LARGE, TRAINED)
 
+# So many draws of weights and samples does a seed have.
+DRAWS = 8
 # Weights four times as large make large gradients and a saturated softmax: clipped gradients and
 # clamped probabilities, asleep at fresh weights, act there.
 _LARGE_SCALE = 4
@@ -74,7 +76,7 @@ class Exercise:
         """The hash of what is certified; epochs and shuffling do not count."""
         return spec_sha256(self.model, as_certified(self.protocol))
 
-    def training(self, program: Program, draw: int) -> Split:
+    def training(self, program: Program, draw: int = 0) -> Split:
         """Return the first samples of a draw, as many as the program takes."""
         size = self.protocol.batch_size
         count = program.whole_batches * size + program.short_batch * self._short
@@ -84,7 +86,8 @@ class Exercise:
     @functools.cached_property
     def evaluation(self) -> Split:
         """A whole batch and a short one, of no draw for training."""
-        return make_split(self.model, self.protocol.batch_size + self._short, seed=self._seed(9))
+        size = self.protocol.batch_size + self._short
+        return make_split(self.model, size, seed=self._seed(DRAWS))
 
     @functools.cached_property
     def batch(self) -> Split:
@@ -92,17 +95,15 @@ class Exercise:
         size = self.protocol.batch_size
         return Split(self.evaluation.images[:size], self.evaluation.labels[:size])
 
-    @functools.cached_property
-    def fresh(self) -> Arrays:
-        """The first weights of the seed, as a run gets them."""
-        return initial_parameters(self.model, self.seed)
+    def fresh(self, draw: int = 0) -> Arrays:
+        """Return weights drawn as a run's first ones are; draw 0 of seed 0 are those of a run."""
+        return initial_parameters(self.model, self._seed(draw))
 
-    @functools.cached_property
-    def large(self) -> Arrays:
-        """The fresh weights, four times as large."""
-        return [array * np.float32(_LARGE_SCALE) for array in self.fresh]
+    def large(self, draw: int = 0) -> Arrays:
+        """Return the fresh weights, four times as large."""
+        return [array * np.float32(_LARGE_SCALE) for array in self.fresh(draw)]
 
-    @functools.lru_cache(maxsize=3)  # noqa: B019 - an exercise is done and dropped
+    @functools.lru_cache(maxsize=4)  # noqa: B019 - an exercise is done and dropped
     def _drawn(self, draw: int) -> Split:
         count = TEN_STEPS.whole_batches * self.protocol.batch_size + self._short
         return make_split(self.model, count, seed=self._seed(draw))
@@ -112,8 +113,8 @@ class Exercise:
         """The size of a short batch: 52 of 128."""
         return max(1, self.protocol.batch_size * 13 // 32)
 
-    def _seed(self, purpose: int) -> int:
-        return 10 * self.seed + purpose
+    def _seed(self, draw: int) -> int:
+        return (DRAWS + 1) * self.seed + draw
 
 
 class Silent:

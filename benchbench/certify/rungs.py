@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,14 +26,11 @@ from benchbench.certify.exercise import (
     relative_difference,
 )
 from benchbench.certify.reference import Reference
+from benchbench.certify.suspects import Suspects, suspected_scores
 from benchbench.certify.tolerances import tolerances
 from benchbench.data.dataset import Split
 from benchbench.plugins.contract import Score, Trainer
 
-# An update that breaks is measured again on two other draws of samples, and the median counts:
-# where an input of a ReLU is no larger than float32's rounding, two right implementations may take
-# different sides on one draw, but hardly on two of three.
-_DRAWS = 3
 # The names of all rungs, in the order they are climbed.
 RUNGS = (
     "data",
@@ -95,7 +92,7 @@ class Comparison:
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the samples that both sides are given."""
-        split, training = self._exercise.evaluation, self._exercise.training(TEN_STEPS, 0)
+        split, training = self._exercise.evaluation, self._exercise.training(TEN_STEPS)
         digest = hashlib.sha256()
         for array in (split.images, split.labels, training.images, training.labels):
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -106,7 +103,7 @@ class Comparison:
         return Measure(program.name, words, lambda start: self._update(start, program))
 
     def _architecture(self, start: str) -> Finding:
-        given = self._reference.start(start)
+        given = self._reference.start(start, ONE_STEP)
         trainer = self._trainer(start)
         arrays = call("parameters", trainer.parameters)
         shapes = tuple(np.shape(array) for array in arrays)
@@ -130,27 +127,24 @@ class Comparison:
         return self._compare_scores(self._trainer(start), start, self._exercise.batch)
 
     def _update(self, start: str, program: Program) -> Finding:
-        findings = [self._update_on(start, program, 0)]
-        first = findings[0].difference
-        if first is None or first > tolerance_of(program.name)[0]:
-            findings += [self._update_on(start, program, draw) for draw in range(1, _DRAWS)]
-        order = sorted(findings, key=lambda f: math.inf if f.difference is None else f.difference)
-        return order[len(order) // 2]
-
-    def _update_on(self, start: str, program: Program, draw: int) -> Finding:
-        given = self._reference.start(start)
-        expected = self._reference.update(start, program, draw)
-        trainer = self._after(start, program) if draw == 0 else self._train(start, program, draw)
+        given = self._reference.start(start, program)
+        expected = self._reference.update(start, program)
+        trainer = self._after(start, program)
         observed = as_row(call("parameters", trainer.parameters)) - as_row(given)
         return Finding(
             _finite(relative_difference(observed, expected)),
-            lambda: self._look(program, expected, observed),
+            lambda: self._look(program, given, expected, observed),
         )
 
-    def _look(self, program: Program, expected: Row, observed: Row) -> str:
-        exercise = self._exercise
+    def _look(self, program: Program, given: Arrays, expected: Row, observed: Row) -> str:
         return diagnosis.of_update(
-            exercise.model, exercise.protocol, expected, observed, first=program == ONE_STEP
+            self._exercise.model,
+            self._exercise.protocol,
+            expected,
+            observed,
+            first=program == ONE_STEP,
+            program=program,
+            given=given,
         )
 
     def _scored(self, start: str) -> Finding:
@@ -173,7 +167,9 @@ class Comparison:
             return Finding(None, lambda: words)
         return Finding(
             _finite(relative_difference(observed, expected)),
-            lambda: diagnosis.of_predictions(expected, observed, trained=own),
+            lambda: diagnosis.of_predictions(
+                expected, observed, trained=own, suspects=self._suspects(weights, start, split, own)
+            ),
         )
 
     def _compare_scores(
@@ -190,36 +186,54 @@ class Comparison:
         of_loss = abs(observed.loss - expected.loss) / max(1.0, abs(expected.loss))
         return Finding(
             _finite(max(of_loss, miscounted)),
-            lambda: diagnosis.of_score(expected, observed, len(split), short=own),
+            lambda: diagnosis.of_score(
+                expected,
+                observed,
+                len(split),
+                short=own,
+                suspected=self._suspected_scores(weights, start, split) if own else (),
+            ),
         )
 
+    def _suspects(self, weights: Arrays, start: str, split: Split, own: bool) -> Suspects:
+        older = self._reference.start(start, TEN_STEPS) if own else None
+        model, predict = self._exercise.model, self._reference.predict
+        return Suspects(model, weights, split.images, predict, older)
+
+    def _suspected_scores(
+        self, weights: Arrays, start: str, split: Split
+    ) -> Iterator[tuple[str, Score]]:
+        older = self._reference.start(start, TEN_STEPS)
+        size = self._exercise.protocol.batch_size
+        return suspected_scores(self._reference.evaluate, split, weights, older, batch_size=size)
+
     def _weights(self, trainer: Trainer, start: str, *, own: bool) -> Arrays:
-        return call("parameters", trainer.parameters) if own else self._reference.start(start)
+        if own:
+            weights: Arrays = call("parameters", trainer.parameters)
+            return weights
+        return self._reference.start(start, ONE_STEP)
 
     # Trainers: one that has been set and asked and then takes the first step, one for each of the
     # longer programs.
 
     def _trainer(self, start: str) -> Trainer:
-        return self._kept(
-            (start, ONE_STEP),
-            lambda: self._candidate.trainer(self._exercise, self._reference.start(start)),
-        )
+        """Return the trainer that is asked before it takes the first step."""
+        key = start, ONE_STEP
+        if key not in self._trainers:
+            weights = self._reference.start(start, ONE_STEP)
+            self._trainers[key] = self._candidate.trainer(self._exercise, weights)
+        return self._trainers[key]
 
     def _after(self, start: str, program: Program) -> Trainer:
-        """Return the trainer that has gone through the program on the first draw, once."""
-        if program != ONE_STEP:
-            return self._kept((start, program), lambda: self._train(start, program, 0))
-        trainer = self._trainer(start)
-        self._candidate.fit(trainer, self._exercise, program)
-        return trainer
-
-    def _train(self, start: str, program: Program, draw: int) -> Trainer:
-        weights = self._reference.start(start)
-        return self._candidate.train(self._exercise, weights, program, draw)
-
-    def _kept(self, key: tuple[str, Program], make: Callable[[], Trainer]) -> Trainer:
-        if key not in self._trainers:
-            self._trainers[key] = make()
+        """Return the trainer that has gone through the program, once."""
+        key = start, program
+        draw = self._reference.draw(start, program)
+        if program == ONE_STEP:
+            trainer = self._trainer(start)
+            self._candidate.fit(trainer, self._exercise, program, draw)
+        elif key not in self._trainers:
+            weights = self._reference.start(start, program)
+            self._trainers[key] = self._candidate.train(self._exercise, weights, program, draw)
         return self._trainers[key]
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def tolerances(
     certificates: Annotated[
-        list[Path], typer.Argument(help="Folders of certificates, from `certify --save`.")
+        list[Path],
+        typer.Argument(help="Folders of certificates, from `certify --save` or `--json`."),
     ],
     as_table: Annotated[
         bool, typer.Option("--table", help="Print a Markdown table by rung and backend instead.")
@@ -35,20 +36,25 @@ def tolerances(
 
 
 def _read(folder: Path) -> list[Certificate]:
-    """Return the certificates of a folder. Raises UsageError for one that is not as it was made."""
+    """Return the certificates of a folder: files of one, or lists of many (`certify --json`).
+
+    Raises UsageError for one that is not as it was made.
+    """
     import msgspec
 
     from benchbench.certificates import Certificate
 
-    found = []
+    found: list[Certificate] = []
     for path in sorted(folder.glob("*.json")):
         try:
-            certificate = msgspec.json.decode(path.read_bytes(), type=Certificate)
+            certificates = msgspec.json.decode(
+                path.read_bytes(), type=Certificate | list[Certificate]
+            )
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path} is no certificate: {error}") from None
-        if not certificate.genuine:
-            raise UsageError(f"{path} was edited: its hash no longer fits; make it again")
-        found.append(certificate)
+            raise UsageError(f"{path} holds no certificates: {error}") from None
+        found += certificates if isinstance(certificates, list) else [certificates]
+        if not all(one.genuine for one in found):
+            raise UsageError(f"{path} was edited: a hash no longer fits; make it again")
     if not found:
         raise UsageError(
             f"there are no certificates in {folder}; make some with "

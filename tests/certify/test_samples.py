@@ -1,22 +1,12 @@
-"""The images of a certification: what they promise, and that no verdict hangs on a knife's edge."""
+"""The images of a certification: what they promise."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from benchbench import ModelSpec, TrainingProtocol
-from benchbench.certify.exercise import (
-    TEN_STEPS,
-    Exercise,
-    Implementation,
-    as_row,
-    relative_difference,
-)
-from benchbench.certify.reference import REFERENCE
+from benchbench import ModelSpec
 from benchbench.certify.samples import make_split
-from benchbench.certify.tolerances import tolerances
-from benchbench.plugins.registry import load_registry
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.layers import Dense, Flatten
 
@@ -44,19 +34,3 @@ def test_images_too_small_for_a_border_are_not_dark(size):
     model = ModelSpec("small", (size, size, 1), (Flatten(), Dense(3, "softmax")))
     images = make_split(model, 50, seed=0).images
     assert images.any(axis=(1, 2, 3)).mean() > 0.9
-
-
-@pytest.mark.parametrize("name", ["two-layer", "deeper-cnn"])
-def test_a_nudge_of_float32_size_moves_no_update_far(name):
-    """Else two right implementations could part."""
-    exercise = Exercise(MODELS[name], TrainingProtocol())
-    reference = Implementation(load_registry().backend(REFERENCE).create())
-    random = np.random.default_rng(0)
-    start = exercise.fresh
-    nudged = [array * (1 + random.choice([-6e-8, 6e-8], array.shape)) for array in start]
-    updates = [
-        as_row(reference.train(exercise, weights, TEN_STEPS).parameters()) - as_row(weights)
-        for weights in (start, nudged)
-    ]
-    tolerance = tolerances()["update after 10 steps"].tolerance
-    assert 0 < relative_difference(updates[1], updates[0]) < tolerance / 5

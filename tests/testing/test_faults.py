@@ -11,7 +11,7 @@ from benchbench_numpy.backend import NumpyBackend
 from benchbench_numpy.trainer import NumpyTrainer
 
 import benchbench
-from benchbench import BackendInfo, Split
+from benchbench import BackendInfo
 from benchbench.spec.catalog import MODELS
 from benchbench.testing import BackendConformance
 from benchbench.testing.training import LATE_SECONDS

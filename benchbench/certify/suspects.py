@@ -1,0 +1,158 @@
+"""Usual mistakes of a forward pass, as weights or images with which the right code makes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchbench.certify.exercise import Arrays, relative_difference
+from benchbench.data.dataset import Split
+from benchbench.plugins.contract import Score
+from benchbench.spec.layers import Dense, Flatten, Shape
+from benchbench.spec.model import ModelSpec
+
+Images = npt.NDArray[Any]
+# A suspect is guilty where it leaves a tenth of the difference, or less.
+_LEFT = 0.1
+_ORDERS = (((2, 0, 1), "(channels, height, width)"), ((1, 0, 2), "(width, height, channels)"))
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """The mistakes that a model's forward pass may make on some images, from some weights.
+
+    `predict(weights, images)` gives the reference's probabilities. `older` are weights from before,
+    which may have been kept.
+    """
+
+    model: ModelSpec
+    weights: Arrays
+    images: Images
+    predict: Callable[[Arrays, Images], npt.NDArray[Any]]
+    older: Arrays | None = None
+
+    def guilty(self, expected: npt.NDArray[Any], observed: npt.NDArray[Any]) -> str | None:
+        """Return, in words, the mistake with which the reference predicts what was observed."""
+        most = _LEFT * relative_difference(observed, expected)
+        found = None
+        for words, weights, images in self._mistakes():
+            left = relative_difference(observed, self.predict(weights, images))
+            if left < most:
+                most, found = left, words
+        return found
+
+    def _mistakes(self) -> Iterator[tuple[str, Arrays, Images]]:
+        images = self.images
+        if self.older is not None:
+            yield "the weights are those before training", self.older, images
+        for words, weights in self._of_weights():
+            yield words, weights, images
+        height, width, _ = self.model.input_shape
+        if height == width:
+            yield "images are read with rows and columns swapped", self.weights, _swapped(images)
+        scaled = np.float32(255 / 256) * images
+        yield "images are scaled by 1/256, not by 1/255", self.weights, scaled
+        yield "images are bytes, from 0 to 255, not scaled", self.weights, images * np.float32(255)
+        centred = 2 * images - np.float32(1)
+        yield "images are scaled to [-1, 1], not to [0, 1]", self.weights, centred
+        yield "images are rounded to bfloat16", self.weights, _to_bfloat16(images)
+
+    def _of_weights(self) -> Iterator[tuple[str, Arrays]]:
+        for order, words in _ORDERS:
+            told = f"Flatten runs over {words}, not over (height, width, channels)"
+            yield told, self._changed(partial(self._unflattened, order=order))
+        yield "kernels are turned round: convolution, not cross-correlation", self._changed(_turned)
+        layers = [type(trace.layer).__name__ for trace in self.model.trace()]
+        for kinds in ({"Dense", "Conv2D"}, {"Dense"}, {"Conv2D"}):
+            numbers = {number for number, kind in enumerate(layers, 1) if kind in kinds}
+            words = f"the biases of {' and '.join(sorted(kinds))} layers are not added"
+            yield words, self._changed(partial(_unbiased, numbers=numbers))
+        for number, kind in enumerate(layers, 1):
+            words = f"the bias of layer {number} ({kind}) is not added"
+            if kind in {"Dense", "Conv2D"}:
+                yield words, self._changed(partial(_unbiased, numbers={number}))
+
+    def _changed(self, change: Callable[[int, Images], Images]) -> Arrays:
+        """Return the weights, each as `change(number of its layer, array)` gives it."""
+        numbers = [
+            number
+            for number, trace in enumerate(self.model.trace(), 1)
+            for _ in trace.parameter_shapes
+        ]
+        pairs = zip(numbers, self.weights, strict=True)
+        return [np.ascontiguousarray(change(number, array)) for number, array in pairs]
+
+    def _unflattened(self, number: int, array: Images, order: Sequence[int]) -> Images:
+        """Return a kernel behind Flatten as it acts on features that run in another order."""
+        shape = flattened_shape(self.model, number)
+        return in_order(array, shape, order) if shape and array.ndim == 2 else array
+
+
+def suspected_scores(
+    evaluate: Callable[[Arrays, Split], Score],
+    split: Split,
+    weights: Arrays,
+    older: Arrays,
+    *,
+    batch_size: int,
+) -> Iterator[tuple[str, Score]]:
+    """Yield, with words, the scores that the usual mistakes of an evaluation would give.
+
+    `evaluate(weights, split)` gives the reference's score.
+    """
+    whole = Split(split.images[:batch_size], split.labels[:batch_size])
+    short = Split(split.images[batch_size:], split.labels[batch_size:])
+    scores = evaluate(weights, whole), evaluate(weights, short)
+    yield "the short last batch is left out", scores[0]
+    loss, accuracy = (
+        (first + last) / 2
+        for first, last in zip(*((one.loss, one.accuracy) for one in scores), strict=True)
+    )
+    yield "the short last batch counts as much as a whole one", Score(loss, accuracy)
+    yield "the weights are those before training", evaluate(older, split)
+
+
+def _turned(_layer: int, array: Images) -> Images:
+    return array[::-1, ::-1] if array.ndim == 4 else array
+
+
+def _unbiased(number: int, array: Images, numbers: set[int]) -> Images:
+    return np.zeros_like(array) if array.ndim == 1 and number in numbers else array
+
+
+def flattened_shape(model: ModelSpec, number: int) -> Shape | None:
+    """Return the shape that Flatten lays out just before this layer (from 1), if it does."""
+    traces = model.trace()
+    before = traces[number - 2] if number > 1 else None
+    if before is None or not isinstance(before.layer, Flatten):
+        return None
+    return before.input_shape if isinstance(traces[number - 1].layer, Dense) else None
+
+
+def in_order(kernel: Images, shape: Shape, order: Sequence[int]) -> Images:
+    """Return the kernel whose first axis, laid out as `shape`, is read in another order of axes.
+
+    Features that run in this order, times the kernel, are features in the spec's, times the result.
+    """
+    places = np.arange(math.prod(shape)).reshape(shape).transpose(order).ravel()
+    result = np.empty_like(kernel)
+    result[places] = kernel
+    return result
+
+
+def _swapped(images: Images) -> Images:
+    return np.ascontiguousarray(images.transpose(0, 2, 1, 3))
+
+
+def _to_bfloat16(images: Images) -> Images:
+    bits = np.ascontiguousarray(images, np.float32).view(np.uint32)
+    kept = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(
+        0xFFFF0000
+    )
+    return kept.view(np.float32)

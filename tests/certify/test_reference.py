@@ -1,0 +1,115 @@
+"""The reference's answers: worked out once, on draws that no rounding decides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchbench import Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, TrainingProtocol
+from benchbench.certify.exercise import (
+    FRESH,
+    ONE_STEP,
+    PROGRAMS,
+    STARTS,
+    TEN_STEPS,
+    Exercise,
+    Implementation,
+    as_row,
+    relative_difference,
+)
+from benchbench.certify.reference import REFERENCE, STEADY, Reference
+from benchbench.plugins.registry import load_registry
+from benchbench.spec.catalog import MODELS
+
+SMALL = ModelSpec(
+    "small",
+    (9, 9, 1),
+    (Conv2D(4, (3, 3), "relu"), MaxPool2D((2, 2)), Flatten(), Dense(3, "softmax")),
+)
+
+
+@pytest.fixture
+def implementation():
+    return Implementation(load_registry().backend(REFERENCE).create())
+
+
+def _reference(implementation, model=SMALL, seed=0, **options):
+    exercise = Exercise(model, TrainingProtocol(batch_size=16), seed)
+    return exercise, Reference(implementation, exercise, **options)
+
+
+def test_the_fresh_start_of_seed_0_is_that_of_a_run(implementation):
+    from benchbench.spec.initial import initial_parameters
+
+    _, reference = _reference(implementation)
+    assert reference.draw(FRESH, ONE_STEP) == 0
+    for ours, theirs in zip(
+        reference.start(FRESH, ONE_STEP), initial_parameters(SMALL, 0), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_starts_differ_and_the_trained_one_has_learnt(implementation):
+    exercise, reference = _reference(implementation)
+    losses = [
+        reference.evaluate(reference.start(name, ONE_STEP), exercise.evaluation).loss
+        for name in STARTS
+    ]
+    fresh, large, trained = losses
+    assert trained < fresh < large
+
+
+def test_updates_are_of_the_programs_own_draw(implementation):
+    exercise, reference = _reference(implementation)
+    for program in PROGRAMS:
+        start, draw = reference.start(FRESH, program), reference.draw(FRESH, program)
+        trainer = implementation.train(exercise, start, program, draw)
+        expected = as_row(trainer.parameters()) - as_row(start)
+        np.testing.assert_array_equal(reference.update(FRESH, program), expected)
+
+
+def test_answers_are_asked_of_the_memory_and_agree_with_those_worked_out(implementation):
+    kept = {}
+
+    def memory(name, work_out):
+        if name not in kept:
+            kept[name] = work_out().astype(np.float32).astype(np.float64)
+        return kept[name]
+
+    _, plain = _reference(implementation)
+    _, first = _reference(implementation, memory=memory)
+    expected = plain.update("trained", TEN_STEPS)
+    assert relative_difference(first.update("trained", TEN_STEPS), expected) < 1e-6
+    names = set(kept)
+    _, second = _reference(implementation, memory=memory)
+    np.testing.assert_array_equal(
+        second.update("trained", TEN_STEPS), first.update("trained", TEN_STEPS)
+    )
+    assert set(kept) == names
+
+
+def test_an_unsteady_draw_is_passed_over(implementation, monkeypatch):
+    """Whichever draw it is whose update a nudge moves far."""
+    exercise, reference = _reference(implementation)
+    train = Implementation.train
+
+    def unsteady(self, exercise, start, program, draw=0):
+        trainer = train(self, exercise, start, program, draw)
+        if draw < 2 and start[0].dtype == np.float64:  # a nudged start
+            trainer.set_parameters([array * 1.001 for array in trainer.parameters()])
+        return trainer
+
+    monkeypatch.setattr(Implementation, "train", unsteady)
+    assert reference.draw(FRESH, TEN_STEPS) == 2
+    np.testing.assert_array_equal(reference.start(FRESH, TEN_STEPS)[0], exercise.fresh(2)[0])
+
+
+def test_a_nudge_of_float32_size_moves_no_update_far(implementation):
+    exercise = Exercise(MODELS["two-layer"], TrainingProtocol())
+    reference = Reference(implementation, exercise)
+    start = reference.start(FRESH, TEN_STEPS)
+    random = np.random.default_rng(99)
+    nudged = [array * (1 + random.choice([-6e-8, 6e-8], array.shape)) for array in start]
+    trainer = implementation.train(exercise, nudged, TEN_STEPS, reference.draw(FRESH, TEN_STEPS))
+    update = as_row(trainer.parameters()) - as_row(nudged)
+    assert 0 < relative_difference(update, reference.update(FRESH, TEN_STEPS)) < STEADY
