@@ -47,8 +47,7 @@ def derive(records: list[RunRecord]) -> list[Band]:
 
     seeds: dict[tuple[str, str], dict[tuple[str, int], RunRecord]] = {}
     for record in records:
-        broken = [c for c in record.checks if c.passed is False and c.name != "test accuracy"]
-        if record.test and record.test.accuracy is not None and not broken:
+        if counted_accuracy(record) is not None:
             assert record.dataset_sha256 is not None  # noqa: S101 - a run with a score had data
             key = record.spec_sha256, record.dataset_sha256
             seeds.setdefault(key, {})[record.backend, record.seed] = record
@@ -56,7 +55,7 @@ def derive(records: list[RunRecord]) -> list[Band]:
     for (spec, dataset), runs in seeds.items():
         if len(runs) < FEWEST_SEEDS:
             continue
-        accuracies = [run.test.accuracy for run in runs.values() if run.test]
+        accuracies = [counted_accuracy(run) for run in runs.values()]
         mean, sd = mean_and_sd([accuracy for accuracy in accuracies if accuracy is not None])
         any_run = next(iter(runs.values()))
         found.append(
@@ -72,3 +71,12 @@ def derive(records: list[RunRecord]) -> list[Band]:
             )
         )
     return sorted(found, key=lambda band: (band.dataset, band.model))
+
+
+def counted_accuracy(record: RunRecord) -> float | None:
+    """Return the test accuracy of a run that counts in statistics over seeds, else None.
+
+    It counts if it is finished and failed no check but that of the band.
+    """
+    broken = [c for c in record.checks if c.passed is False and c.name != "test accuracy"]
+    return record.test.accuracy if record.test and not broken else None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from benchbench.spec.protocol import TrainingProtocol
 
 _TIMEOUT_SECONDS = 1800.0
+_OUTCOME_SEEDS = 10
 
 
 def certify(  # noqa: PLR0917 - one parameter an option
@@ -53,8 +54,9 @@ def certify(  # noqa: PLR0917 - one parameter an option
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="For weights and samples.")] = 0,
     seeds: Annotated[
-        int, typer.Option(min=1, help="Certify with so many seeds, from --seed on.")
-    ] = 1,
+        int | None,
+        typer.Option(min=1, help="So many seeds: 1, from --seed on; with --outcome 10, from 0 on."),
+    ] = None,
     save: Annotated[
         Path | None, typer.Option(help="Also write each certificate into this folder, as JSON.")
     ] = None,
@@ -101,7 +103,7 @@ def certify(  # noqa: PLR0917 - one parameter an option
             protocol=training,
             dataset=dataset,
             registry=registry,
-            seeds=seeds,
+            seeds=_OUTCOME_SEEDS if seeds is None else seeds,
             results=results,
             threads=threads,
             device=device,
@@ -120,7 +122,7 @@ def certify(  # noqa: PLR0917 - one parameter an option
             threads=thread_count,
             cpus=cpus,
         )
-        for number in range(seed, seed + seeds)
+        for number in range(seed, seed + (seeds or 1))
     ]
     done = _certify(requests, registry, save, timeout=timeout, renew=renew, as_json=as_json)
     raise typer.Exit(_show(done, as_json=as_json))
