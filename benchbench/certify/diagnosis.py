@@ -177,7 +177,8 @@ def of_score(
     if not math.isfinite(observed.loss):
         return f"{told}: the loss is not finite"
     for words, score in suspected:
-        if abs(observed.loss - score.loss) < 0.1 * abs(observed.loss - expected.loss):
+        near = abs(observed.loss - score.loss) < 0.02 * abs(observed.loss - expected.loss)
+        if near and abs(observed.accuracy - score.accuracy) * count < 0.5:
             return f"{told}: it is so where {words}"
     if short:
         return (

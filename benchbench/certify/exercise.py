@@ -28,7 +28,7 @@ FRESH, LARGE, TRAINED = "fresh", "four-times", "trained"
 STARTS = (FRESH, LARGE, TRAINED)
 
 # So many draws of weights and samples does a seed have.
-DRAWS = 8
+DRAWS = 12
 # Weights four times as large make large gradients and a saturated softmax: clipped gradients and
 # clamped probabilities, asleep at fresh weights, act there.
 _LARGE_SCALE = 4

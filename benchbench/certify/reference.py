@@ -27,6 +27,8 @@ from benchbench.plugins.contract import Score
 
 REFERENCE = "numpy-float64"
 
+# An update that is off is measured so many times in all, each on a draw of its own.
+ATTEMPTS = 3
 # Four roundings of float32: about what a sum of some hundred products collects.
 _NUDGE = 4 * 2.0**-24
 # A draw is steady if the nudge moves the update by less than this, relative to its size.
@@ -57,28 +59,31 @@ class Reference:
         self._implementation = implementation
         self._exercise = exercise
         self._memory = memory
-        self._settled: dict[tuple[str, Program], tuple[int, Row]] = {}
+        self._settled: dict[tuple[str, Program, int], tuple[int, Row]] = {}
 
-    def start(self, name: str, program: Program) -> Arrays:
+    def start(self, name: str, program: Program, attempt: int = 0) -> Arrays:
         """Return the weights, float32, from which this program is gone through."""
-        return self._weights(name, self.draw(name, program))
+        return self._weights(name, self.draw(name, program, attempt))
 
-    def draw(self, name: str, program: Program) -> int:
-        """Return the draw from which this program is gone through."""
-        return self._settle(name, program)[0]
+    def draw(self, name: str, program: Program, attempt: int = 0) -> int:
+        """Return the draw on which this program is gone through: of each attempt another."""
+        return self._settle(name, program, attempt)[0]
 
-    def update(self, name: str, program: Program) -> Row:
+    def update(self, name: str, program: Program, attempt: int = 0) -> Row:
         """Return what the program adds to the weights, all of them in one row."""
-        return self._settle(name, program)[1]
+        return self._settle(name, program, attempt)[1]
 
-    def _settle(self, name: str, program: Program) -> tuple[int, Row]:
-        """Find the first steady draw, or else the steadiest, and what the update is there."""
-        key = name, program
+    def _settle(self, name: str, program: Program, attempt: int) -> tuple[int, Row]:
+        """Find the next steady draw, or else the steadiest, and what the update is there.
+
+        Draws are dealt out to the attempts like cards, so that no two attempts share one.
+        """
+        key = name, program, attempt
         if key not in self._settled:
 
             def work_out() -> Row:
                 found: list[tuple[float, int, Row]] = []
-                for draw in range(DRAWS):
+                for draw in range(attempt, DRAWS, ATTEMPTS):
                     update, unsteadiness = self._try(name, program, draw)
                     found.append((unsteadiness, draw, update))
                     if unsteadiness <= STEADY:
@@ -86,7 +91,7 @@ class Reference:
                 _, draw, update = min(found, key=lambda one: one[0])
                 return np.append(update, draw)
 
-            kept = self._memory(f"{name}-{program.name}".replace(" ", "-"), work_out)
+            kept = self._memory(f"{name}-{program.name}-{attempt}".replace(" ", "-"), work_out)
             self._settled[key] = int(kept[-1]), kept[:-1]
         return self._settled[key]
 

@@ -25,7 +25,7 @@ from benchbench.certify.exercise import (
     call,
     relative_difference,
 )
-from benchbench.certify.reference import Reference
+from benchbench.certify.reference import ATTEMPTS, Reference
 from benchbench.certify.suspects import Suspects, suspected_scores
 from benchbench.certify.tolerances import tolerances
 from benchbench.data.dataset import Split
@@ -73,6 +73,7 @@ class Comparison:
         self._reference = reference
         self._exercise = exercise
         self._trainers: dict[tuple[str, Program], Trainer] = {}
+        self._gone_through: set[tuple[str, Program]] = set()
 
     def measures(self) -> list[Measure]:
         """Return the rungs in order, but for the first, the data."""
@@ -81,13 +82,13 @@ class Comparison:
             Measure("forward", "|| p - reference's || / || reference's ||", self._forward),
             Measure("loss", "|loss - reference's|, relative above 1 nat", self._loss),
             *(self._of_update(program) for program in PROGRAMS),
-            Measure("evaluation", "as loss, with a short last batch, after 10 steps", self._scored),
-            Measure("predictions", "as forward, after 10 steps", self._predicted),
+            Measure("evaluation", "as loss, with a short last batch, after a step", self._scored),
+            Measure("predictions", "as forward, after a step", self._predicted),
         ]
 
     def settings(self) -> dict[str, str | int | float | bool]:
         """Return what the candidate says of a trainer that has trained."""
-        settings: dict[str, str | int | float | bool] = self._after(LARGE, TEN_STEPS).settings()
+        settings: dict[str, str | int | float | bool] = self._after(LARGE, ONE_STEP).settings()
         return settings
 
     def fingerprint(self) -> str:
@@ -127,9 +128,21 @@ class Comparison:
         return self._compare_scores(self._trainer(start), start, self._exercise.batch)
 
     def _update(self, start: str, program: Program) -> Finding:
-        given = self._reference.start(start, program)
-        expected = self._reference.update(start, program)
-        trainer = self._after(start, program)
+        """Measure an update; one that is off on two other draws too, for a fault shows on each."""
+        finding = self._attempt(start, program, 0)
+        for attempt in range(1, ATTEMPTS):
+            if _size(finding) > tolerance_of(program.name)[0]:
+                finding = min(finding, self._attempt(start, program, attempt), key=_size)
+        return finding
+
+    def _attempt(self, start: str, program: Program, attempt: int) -> Finding:
+        given = self._reference.start(start, program, attempt)
+        expected = self._reference.update(start, program, attempt)
+        if attempt == 0:
+            trainer = self._after(start, program)
+        else:
+            draw = self._reference.draw(start, program, attempt)
+            trainer = self._candidate.train(self._exercise, given, program, draw)
         observed = as_row(call("parameters", trainer.parameters)) - as_row(given)
         return Finding(
             _finite(relative_difference(observed, expected)),
@@ -148,11 +161,12 @@ class Comparison:
         )
 
     def _scored(self, start: str) -> Finding:
-        trainer = self._after(start, TEN_STEPS)
+        # Of a trainer that was asked before it learnt: an answer that it has kept shows.
+        trainer = self._after(start, ONE_STEP)
         return self._compare_scores(trainer, start, self._exercise.evaluation, own=True)
 
     def _predicted(self, start: str) -> Finding:
-        trainer = self._after(start, TEN_STEPS)
+        trainer = self._after(start, ONE_STEP)
         return self._compare_predictions(trainer, start, self._exercise.evaluation, own=True)
 
     def _compare_predictions(
@@ -196,14 +210,14 @@ class Comparison:
         )
 
     def _suspects(self, weights: Arrays, start: str, split: Split, own: bool) -> Suspects:
-        older = self._reference.start(start, TEN_STEPS) if own else None
+        older = self._reference.start(start, ONE_STEP) if own else None
         model, predict = self._exercise.model, self._reference.predict
         return Suspects(model, weights, split.images, predict, older)
 
     def _suspected_scores(
         self, weights: Arrays, start: str, split: Split
     ) -> Iterator[tuple[str, Score]]:
-        older = self._reference.start(start, TEN_STEPS)
+        older = self._reference.start(start, ONE_STEP)
         size = self._exercise.protocol.batch_size
         return suspected_scores(self._reference.evaluate, split, weights, older, batch_size=size)
 
@@ -216,24 +230,23 @@ class Comparison:
     # Trainers: one that has been set and asked and then takes the first step, one for each of the
     # longer programs.
 
-    def _trainer(self, start: str) -> Trainer:
-        """Return the trainer that is asked before it takes the first step."""
-        key = start, ONE_STEP
+    def _trainer(self, start: str, program: Program = ONE_STEP) -> Trainer:
+        """Return the trainer for the program; that of the first step is asked before it."""
+        key = start, program
         if key not in self._trainers:
-            weights = self._reference.start(start, ONE_STEP)
-            self._trainers[key] = self._candidate.trainer(self._exercise, weights)
+            weights = self._reference.start(start, program)
+            self._trainers[key] = self._candidate.trainer(
+                self._exercise, weights, epochs=program.epochs
+            )
         return self._trainers[key]
 
     def _after(self, start: str, program: Program) -> Trainer:
         """Return the trainer that has gone through the program, once."""
         key = start, program
-        draw = self._reference.draw(start, program)
-        if program == ONE_STEP:
-            trainer = self._trainer(start)
+        if key not in self._gone_through:
+            trainer, draw = self._trainer(start, program), self._reference.draw(start, program)
             self._candidate.fit(trainer, self._exercise, program, draw)
-        elif key not in self._trainers:
-            weights = self._reference.start(start, program)
-            self._trainers[key] = self._candidate.train(self._exercise, weights, program, draw)
+            self._gone_through.add(key)
         return self._trainers[key]
 
 
@@ -241,6 +254,10 @@ def tolerance_of(rung: str) -> tuple[float, str]:
     """Return a rung's tolerance and its origin; what has none must agree exactly."""
     derived = tolerances().get(rung)
     return (derived.tolerance, derived.source) if derived else (0.0, "exact")
+
+
+def _size(finding: Finding) -> float:
+    return math.inf if finding.difference is None else finding.difference
 
 
 def _finite(value: Any) -> float | None:

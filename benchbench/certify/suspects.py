@@ -69,7 +69,8 @@ class Suspects:
             yield told, self._changed(partial(self._unflattened, order=order))
         yield "kernels are turned round: convolution, not cross-correlation", self._changed(_turned)
         layers = [type(trace.layer).__name__ for trace in self.model.trace()]
-        for kinds in ({"Dense", "Conv2D"}, {"Dense"}, {"Conv2D"}):
+        learning = {"Dense", "Conv2D"} & set(layers)
+        for kinds in (learning, *({kind} for kind in sorted(learning))):
             numbers = {number for number, kind in enumerate(layers, 1) if kind in kinds}
             words = f"the biases of {' and '.join(sorted(kinds))} layers are not added"
             yield words, self._changed(partial(_unbiased, numbers=numbers))

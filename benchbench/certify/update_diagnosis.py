@@ -77,8 +77,8 @@ def of_update(
     weights = as_row(given) if given is not None else None
     signs = (
         _unmoved(model, expected, observed),
-        _factor(expected, observed),
         _steps(protocol.optimizer, expected, observed),
+        _factor(expected, observed),
         _decay(protocol.optimizer, expected, observed, weights, first=first),
         _reordered(model, expected, observed),
         _epsilon(protocol, expected, observed) if first else None,

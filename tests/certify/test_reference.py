@@ -17,7 +17,7 @@ from benchbench.certify.exercise import (
     as_row,
     relative_difference,
 )
-from benchbench.certify.reference import REFERENCE, STEADY, Reference
+from benchbench.certify.reference import ATTEMPTS, REFERENCE, STEADY, Reference
 from benchbench.plugins.registry import load_registry
 from benchbench.spec.catalog import MODELS
 
@@ -95,13 +95,19 @@ def test_an_unsteady_draw_is_passed_over(implementation, monkeypatch):
 
     def unsteady(self, exercise, start, program, draw=0):
         trainer = train(self, exercise, start, program, draw)
-        if draw < 2 and start[0].dtype == np.float64:  # a nudged start
+        if draw < 3 and start[0].dtype == np.float64:  # a nudged start
             trainer.set_parameters([array * 1.001 for array in trainer.parameters()])
         return trainer
 
     monkeypatch.setattr(Implementation, "train", unsteady)
-    assert reference.draw(FRESH, TEN_STEPS) == 2
-    np.testing.assert_array_equal(reference.start(FRESH, TEN_STEPS)[0], exercise.fresh(2)[0])
+    assert reference.draw(FRESH, TEN_STEPS) == 3, "draws 0, 3, 6, ... are the first attempt's"
+    np.testing.assert_array_equal(reference.start(FRESH, TEN_STEPS)[0], exercise.fresh(3)[0])
+
+
+def test_every_attempt_has_a_draw_of_its_own(implementation):
+    _, reference = _reference(implementation)
+    draws = {reference.draw(FRESH, TEN_STEPS, attempt) for attempt in range(ATTEMPTS)}
+    assert len(draws) == ATTEMPTS
 
 
 def test_a_nudge_of_float32_size_moves_no_update_far(implementation):

@@ -1,0 +1,167 @@
+"""Does the ladder catch what it should? `python tests/certify/mutation_score.py`
+
+Climbs the ladder with every fault of `tests/faulty` in every model in which it exists, and prints
+where each is caught. A fault counts as caught where it belongs if the first rung that breaks is its
+own, from the starting points that it names. Exits 1 unless all are.
+
+`--false-alarms 200` climbs it with the right NumPy backend in float32 instead, with as many random
+seeds and sizes of batches, from 8 to 256. Exits 1 if any is flagged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+from benchbench_numpy.backend import NumpyBackend
+
+from benchbench import TrainingProtocol
+from benchbench.certificates import Rung
+from benchbench.certify.exercise import Exercise, Implementation
+from benchbench.certify.ladder import Ladder
+from benchbench.certify.reference import Reference
+from benchbench.certify.rungs import RUNGS, Comparison
+
+sys.path.append(str(Path(__file__).parents[1]))
+from faulty import FAULTS, Fault
+from faulty.escapes import ESCAPES
+from faulty.scoring import ALL_MODELS, Caught, catch
+
+SCORED = ("single-layer", "two-layer", "simple-cnn", "deeper-cnn", "odd-sizes", "padding-absorbed")
+# The small models are cheap: most of the random runs are theirs.
+SMALL = ("single-layer", "odd-sizes", "three-channels", "pool-first", "padding-absorbed")
+CYCLE = (*SMALL, "two-layer", *SMALL, "simple-cnn", *SMALL, "two-layer", *SMALL, "deeper-cnn")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", choices=list(ALL_MODELS), action="append")
+    parser.add_argument("--false-alarms", type=int, metavar="RUNS")
+    parser.add_argument("--seed", type=int, default=0, help="draws the seeds of --false-alarms")
+    options = parser.parse_args()
+    if options.false_alarms:
+        well = false_alarms(options.false_alarms, options.model or CYCLE, options.seed)
+    else:
+        well = score(options.model or SCORED)
+    sys.exit(0 if well else 1)
+
+
+def score(names: Sequence[str]) -> bool:
+    """Print the table and the score. Return whether all faults are caught where they belong."""
+    results = {fault: _caught(fault, names) for fault in FAULTS}
+    starts = ", ".join(f"{start[0]} {start}" for start in _starts(results.values()))
+    print(f"The largest difference, and the starting points above the tolerance ({starts}):\n")
+    _print_table(("fault", "what is wrong", "caught at", *names), results, names)
+    exists = {fault: caught for fault, caught in results.items() if caught}
+    caught = [fault for fault, rows in exists.items() if all(one.rung for one in rows)]
+    placed = [fault for fault, rows in exists.items() if all(one.where_it_belongs for one in rows)]
+    print(
+        f"\n{len(caught)} of {len(exists)} faults caught, {len(placed)} at the rung where they "
+        f"belong ({len(placed) / len(exists):.0%})"
+    )
+    for fault, rows in exists.items():
+        for one in rows:
+            if not one.where_it_belongs:
+                found = f"at '{one.rung.name}' from {one.starts}" if one.rung else "nowhere"
+                belongs = f"'{fault.rung_in(one.model)}' from {fault.starts or 'any'}"
+                print(f"- {fault.name}, {one.model.name}: caught {found}, belongs to {belongs}")
+    _print_room(results.values())
+    print("\nKnown to escape, in these models or in some of them:\n")
+    escaped = {fault: _caught(fault, names) for fault in ESCAPES}
+    _print_table(("fault", "why", "caught at", *names), escaped, names)
+    return len(placed) == len(exists)
+
+
+def _caught(fault: Fault, names: Iterable[str]) -> list[Caught]:
+    models = [ALL_MODELS[name] for name in names]
+    print(fault.name, file=sys.stderr)
+    return [catch(fault, model) for model in models if fault.applies(model)]
+
+
+def _starts(results: Iterable[list[Caught]]) -> list[str]:
+    rungs = [one.rung for rows in results for one in rows if one.rung]
+    return list(dict.fromkeys(start for rung in rungs for start in rung.differences))
+
+
+def _print_table(
+    headers: Sequence[str], results: dict[Fault, list[Caught]], names: Sequence[str]
+) -> None:
+    print(f"| {' | '.join(headers)} |")
+    print("|---" * len(headers) + "|")
+    for fault, rows in results.items():
+        cells = {one.model.name: _cell(one) for one in rows}
+        rungs = dict.fromkeys(one.rung.name for one in rows if one.rung)
+        row = (
+            fault.name,
+            fault.description,
+            " or ".join(rungs),
+            *(cells.get(n, "") for n in names),
+        )
+        print(f"| {' | '.join(row)} |")
+
+
+def _cell(caught: Caught) -> str:
+    if caught.rung is None:
+        return "not caught"
+    known = [value for value in caught.rung.differences.values() if value is not None]
+    largest = f"{max(known):.1e}" if known else "not comparable"
+    if caught.rung.name == "architecture" and known:
+        largest = f"arrays: {max(known):.0f}"
+    return f"{largest} {' '.join(start[0] for start in caught.starts)}"
+
+
+def _print_room(results: Iterable[list[Caught]]) -> None:
+    """Print how far the smallest fault of each rung lies above its tolerance."""
+    print("\n| rung | tolerance | smallest fault | times the tolerance | which |")
+    print("|---|---|---|---|---|")
+    smallest: dict[str, tuple[float, Rung, Caught]] = {}
+    for one in (one for rows in results for one in rows if one.rung and one.rung.tolerance):
+        known = [value for value in one.rung.differences.values() if value is not None]
+        found = max(known, default=None)
+        if found is not None and found < smallest.get(one.rung.name, (np.inf,))[0]:
+            smallest[one.rung.name] = found, one.rung, one
+    for name in (name for name in RUNGS if name in smallest):
+        found, rung, one = smallest[name]
+        times = f"{found / rung.tolerance:.1f}"
+        which = f"{one.fault.name}, {one.model.name}"
+        print(f"| {name} | {rung.tolerance:.0e} | {found:.1e} | {times} | {which} |")
+
+
+def false_alarms(runs: int, names: Sequence[str], seed: int) -> bool:
+    """Climb the ladder with the right backend. Return whether no run was flagged."""
+    random = np.random.default_rng(seed)
+    largest: dict[str, tuple[float, str, float]] = {}
+    flagged = 0
+    for number, name in enumerate(islice(cycle(names), runs), 1):
+        protocol = TrainingProtocol(batch_size=int(random.integers(8, 257)))
+        exercise = Exercise(ALL_MODELS[name], protocol, seed=int(random.integers(1_000_000)))
+        told = f"{name}, seed {exercise.seed}, batches of {protocol.batch_size}"
+        print(f"{number} of {runs}: {told}", file=sys.stderr)
+        for rung in _climb(exercise):
+            if rung.verdict == "breaks":
+                flagged += 1
+                found = f"{rung.differences} for {rung.tolerance:.0e}; {rung.explanation}"
+                print(f"FLAGGED: {told}, at '{rung.name}': {found}", flush=True)
+            for start, difference in rung.differences.items():
+                if difference is not None and difference >= largest.get(rung.name, (0,))[0]:
+                    largest[rung.name] = difference, f"{told}, from {start}", rung.tolerance
+    print("| rung | largest difference | tolerance | where |")
+    print("|---|---|---|---|")
+    for rung_name, (difference, where, tolerance) in largest.items():
+        print(f"| {rung_name} | {difference:.1e} | {tolerance:.0e} | {where} |")
+    print(f"\n{flagged} of {runs} runs of the right backend flagged")
+    return flagged == 0
+
+
+def _climb(exercise: Exercise) -> tuple[Rung, ...]:
+    reference = Reference(Implementation(NumpyBackend("float64")), exercise)
+    right = Implementation(NumpyBackend("float32"))
+    return Ladder(Comparison(right, reference, exercise)).climb()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,280 @@
+"""The ladder: what holds, what breaks and how it is told, what is declared, what passes through."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from benchbench_numpy.backend import NumpyBackend
+from benchbench_numpy.trainer import NumpyTrainer
+from faulty.scoring import ALL_MODELS, SMALL_MODELS, sides
+
+from benchbench import Deviation, Score, TrainingProtocol, Unsupported
+from benchbench.certify.exercise import LARGE, STARTS, Exercise, Implementation, PluginRaised
+from benchbench.certify.ladder import Ladder
+from benchbench.certify.reference import Reference
+from benchbench.certify.rungs import Comparison
+
+MODEL = ALL_MODELS["odd-sizes"]
+RUNGS = [
+    "data",
+    "architecture",
+    "forward",
+    "loss",
+    "update after 1 step",
+    "update after 2 steps",
+    "update after 10 steps",
+    "optimiser state",
+    "evaluation",
+    "predictions",
+]
+
+
+class Backend(NumpyBackend):
+    """The float32 NumPy backend with trainers of another class."""
+
+    def __init__(self, kind):
+        super().__init__("float32")
+        self.kind = kind
+
+    def trainer(self, model, protocol, *, device, division, threads, seed):
+        return self.kind(model, protocol, dtype=self._dtype, threads=threads, seed=seed)
+
+
+def compare(kind, model=MODEL):
+    exercise, reference = sides(model)
+    return Comparison(Implementation(Backend(kind)), reference, exercise)
+
+
+def climb(kind, *deviations, model=MODEL):
+    return {rung.name: rung for rung in Ladder(compare(kind, model), deviations).climb()}
+
+
+def broken(rungs):
+    return next(rung for rung in rungs.values() if rung.verdict == "breaks")
+
+
+@pytest.mark.parametrize("model", SMALL_MODELS, ids=lambda model: model.name)
+def test_the_right_backend_holds_at_every_rung(model):
+    rungs = climb(NumpyTrainer, model=model)
+    assert list(rungs) == RUNGS
+    for rung in rungs.values():
+        assert (rung.verdict, rung.explanation) == ("holds", None)
+        assert rung.worst <= rung.tolerance
+        assert rung.differences.keys() == ({"all"} if rung.name == "data" else set(STARTS))
+        assert (rung.source == "exact") == (rung.name in {"data", "architecture"})
+
+
+def raising(method, error):
+    """Return a trainer whose method raises; "trainer" is that of the backend."""
+
+    def raises(*_arguments, **_options):
+        raise error
+
+    name = "__init__" if method == "trainer" else method
+    return type("Raising", (NumpyTrainer,), {name: raises})
+
+
+METHODS = [
+    ("trainer", "architecture"),
+    ("set_parameters", "architecture"),
+    ("parameters", "architecture"),
+    ("predict", "forward"),
+    ("evaluate", "loss"),
+    ("fit", "update after 1 step"),
+    ("synchronize", "update after 1 step"),
+]
+
+
+@pytest.mark.parametrize(("method", "rung"), METHODS)
+@pytest.mark.parametrize("error", [RuntimeError("the sky fell"), SystemExit("the sky fell")])
+def test_what_raises_breaks_the_rung_that_calls_it(method, rung, error):
+    ladder = Ladder(compare(raising(method, error)))
+    rungs = {one.name: one for one in ladder.climb()}
+    found = broken(rungs)
+    assert found.name == rung
+    assert f"`{method}` raised {type(error).__name__}: the sky fell" in found.explanation
+    assert set(found.differences.values()) == {None}
+    assert found.worst is None
+    assert f"{type(error).__name__}: the sky fell" in ladder.traceback
+    assert "in raises" in ladder.traceback
+
+
+def test_settings_that_raise_break_nothing():
+    comparison = compare(raising("settings", RuntimeError("the sky fell")))
+    assert {rung.verdict for rung in Ladder(comparison).climb()} == {"holds"}
+    with pytest.raises(RuntimeError, match="the sky fell"):
+        comparison.settings()
+
+
+def test_after_a_break_nothing_is_reached():
+    rungs = climb(raising("evaluate", RuntimeError()))
+    verdicts = [rung.verdict for rung in rungs.values()]
+    assert verdicts == ["holds"] * 3 + ["breaks"] + ["not reached"] * 6
+    unreached = rungs["predictions"]
+    assert (unreached.differences, unreached.explanation, unreached.worst) == ({}, None, None)
+
+
+@pytest.mark.parametrize(("method", "_rung"), METHODS)
+@pytest.mark.parametrize("error", [Unsupported("no pool here"), KeyboardInterrupt()])
+def test_a_refusal_and_an_interrupt_pass_through(method, _rung, error):
+    with pytest.raises(type(error)):
+        climb(raising(method, error))
+
+
+class Clamps(NumpyTrainer):
+    """Takes half a nat off a loss of more than 3: at large weights."""
+
+    def evaluate(self, split):
+        score = super().evaluate(split)
+        return Score(score.loss - 0.5 * (score.loss > 3), score.accuracy)
+
+
+def declared(rung, least, most, start=LARGE):
+    return Deviation(rung, start, least, most, "it is clamped")
+
+
+@pytest.fixture
+def off():
+    """Give the relative difference that `Clamps` makes at large weights."""
+    found = broken(climb(Clamps))
+    assert found.name == "loss"
+    return found.differences[LARGE]
+
+
+def test_a_declared_deviation_that_is_there_deviates(off):
+    loss, evaluation = (declared(rung, off / 2, 2 * off) for rung in ("loss", "evaluation"))
+    rungs = climb(Clamps, loss, evaluation)
+    assert {name for name, rung in rungs.items() if rung.verdict == "deviates"} == {
+        "loss",
+        "evaluation",
+    }
+    assert {rung.verdict for rung in rungs.values()} == {"holds", "deviates"}
+    assert rungs["loss"].explanation == f"from {LARGE} weights: declared: it is clamped"
+    assert rungs["loss"].differences[LARGE] == off
+
+
+@pytest.mark.parametrize(("least", "most"), [(0.1, 0.5), (1.5, 3)], ids=["larger", "smaller"])
+def test_one_that_is_larger_or_smaller_than_declared_breaks(off, least, most):
+    found = broken(climb(Clamps, declared("loss", least * off, most * off)))
+    assert found.name == "loss"
+    assert "the plugin declares a deviation of" in found.explanation
+    assert "it is clamped" in found.explanation
+
+
+def test_one_that_is_not_there_breaks(off):
+    found = broken(climb(NumpyTrainer, declared("loss", off / 2, 2 * off)))
+    assert found.name == "loss"
+    assert f"{found.differences[LARGE]:.1e}" in found.explanation
+
+
+def test_one_that_is_declared_elsewhere_excuses_nothing(off):
+    there = declared("loss", off / 2, 2 * off)
+    assert broken(climb(Clamps, there)).name == "evaluation"
+    elsewhere = declared("loss", 0, 2 * off, start=STARTS[0])
+    assert broken(climb(Clamps, elsewhere)).explanation.startswith(f"from {LARGE} weights: loss")
+
+
+def writable(array):
+    """Make a read-only array writable, through its owner where it is a view."""
+    owner = array if array.base is None else array.base
+    owner.flags.writeable = True
+    array.flags.writeable = True
+    return array
+
+
+class Vandal(NumpyTrainer):
+    """Writes into what it trains on, evaluates or predicts."""
+
+    method = "fit"
+
+    def fit(self, train, validation, observer):
+        super().fit(train, validation, observer)
+        self.vandalise("fit", train.images)
+
+    def evaluate(self, split):
+        score = super().evaluate(split)
+        self.vandalise("evaluate", split.images)
+        return score
+
+    def predict(self, images):
+        probabilities = super().predict(images)
+        self.vandalise("predict", images)
+        return probabilities
+
+    def vandalise(self, method, samples):
+        if method == self.method:
+            writable(samples)[0] = 2
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+def test_samples_that_are_written_to_break_the_data_rung(method):
+    # Of a seed that no other test has: these samples are spoilt.
+    exercise = Exercise(MODEL, TrainingProtocol(), seed=1 + len(method))
+    reference = Reference(Implementation(NumpyBackend("float64")), exercise)
+    vandal = Implementation(Backend(type("Vandal", (Vandal,), {"method": method})))
+    ladder = Ladder(Comparison(vandal, reference, exercise))
+    rungs = {rung.name: rung for rung in ladder.climb()}
+    assert rungs["data"].verdict == "breaks"
+    assert rungs["data"].differences == {"all": 1.0}
+    assert "written to" in rungs["data"].explanation
+
+
+def test_samples_cannot_be_written_to_by_mistake():
+    class Careless(NumpyTrainer):
+        def fit(self, train, validation, observer):
+            train.images[...] -= train.images.mean()
+
+    rungs = climb(Careless)
+    assert rungs["data"].verdict == "holds"
+    told = rungs["update after 1 step"].explanation
+    assert "`fit` raised ValueError" in told
+    assert "read-only" in told
+
+
+def with_answer(method, change):
+    """Return a trainer whose method's answer is changed."""
+
+    def changed(self, *arguments):
+        return change(getattr(NumpyTrainer, method)(self, *arguments))
+
+    return type("Changed", (NumpyTrainer,), {method: changed})
+
+
+ANSWERS = [
+    ("predict", lambda p: p * np.nan, "forward", "NaN or infinities"),
+    ("predict", lambda p: p[:, :-1], "forward", "`predict` gives (128, 2), expected (128, 3)"),
+    ("predict", lambda p: p[0], "forward", "`predict` gives (3,), expected (128, 3)"),
+    ("predict", lambda p: p[:, ::-1], "forward", "another order of the classes"),
+    ("evaluate", lambda s: Score(float("nan"), s.accuracy), "loss", "the loss is not finite"),
+    ("evaluate", lambda s: Score(s.loss, 1 - s.accuracy), "loss", "how right predictions are"),
+    ("evaluate", lambda s: Score(128 * s.loss, s.accuracy), "loss", "summed over the samples"),
+    ("parameters", lambda a: a[:-1], "architecture", "gives 7 arrays, the spec has 8"),
+    ("parameters", lambda a: [a[0][::-1], *a[1:]], "architecture", "in another order"),
+]
+
+
+@pytest.mark.parametrize(("method", "change", "rung", "words"), ANSWERS)
+def test_answers_that_are_no_answers_break(method, change, rung, words):
+    found = broken(climb(with_answer(method, change)))
+    assert (found.name, words in found.explanation) == (rung, True), found.explanation
+
+
+def test_weights_that_become_nan_break_the_update():
+    class Explodes(NumpyTrainer):
+        def fit(self, train, validation, observer):
+            self._network.parameters[...] = np.nan
+
+    found = broken(climb(Explodes))
+    assert (found.name, found.worst) == ("update after 1 step", None)
+    assert "NaN or infinities among the parameters" in found.explanation
+
+
+def test_lists_are_as_good_as_arrays():
+    rungs = climb(with_answer("predict", lambda p: p.tolist()))
+    assert {rung.verdict for rung in rungs.values()} == {"holds"}
+
+
+def test_what_the_plugin_raised_is_the_cause():
+    with pytest.raises(PluginRaised) as caught:
+        compare(raising("fit", ValueError("too many"))).measures()[3].find(STARTS[0])
+    assert isinstance(caught.value.__cause__, ValueError)

@@ -1,0 +1,70 @@
+"""What a rung finds where the gradients of the reference are exactly 0."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from benchbench_numpy.backend import NumpyBackend
+
+from benchbench import Conv2D, Dense, Flatten, ModelSpec, TrainingProtocol
+from benchbench.certify.exercise import (
+    LARGE,
+    ONE_STEP,
+    TWO_STEPS,
+    Exercise,
+    Implementation,
+    relative_difference,
+)
+from benchbench.certify.reference import Reference
+from benchbench.certify.rungs import Comparison, tolerance_of
+
+# Seven layers with large weights: the right class has all of the probability, in float64 too.
+SATURATED = ModelSpec(
+    "saturated", (1, 1, 1), (*[Conv2D(1, (1, 1))] * 7, Flatten(), Dense(2, "softmax"))
+)
+
+
+def test_from_nothing_nothing_differs_by_nothing_and_all_else_without_bound():
+    assert relative_difference(np.zeros(3), np.zeros(3)) == 0
+    assert relative_difference([0, 0, 1e-30], np.zeros(3)) == math.inf
+
+
+class Backend(NumpyBackend):
+    """NumPy's in float32; `nudge` is added to a weight after training."""
+
+    def __init__(self, nudge):
+        super().__init__("float32")
+        self.nudge = nudge
+
+    def trainer(self, *arguments, **options):
+        trainer = super().trainer(*arguments, **options)
+        fit = trainer.fit
+
+        def nudged(train, validation, observer):
+            fit(train, validation, observer)
+            trainer._network.parameters[0] += self.nudge
+
+        trainer.fit = nudged
+        return trainer
+
+
+def find(nudge, name):
+    """Return the finding of this update, from large weights."""
+    exercise = Exercise(SATURATED, TrainingProtocol(batch_size=1))
+    reference = Reference(Implementation(NumpyBackend("float64")), exercise)
+    comparison = Comparison(Implementation(Backend(nudge)), reference, exercise)
+    (measure,) = (one for one in comparison.measures() if one.rung == name)
+    return measure.find(LARGE)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", [ONE_STEP.name, TWO_STEPS.name])
+def test_where_the_reference_moves_nothing_a_backend_may_not_either(name):
+    assert find(0, name).difference == 0
+    moved = find(1e-6, name)
+    # Other draws, whose gradients are not 0, may count.
+    assert moved.difference is None or moved.difference > tolerance_of(name)[0]
+    if moved.difference is None:
+        assert "gradients are exactly 0" in moved.look()

@@ -1,0 +1,139 @@
+"""Faults of the answers after training: scores and predictions of other weights or samples."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchbench import Score
+from faulty.batches import taken
+from faulty.fault import Fault, FaultyTrainer
+
+
+class ShortBatchNotEvaluated(FaultyTrainer):
+    def evaluate(self, split):
+        count = len(split) - len(split) % self._protocol.batch_size or len(split)
+        return super().evaluate(taken(split, slice(count)))
+
+
+class MeanOfBatchMeans(FaultyTrainer):
+    def evaluate(self, split):
+        scores = [
+            FaultyTrainer.evaluate(self, taken(split, batch)) for batch in self._batches(len(split))
+        ]
+        loss = float(np.mean([score.loss for score in scores]))
+        return Score(loss, float(np.mean([score.accuracy for score in scores])))
+
+
+class CapturedAtTheStart(FaultyTrainer):
+    """Compiles `predict` with the weights it is given, as a closure under `jit` would."""
+
+    def set_parameters(self, arrays):
+        super().set_parameters(arrays)
+        self.capture()
+
+    def capture(self):
+        self.captured = self._network.parameters.copy()
+
+    def with_captured(self, answer, samples):
+        weights = self._network.parameters.copy()
+        self._network.parameters[...] = self.captured
+        answered = answer(samples)
+        self._network.parameters[...] = weights
+        return answered
+
+    def predict(self, images):
+        return self.with_captured(super().predict, images)
+
+
+class CapturedAtFirstPrediction(CapturedAtTheStart):
+    """Compiles `predict` when it is called for the first time, with the weights of that time."""
+
+    captured = None
+
+    def set_parameters(self, arrays):
+        FaultyTrainer.set_parameters(self, arrays)
+
+    def predict(self, images):
+        if self.captured is None:
+            self.capture()
+        return super().predict(images)
+
+
+class CapturedAtFirstEvaluation(CapturedAtFirstPrediction):
+    """Compiles `evaluate` when it is called for the first time, with the weights of that time."""
+
+    def predict(self, images):
+        return FaultyTrainer.predict(self, images)
+
+    def evaluate(self, split):
+        if self.captured is None:
+            self.capture()
+        return self.with_captured(super().evaluate, split)
+
+
+class ShortBatchNotPredicted(FaultyTrainer):
+    def predict(self, images):
+        count = len(images) - len(images) % self._protocol.batch_size or len(images)
+        return super().predict(images[:count])
+
+
+class SharedBuffer(FaultyTrainer):
+    """Gives views of the buffer that every batch's probabilities are written to."""
+
+    def predict(self, images):
+        size = self._protocol.batch_size
+        buffer = np.empty((size, self._classes), np.float32)
+        views = []
+        for batch in self._batches(len(images)):
+            view = buffer[: batch.stop - batch.start]
+            view[...] = super().predict(images[batch])
+            views.append(view)
+        return np.concatenate(views)
+
+
+EVALUATION, PREDICTIONS = "evaluation", "predictions"
+
+FAULTS = (
+    Fault(
+        "short batch not evaluated",
+        "the last batch is left out of the evaluation",
+        EVALUATION,
+        ShortBatchNotEvaluated,
+    ),
+    Fault(
+        "batch means averaged",
+        "the short batch counts as much as a whole one",
+        EVALUATION,
+        MeanOfBatchMeans,
+    ),
+    Fault(
+        "stale evaluation",
+        "`evaluate` keeps the weights of its first call",
+        EVALUATION,
+        CapturedAtFirstEvaluation,
+    ),
+    Fault(
+        "predictions of the first weights",
+        "`predict` keeps the weights that were given",
+        PREDICTIONS,
+        CapturedAtTheStart,
+    ),
+    Fault(
+        "stale predictions",
+        "`predict` keeps the weights of its first call",
+        PREDICTIONS,
+        CapturedAtFirstPrediction,
+    ),
+    Fault(
+        "short batch not predicted",
+        "`predict` leaves the last batch out",
+        PREDICTIONS,
+        ShortBatchNotPredicted,
+    ),
+    Fault(
+        "predictions in one buffer",
+        "every batch's probabilities overwrite those before",
+        PREDICTIONS,
+        SharedBuffer,
+    ),
+)

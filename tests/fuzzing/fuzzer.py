@@ -1,0 +1,170 @@
+"""One backend's division, certified on specs drawn at random, in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from forgiving import ForgivingComparison
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from strategies import exercises
+
+from benchbench.certificates import Rung
+from benchbench.certify.exercise import Exercise, Implementation
+from benchbench.certify.ladder import Ladder
+from benchbench.certify.reference import REFERENCE, Reference
+from benchbench.cli.names import find_backend
+from benchbench.errors import Unsupported
+from benchbench.measure.clock import now_ns
+from benchbench.plugins.registry import load_registry
+from benchbench.report.ladder import break_in_words
+from benchbench.spec.files import dump
+from benchbench.spec.protocol import TrainingProtocol
+
+HEADERS = (
+    "backend",
+    "division",
+    "device",
+    "seed",
+    "specs",
+    "skipped",
+    "ill-conditioned",
+    "failures",
+    "seconds",
+)
+
+
+class Broken(Exception):  # noqa: N818 - what is looked for, not an error
+    """The ladder broke, as hypothesis wants to be told."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is fuzzed, and where the specs that break it are written."""
+
+    backend: str
+    division: str
+    device: str
+    folder: Path
+
+    @property
+    def model_file(self) -> Path:
+        return self.folder / f"{self.backend}-{self.division}.toml"
+
+    @property
+    def protocol_file(self) -> Path:
+        return self.folder / f"{self.backend}-{self.division}-protocol.toml"
+
+
+class Fuzzer:
+    """Climbs the ladder for one spec after another, and remembers the smallest that broke."""
+
+    def __init__(self, cell: Cell) -> None:
+        registry = load_registry()
+        # NumPy in float32 tells which specs are ill-conditioned. It cannot tell that of itself.
+        other = find_backend("torch" if cell.backend == "numpy" else "numpy", registry)
+        self._info = find_backend(cell.backend, registry)
+        self._candidate = Implementation(self._info.create(), cell.division, cell.device)
+        self._other = Implementation(other.create())
+        self._reference = Implementation(registry.backend(REFERENCE).create())
+        self._cell = cell
+        self._counts = {"specs": 0, "skipped": 0, "ill-conditioned": 0}
+        self._broken: tuple[Exercise, Rung] | None = None
+
+    def fuzz(self, specs: int, seed_number: int) -> int:
+        """Try so many specs, to the first that breaks; tell; return the exit code.
+
+        A row of a table goes to stdout, what a break looks like to stderr.
+        """
+        started = now_ns()
+
+        @seed(seed_number)
+        @settings(
+            max_examples=specs,
+            database=None,
+            deadline=None,
+            phases=(Phase.generate, Phase.shrink),
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(exercises())
+        def holds(exercise: Exercise) -> None:
+            self._try(exercise)
+
+        with contextlib.suppress(Broken):
+            holds()
+        failures = int(self._broken is not None)
+        seconds = f"{(now_ns() - started) / 1e9:.0f}"
+        cell = (self._cell.backend, self._cell.division, self._cell.device, seed_number)
+        row = (*cell, *self._counts.values(), failures, seconds)
+        if self._broken:
+            print(self._told(*self._broken), file=sys.stderr, flush=True)
+        else:
+            self._clear()
+        print(f"| {' | '.join(map(str, row))} |", flush=True)
+        return failures
+
+    def _try(self, exercise: Exercise) -> None:
+        # Written beforehand: should the process die of it, this is the spec that it died of.
+        self._write(exercise)
+        if self._broken is None:
+            self._counts["specs"] += 1
+        try:
+            rung = self._climb(exercise)
+        except Unsupported:
+            self._count("skipped")
+            return
+        # While a break is shrunk it must not turn into another.
+        if rung and (self._broken is None or self._broken[1].name == rung.name):
+            self._broken = exercise, rung
+            raise Broken
+
+    def _climb(self, exercise: Exercise) -> Rung | None:
+        """Return the rung that breaks. Raises Unsupported."""
+        reference = Reference(self._reference, exercise)
+        comparison = ForgivingComparison(self._candidate, reference, exercise, self._other)
+        deviations = [
+            one
+            for one in self._info.deviations
+            if self._cell.division in one.divisions and one.applies(exercise.model)
+        ]
+        rungs = Ladder(comparison, deviations).climb()
+        if comparison.forgave:
+            self._count("ill-conditioned")
+        del comparison
+        gc.collect()  # a framework's models refer to themselves
+        return next((rung for rung in rungs if rung.verdict == "breaks"), None)
+
+    def _count(self, what: str) -> None:
+        # What is tried to shrink a break does not count.
+        self._counts[what] += self._broken is None
+
+    def _told(self, exercise: Exercise, rung: Rung) -> str:
+        """Say what broke, on which spec, and how to see it again."""
+        words = [
+            *("benchbench", "certify", "--backend", self._cell.backend),
+            *("--division", self._cell.division, "--device", self._cell.device),
+            *("--model", str(self._cell.model_file), "--seed", str(exercise.seed)),
+            *("--threads", "1"),
+        ]
+        if exercise.protocol != TrainingProtocol():
+            words += ["--protocol", str(self._cell.protocol_file)]
+        return (
+            f"{self._cell.backend} {self._cell.division} BREAKS at {break_in_words(rung)}\n"
+            f"{rung.explanation}\n\n{dump(exercise.model)}\n{dump(exercise.protocol)}\n"
+            f"See it again:\n    {shlex.join(words)}\n"
+        )
+
+    def _write(self, exercise: Exercise) -> None:
+        self._cell.folder.mkdir(parents=True, exist_ok=True)
+        self._cell.model_file.write_text(dump(exercise.model))
+        self._cell.protocol_file.write_text(dump(exercise.protocol))
+
+    def _clear(self) -> None:
+        """Remove the files: nothing broke."""
+        self._cell.model_file.unlink(missing_ok=True)
+        self._cell.protocol_file.unlink(missing_ok=True)

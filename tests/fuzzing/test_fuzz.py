@@ -1,0 +1,250 @@
+"""Ten random specs a backend, and that the fuzzer finds and shrinks what breaks.
+
+By hand, two hundred: `python tests/fuzzing/fuzz.py --backend all`.
+"""
+
+from __future__ import annotations
+
+import runpy
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import pytest
+from benchbench_numpy.backend import NumpyBackend
+from hypothesis import given, seed, settings
+
+from benchbench.certificates import Rung
+from benchbench.certify.exercise import Exercise, Implementation
+from benchbench.certify.ladder import Ladder
+from benchbench.certify.reference import Reference
+from benchbench.certify.rungs import Comparison
+from benchbench.certify.size import too_large
+from benchbench.plugins.registry import install_command, load_registry, missing_requirements
+from benchbench.spec.files import dump, load_model, load_protocol
+from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import Adam, TrainingProtocol
+
+HERE = Path(__file__).parent
+SPECS = 10
+QUICK = (("numpy", "idiomatic"), ("torch", "idiomatic"), ("torch", "tuned"))
+# Keras traces a dozen models a spec: seconds each.
+SLOW = (
+    ("keras", "idiomatic"),
+    ("keras", "tuned"),
+    ("keras-torch", "idiomatic"),
+    ("keras-jax", "idiomatic"),
+)
+
+strategies = runpy.run_path(str(HERE / "strategies.py"))
+ForgivingComparison = runpy.run_path(str(HERE / "forgiving.py"))["ForgivingComparison"]
+
+Finished = subprocess.CompletedProcess
+
+
+def fuzz(backend: str, division: str, folder: Path, *, specs: int = SPECS) -> Finished[str]:
+    words = ("--backend", backend, "--division", division, "--into", str(folder))
+    return subprocess.run(
+        [sys.executable, str(HERE / "fuzz.py"), *words, "--specs", str(specs), "--seed", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def missing(*backends: str) -> str | None:
+    """Return why one of these backends cannot be fuzzed here."""
+    for info in map(load_registry().backend, backends):
+        if lacking := missing_requirements(info):
+            return f"{info.name} needs {', '.join(lacking)}: {install_command(info)}"
+    return None
+
+
+def assert_holds(done: Finished[str], backend: str, division: str) -> None:
+    assert done.returncode == 0, done.stderr
+    _, _, row = done.stdout.splitlines()
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[:5] == [backend, division, "cpu", "0", str(SPECS)]
+    assert cells[5] == "0", "every layer of the spec is supported"
+    assert cells[7] == "0"
+
+
+@pytest.mark.parametrize(("backend", "division"), QUICK)
+def test_ten_specs_hold(backend: str, division: str, tmp_path: Path) -> None:
+    # What is ill-conditioned shows against another float32 implementation; NumPy's is torch's.
+    if reason := missing(backend, "torch"):
+        pytest.skip(reason)
+    assert_holds(fuzz(backend, division, tmp_path), backend, division)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, str], Future]]:
+    """Fuzz Keras on all engines that are installed, two side by side: each uses one thread."""
+    folder = tmp_path_factory.mktemp("fuzzed")
+    with ThreadPoolExecutor(2) as pool:
+        installed = [cell for cell in SLOW if not missing(cell[0])]
+        yield {cell: pool.submit(fuzz, *cell, folder) for cell in installed}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("backend", "division"), SLOW)
+def test_ten_specs_hold_on_keras(
+    backend: str, division: str, running: dict[tuple[str, str], Future]
+) -> None:
+    if reason := missing(backend):
+        pytest.skip(reason)
+    assert_holds(running[backend, division].result(), backend, division)
+
+
+CORNERS: dict[str, Callable[[Exercise], bool]] = {
+    "batches of one": lambda e: e.protocol.batch_size == 1,
+    "a short last batch of several": lambda e: e.protocol.batch_size >= 5,
+    "an image of one pixel": lambda e: e.model.input_shape[:2] == (1, 1),
+    "an odd image, not square": lambda e: (
+        {side % 2 for side in e.model.input_shape[:2]} == {1} and _sides_differ(e)
+    ),
+    "no convolution": lambda e: not _count(e, Conv2D),
+    "three convolutions": lambda e: _count(e, Conv2D) == 3,
+    "three pools": lambda e: _count(e, MaxPool2D) == 3,
+    "a pool before a convolution": lambda e: (
+        isinstance(e.model.layers[0], MaxPool2D) and _count(e, Conv2D) > 0
+    ),
+    "two pools in a row": lambda e: (MaxPool2D, MaxPool2D) in pairwise(map(type, e.model.layers)),
+    "a kernel that is not square": lambda e: any(
+        isinstance(layer, Conv2D) and len(set(layer.kernel_size)) == 2 for layer in e.model.layers
+    ),
+    "a pool that drops a row": lambda e: any(
+        isinstance(trace.layer, MaxPool2D) and trace.input_shape[0] % trace.layer.pool_size[0]
+        for trace in e.model.trace()
+    ),
+    "a hundred thousand operations": lambda e: e.model.forward_flops > 100_000,
+    "no hidden layer": lambda e: _count(e, Dense) == 1,
+    "three hidden layers": lambda e: _count(e, Dense) == 4,
+    "a linear hidden layer": lambda e: any(
+        isinstance(layer, Dense) and layer.activation == "linear" for layer in e.model.layers
+    ),
+    "a Flatten with nothing to do": lambda e: _count(e, Flatten) == 2,
+    "twelve classes": lambda e: e.model.classes == 12,
+    "the benchmark's Adam": lambda e: e.protocol.optimizer == Adam(),
+    "another Adam": lambda e: e.protocol.optimizer != Adam(),
+}
+
+
+def _count(exercise: Exercise, kind: type) -> int:
+    return sum(isinstance(layer, kind) for layer in exercise.model.layers)
+
+
+def _sides_differ(exercise: Exercise) -> bool:
+    height, width, _ = exercise.model.input_shape
+    return height != width
+
+
+def test_the_corners_are_reached() -> None:
+    drawn: list[Exercise] = []
+
+    @seed(0)
+    @settings(max_examples=500, database=None)
+    @given(strategies["exercises"]())
+    def draw(exercise: Exercise) -> None:
+        drawn.append(exercise)
+
+    draw()
+    reached = {name: sum(map(corner, drawn)) for name, corner in CORNERS.items()}
+    assert min(reached.values()) > 0, reached
+
+
+@given(strategies["exercises"]())
+def test_every_spec_is_valid_and_can_be_written_to_a_file(
+    tmp_path_factory: pytest.TempPathFactory, exercise: Exercise
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "spec.toml"
+    path.write_text(dump(exercise.model))
+    assert load_model(path) == exercise.model
+    path.write_text(dump(exercise.protocol))
+    assert load_protocol(path) == exercise.protocol
+    assert too_large(exercise.model, exercise.protocol) is None
+
+
+FAULTY = '''
+import msgspec
+from benchbench import Backend, BackendInfo, MaxPool2D, hookimpl
+
+class Faulty(Backend):
+    """NumPy's, but with a pool and batches of an even size it learns 1 % too fast."""
+    def versions(self):
+        return {}
+    def devices(self):
+        return ("cpu",)
+    def trainer(self, model, protocol, **options):
+        from benchbench_numpy.backend import NumpyBackend
+        pools = any(isinstance(layer, MaxPool2D) for layer in model.layers)
+        if pools and protocol.batch_size % 2 == 0:
+            adam = protocol.optimizer
+            adam = msgspec.structs.replace(adam, learning_rate=1.01 * adam.learning_rate)
+            protocol = msgspec.structs.replace(protocol, optimizer=adam)
+        return NumpyBackend("float32").trainer(model, protocol, **options)
+
+@hookimpl
+def benchbench_backends():
+    return [BackendInfo("faulty", ("numpy",), Faulty)]
+'''
+
+
+@pytest.mark.slow
+def test_what_breaks_is_shrunk_to_a_file_that_certify_takes(install, tmp_path: Path) -> None:
+    install("faulty", FAULTY)
+    done = fuzz("faulty", "idiomatic", tmp_path, specs=100)
+    assert done.returncode == 1, done.stderr
+    assert "| 1 |" in done.stdout.splitlines()[-1]
+    assert "everything moves 1.0100 times as far" in done.stderr
+    model = load_model(tmp_path / "faulty-idiomatic.toml")
+    assert model.layers == (MaxPool2D((1, 1)), Flatten(), Dense(2, "softmax"))
+    assert load_protocol(tmp_path / "faulty-idiomatic-protocol.toml").batch_size == 2
+    command, *words = shlex.split(done.stderr.strip().splitlines()[-1])
+    assert command == "benchbench"
+    certified = subprocess.run(
+        [sys.executable, "-m", command, *words], capture_output=True, text=True, check=False
+    )
+    assert certified.returncode == 1, certified.stderr
+    assert "BREAKS at update after 1 step" in certified.stdout
+
+
+class Backend(NumpyBackend):
+    """NumPy's in float32, at a learning rate so many times the protocol's."""
+
+    def __init__(self, times: float) -> None:
+        super().__init__("float32")
+        self._times = times
+
+    def trainer(self, model, protocol, **options):
+        rate = self._times * protocol.optimizer.learning_rate
+        adam = msgspec.structs.replace(protocol.optimizer, learning_rate=rate)
+        return super().trainer(model, msgspec.structs.replace(protocol, optimizer=adam), **options)
+
+
+def climb(times: float, *, forgiving: bool) -> list[Rung]:
+    """Return the rungs that break where steps are hardly larger than the rounding of weights."""
+    model = ModelSpec("tiny", (3, 3, 1), (Flatten(), Dense(2, "softmax")))
+    protocol = TrainingProtocol(batch_size=4, optimizer=Adam(learning_rate=1e-5))
+    exercise = Exercise(model, protocol)
+    reference = Reference(Implementation(NumpyBackend("float64")), exercise)
+    sides = (Implementation(Backend(times)), reference, exercise)
+    other = Implementation(NumpyBackend("float32"))
+    comparison = ForgivingComparison(*sides, other) if forgiving else Comparison(*sides)
+    return [rung for rung in Ladder(comparison).climb() if rung.verdict == "breaks"]
+
+
+def test_what_float32_cannot_do_is_forgiven_and_a_fault_is_not() -> None:
+    assert [rung.name for rung in climb(1, forgiving=False)] == ["update after 1 step"]
+    assert not climb(1, forgiving=True)
+    (rung,) = climb(1.5, forgiving=True)
+    assert rung.name == "update after 1 step"
+    assert "1.5" in rung.explanation
