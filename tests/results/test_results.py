@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -98,3 +100,27 @@ def test_every_published_run_was_judged_by_a_band():
 def test_no_record_names_a_path_of_the_machine_that_made_it():
     for path in RESULTS.rglob("runs/*.json"):
         assert '"/' not in path.read_text(), f"{path} holds an absolute path"
+
+
+def test_the_outcomes_are_what_the_command_makes_of_their_records(mnist_folder):
+    command = "certify --outcome --seeds 10 --backend torch --backend keras --device cpu"
+    cells = "--model single-layer --model two-layer --threads 1 --results results/outcome"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "benchbench"),
+            *f"{command} {cells}".split(),
+            *("--dataset", str(mnist_folder)),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "is not installed" in done.stderr:
+        pytest.skip(done.stderr)
+    assert done.returncode == 0, done.stderr
+    published = (RESULTS / "outcome" / "outcome.md").read_text()
+    page = (ROOT / "docs" / "certificate.md").read_text()
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert len(rows) == 11
+    assert all(row in published and row in page for row in rows)
