@@ -10,7 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from benchbench.certificates import Certificate
 from benchbench.certify.bands import all_bands, find_band
+from benchbench.certify.tolerances import MARGIN, tolerances
+from benchbench.certify.tolerances import derive as derive_tolerances
 from benchbench.cli.bands import derive
 from benchbench.report import tables
 from benchbench.run.store import read
@@ -124,3 +127,18 @@ def test_the_outcomes_are_what_the_command_makes_of_their_records(mnist_folder):
     rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
     assert len(rows) == 11
     assert all(row in published and row in page for row in rows)
+
+
+def test_the_tolerances_come_from_the_certificates_beside_them():
+    """Provisional ones: at least the margin above what was seen."""
+    paths = sorted((RESULTS / "certificates").glob("*.json"))
+    found = [msgspec.json.decode(path.read_bytes(), type=Certificate) for path in paths]
+    assert all(one.genuine for one in found)
+    derived = {one.rung: one for one in derive_tolerances(found)}
+    assert list(derived) == list(tolerances())
+    page = (ROOT / "docs" / "how-we-measure.md").read_text()
+    for rung, shipped in tolerances().items():
+        assert shipped.largest_seen == derived[rung].largest_seen
+        assert shipped.certificates == derived[rung].certificates
+        assert shipped.tolerance >= MARGIN * shipped.largest_seen
+        assert f"| {rung} | {shipped.largest_seen:.1e} | {shipped.tolerance:.0e} |" in page
