@@ -1,1 +1,1 @@
-"""Do two implementations train the same thing? So far by their outcome: the accuracy bands."""
+"""Do two implementations train the same thing? Rung by rung, and by where they end."""
