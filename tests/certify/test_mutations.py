@@ -9,7 +9,7 @@ from faulty import FAULTS, Fault, FaultyBackend
 from faulty.escapes import ESCAPES
 from faulty.scoring import ALL_MODELS, catch, sides
 
-from benchbench.certify.exercise import FRESH, TEN_STEPS, Implementation
+from benchbench.certify.exercise import FRESH, LARGE, TEN_STEPS, Implementation
 
 CHEAPEST = ("odd-sizes", "padding-absorbed", "dark-border", "single-layer")
 
@@ -84,7 +84,7 @@ WORDS = [
     ("epsilon's place", "single-layer", ["epsilon", "as torch.optim.Adam does"]),
     ("beta_2 0.99", "single-layer", ["gradients are small", "beta_2 0.99"]),
     ("gradients summed", "single-layer", ["summed over the batch"]),
-    ("gradients clipped", "single-layer", ["from four-times", "clipped"]),
+    ("gradients clipped", "single-layer", [f"from {LARGE}", "clipped"]),
     ("label smoothing in training", "single-layer", ["not as another epsilon", "smoothed labels"]),
     ("bfloat16 inputs in training", "single-layer", ["not as another epsilon", "rounded images"]),
     ("learning rate 1 % off", "odd-sizes", ["1.0100 times as far", "learning rate"]),

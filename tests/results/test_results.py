@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,21 @@ def test_what_measuring_costs_is_what_the_records_say():
             beside, same = (measuring.ratio(run, bare) for run in (runs[model, name], bare))
             assert f"| {model} | {name} | {beside} | {same} |" in page
             assert abs(float(beside.split()[0]) - 1) <= 0.03
+
+
+def test_tuned_against_idiomatic_is_what_the_records_say():
+    found = records(RESULTS / "tuned-cpu")
+    assert (RESULTS / "tuned-cpu" / "tables.md").read_text().strip() == tables.render(found).strip()
+    steady = {
+        (run.backend, run.division, run.model): statistics.median(
+            epoch.train_seconds for epoch in run.epochs[1:]
+        )
+        for run in found
+    }
+    page = (ROOT / "docs" / "how-we-measure.md").read_text()
+    for name in ("torch", "keras"):
+        ratios = [steady[name, "idiomatic", m] / steady[name, "tuned", m] for m in MODELS]
+        assert f"| {name} | {' | '.join(f'{ratio:.1f}' for ratio in ratios)} |" in page
 
 
 def test_the_phases_of_every_published_run_sum_to_the_whole():
