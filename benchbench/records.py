@@ -15,8 +15,8 @@ from benchbench.spec.layers import Shape
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
-# 1: the first. 2: `certificate` may be there, `uncertified` says why it is not.
-SCHEMA = 2
+# 1: the first. 2: `certificate` may be there, `uncertified` says why it is not. 3: `variant`.
+SCHEMA = 3
 
 Status: TypeAlias = Literal[
     "ok", "invalid", "failed", "crashed", "timeout", "oom", "interrupted", "skipped"
@@ -31,6 +31,18 @@ class DatasetChoice(msgspec.Struct, frozen=True):
     location: str | None = None
     sha256: str | None = None
     quick: bool = False
+
+
+class Variant(msgspec.Struct, frozen=True):
+    """What sets a run apart from others of its backend and division, where anything does.
+
+    `label` is for tables. `slowdown` is the fraction of its own time by which every training epoch
+    is drawn out on purpose; `commit` is that of the sources that ran, where two are compared.
+    """
+
+    label: str
+    slowdown: float = 0.0
+    commit: str | None = None
 
 
 class RunRequest(msgspec.Struct, frozen=True):
@@ -53,6 +65,7 @@ class RunRequest(msgspec.Struct, frozen=True):
     cpus: tuple[int, ...] | None
     seed: int
     spawned_ns: int
+    variant: Variant | None = None
 
 
 class MachineState(msgspec.Struct, frozen=True):
@@ -208,6 +221,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     log: str | None = None
     backend: str
     division: str
+    variant: Variant | None = None
     model: str
     dataset: str
     device: str | None

@@ -66,7 +66,7 @@ def outcome(
     """
     import msgspec
 
-    from benchbench.cli.run import _must_fit
+    from benchbench.cli import session
     from benchbench.cli.selection import find_processors
     from benchbench.report.outcome import render
     from benchbench.run.store import Store
@@ -74,7 +74,7 @@ def outcome(
     _must_be_testable(seeds, margin)
     references = _reference_cells(reference, models)
     tested = _tested_cells(backends, divisions, references)
-    _must_fit(list(models), chosen)
+    session.must_fit(models, chosen)
     thread_count, cpus = find_processors(threads)
     store = Store(results)
     store.prepare()
@@ -150,8 +150,8 @@ def _train_missing(cells: Sequence[Cell], setting: _Setting, results: Path) -> i
     One run at a time, seed by seed: an interruption costs one run, and what is there by then is
     spread evenly over the cells.
     """
-    from benchbench.cli.run import _conduct
-    from benchbench.run.plan import make_plan
+    from benchbench.cli import session
+    from benchbench.run.plan import Session
 
     records = _read(results)
     finished = [_finished(cell, records, setting) for cell in cells]
@@ -169,17 +169,16 @@ def _train_missing(cells: Sequence[Cell], setting: _Setting, results: Path) -> i
             file=sys.stderr,
             flush=True,
         )
-        plan = make_plan(
-            [cell],
+        one_run = Session(
+            cells=[cell],
             protocol=setting.protocol,
             dataset=setting.chosen,
             device=setting.device,
             threads=setting.threads,
             cpus=setting.cpus,
             seed=seed,
-            blocks=1,
         )
-        _conduct(plan, setting.store, setting.timeout)
+        session.conduct(one_run.block(0), setting.store, setting.timeout)
     return len(missing)
 
 
@@ -257,6 +256,7 @@ def _attempts(cell: Cell, records: Sequence[RunRecord], setting: _Setting) -> li
         for record in records
         if (record.spec_sha256, record.dataset_sha256, record.backend, record.division) == wanted
         and record.seed in setting.seeds
+        and record.variant is None
         and _on(setting.device, record.device)
     ]
 

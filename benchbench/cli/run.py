@@ -17,17 +17,15 @@ from benchbench.cli.selection import (
     find_processors,
     find_protocol,
 )
-from benchbench.errors import Unavailable, UsageError
+from benchbench.cli.session import conduct, must_fit
+from benchbench.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from benchbench.certificates import Certificate
-    from benchbench.data.catalog import Chosen
     from benchbench.records import RunRecord
-    from benchbench.run.plan import Cell, Plan
-    from benchbench.run.store import Store
-    from benchbench.spec.model import ModelSpec
+    from benchbench.run.plan import Cell, Group
 
 _TIMEOUT_SECONDS = 3600.0
 _QUICK_EPOCHS = 2
@@ -83,7 +81,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     is certified first: a comparison is of backends that train the same function.
     """
     from benchbench.plugins.registry import load_registry
-    from benchbench.run.plan import make_plan
+    from benchbench.run.plan import Session
     from benchbench.run.store import Store, results_folder
 
     registry = load_registry()
@@ -100,7 +98,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     chosen = catalog.choose(dataset, offered, quick=quick)
     if chosen.note:
         print(chosen.note, file=sys.stderr)
-    _must_fit(models, chosen)
+    must_fit(models, chosen)
     certificates: Mapping[Cell, Certificate | str] = {}
     if certify:
         certificates = certify_all(
@@ -114,50 +112,33 @@ def run(  # noqa: PLR0917 - one parameter an option
         )
     else:
         certificates = dict.fromkeys(cells, "--no-certify was given")
-    plan = make_plan(
-        cells,
+    session = Session(
+        cells=cells,
         protocol=training,
         dataset=chosen,
         device=device,
         threads=thread_count,
         cpus=cpus,
         seed=seed,
-        blocks=blocks,
         certificates=certificates,
     )
-    records = _conduct(plan, store, timeout)
-    _show(records, store.folder.parent, plan.session_id, as_json=as_json)
+    groups = session.blocks(blocks)
+    _announce(groups)
+    records = conduct(groups, store, timeout)
+    _show(records, store.folder.parent, session.session_id, as_json=as_json)
     raise typer.Exit(_exit_code(records))
 
 
-def _must_fit(models: list[ModelSpec], chosen: Chosen) -> None:
-    """Raise UsageError for a model that does not take the images of the data set."""
-    for model in models:
-        if chosen.image_shape not in {None, model.input_shape}:
-            raise UsageError(
-                f"the model '{model.name}' takes images of {model.input_shape} (height, width, "
-                f"channels), but those of '{chosen.name}' are {chosen.image_shape}"
-            )
-        if chosen.classes is not None and chosen.classes > model.classes:
-            raise UsageError(
-                f"the model '{model.name}' tells {model.classes} classes apart, but "
-                f"'{chosen.name}' has {chosen.classes}"
-            )
-
-
-def _conduct(plan: Plan, store: Store, timeout: float) -> list[RunRecord]:
-    from benchbench.cli.progress import progress
-    from benchbench.run.conductor import Conductor
+def _announce(groups: Sequence[Group]) -> None:
     from benchbench.run.plan import LIVE_WORKERS
 
-    if len(plan.groups) > 1:
+    if len(groups) > 1:
         print(
-            f"{len(plan.runs)} runs in {len(plan.groups)} groups, one after another; the runs of a "
-            f"group take turns (at most {LIVE_WORKERS} workers alive at once)",
+            f"{sum(len(group.runs) for group in groups)} runs in {len(groups)} groups, one after "
+            f"another; the runs of a group take turns (at most {LIVE_WORKERS} workers alive at "
+            f"once)",
             file=sys.stderr,
         )
-    with progress() as listener:
-        return list(Conductor(store=store, listener=listener, timeout=timeout).conduct(plan))
 
 
 def _show(records: list[RunRecord], results: Path, session_id: str, *, as_json: bool) -> None:

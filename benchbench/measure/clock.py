@@ -65,6 +65,10 @@ class Ledger:
         self._phase, self._since_ns = phase, now
         return elapsed / 1e9
 
+    def elapsed(self) -> float:
+        """Return the seconds since the current phase was entered."""
+        return (self._clock() - self._since_ns) / 1e9
+
     def close(self) -> Phases:
         """Return the seconds of each phase up to now; their sum is `total`."""
         self.enter("other")
@@ -92,8 +96,9 @@ class EpochClock:
 
     `synchronize` is the trainer's, called before every reading. `hand_over(number, epoch)` is
     called after each epoch, outside of timed regions, and returns when it is this worker's turn
-    again. Raises PluginError where the trainer breaks the order of calls. `not_finite` lists what
-    the trainer reported that is no number, for the check of that name.
+    again. `slowdown` is the fraction of its own time by which to draw every training epoch out.
+    Raises PluginError where the trainer breaks the order of calls. `not_finite` lists what the
+    trainer reported that is no number, for the check of that name.
     """
 
     def __init__(
@@ -103,11 +108,13 @@ class EpochClock:
         epochs: int,
         synchronize: Callable[[], None],
         hand_over: Callable[[int, EpochRecord], None],
+        slowdown: float = 0.0,
     ) -> None:
         self._ledger = ledger
         self._epochs = epochs
         self._synchronize = synchronize
         self._hand_over = hand_over
+        self._slowdown = slowdown
         self._done = 0
         self._trained: tuple[float, float, float | None] | None = None
         self._cpu_ns = 0
@@ -120,6 +127,8 @@ class EpochClock:
 
     def epoch_trained(self, loss: float | None) -> None:
         self._synchronize()
+        if self._slowdown:
+            time.sleep(self._slowdown * self._ledger.elapsed())
         seconds = self._ledger.enter("validation")
         if self._trained or self._done == self._epochs:
             raise PluginError(

@@ -1,7 +1,7 @@
 """From runs to cells: what the runs of one cell say together.
 
 A cell is everything that makes runs alike: data, device, machine, model, backend, division,
-threads, spec, versions. Runs that differ in any of these are never pooled.
+variant, threads, spec, versions. Runs that differ in any of these are never pooled.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     backend: str
     division: str
+    variant: str | None
     threads: int
     epoch_count: int
     spec_sha256: str
@@ -92,6 +93,7 @@ def reading_order(cell: Cell) -> tuple[object, ...]:
         model_order(cell.model),
         cell.backend,
         cell.division,
+        cell.variant or "",
         cell.threads,
         cell.spec_sha256,
         cell.versions,
@@ -141,6 +143,7 @@ def _kind(record: RunRecord) -> tuple[object, ...]:
         record.model,
         record.backend,
         record.division,
+        record.variant,
         record.threads,
         record.spec_sha256,
         tuple(sorted(record.versions.items())),
@@ -161,6 +164,7 @@ def _cell(runs: Sequence[RunRecord]) -> Cell:
         model=one.model,
         backend=one.backend,
         division=one.division,
+        variant=one.variant.label if one.variant else None,
         threads=one.threads,
         epoch_count=one.protocol.epochs,
         spec_sha256=one.spec_sha256,

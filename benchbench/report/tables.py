@@ -77,7 +77,7 @@ def _rows(cells: Sequence[Cell]) -> tuple[Row, ...]:
     specs = Counter(model for model, _ in {(cell.model, cell.spec_sha256) for cell in cells})
     rows = []
     for cell in cells:
-        distinctions = []
+        distinctions = [cell.variant] if cell.variant else []
         if len(data) > 1:
             distinctions.append(f"data {_short(cell.dataset_sha256)}")
         if len(sizes) > 1:

@@ -9,7 +9,7 @@ measured seconds apart, and a machine that drifts drifts for all of them.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
@@ -31,7 +31,7 @@ from benchbench.records import (
     RunRecord,
     RunRequest,
 )
-from benchbench.run.plan import Group, Plan, PlannedRun
+from benchbench.run.plan import Group, PlannedRun
 from benchbench.run.process import WorkerProcess
 from benchbench.run.store import Store
 from benchbench.spec.identity import spec_sha256
@@ -51,7 +51,7 @@ class Listener(Protocol):
 
 
 class Conductor:
-    """Conducts a plan. `read_state` says what the machine is doing, before each turn."""
+    """Conducts groups of runs. `read_state` says what the machine is doing, before each turn."""
 
     def __init__(
         self,
@@ -67,13 +67,13 @@ class Conductor:
         self._read_state = read_state or _StateReader()
         self._machine = machine.machine()
 
-    def conduct(self, plan: Plan) -> Iterator[RunRecord]:
-        """Run everything, group by group; yield each record once it is saved.
+    def conduct(self, groups: Iterable[Group]) -> Iterator[RunRecord]:
+        """Run group after group; yield each record once it is saved.
 
         On KeyboardInterrupt the live workers are ended and saved as `interrupted` before it is
         passed on. Raises StoreError where a record cannot be saved.
         """
-        for group in plan.groups:
+        for group in groups:
             self._listener.group_started([run.request for run in group.runs])
             yield from self._conduct_group(group)
 
@@ -166,6 +166,7 @@ class _Part:
             log=None if ending.status == "ok" else self._keep_log(store),
             backend=request.backend,
             division=request.division,
+            variant=request.variant,
             model=request.model.name,
             dataset=request.dataset.name,
             threads=request.threads,

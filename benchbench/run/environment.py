@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchbench.plugins.contract import BackendInfo
@@ -55,12 +56,18 @@ _NOTED_PREFIXES = (
 
 
 def worker_environment(
-    outer: Mapping[str, str], *, info: BackendInfo, threads: int, home: Path
+    outer: Mapping[str, str],
+    *,
+    info: BackendInfo,
+    threads: int,
+    home: Path,
+    import_path: Sequence[str] = (),
 ) -> dict[str, str]:
     """Return the environment for one worker.
 
     `home` is an empty folder for what frameworks read and write in a user's home (Keras's
-    `keras.json`). The backend's own variables come last, over whatever the user has set.
+    `keras.json`). `import_path` are folders to import from before all others. The backend's own
+    variables come last, over whatever the user has set.
     """
     environment = {name: value for name, value in outer.items() if name not in _REMOVED}
     environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
@@ -69,6 +76,9 @@ def worker_environment(
         "KERAS_HOME": str(home),
         "PYTHONUNBUFFERED": "1",
     }
+    if import_path:
+        already = [folder for folder in (outer.get("PYTHONPATH"),) if folder]
+        environment["PYTHONPATH"] = os.pathsep.join([*import_path, *already])
     return environment | dict(info.environment)
 
 

@@ -38,6 +38,7 @@ class WorkerProcess:
             info=run.backend,
             threads=run.request.threads,
             home=Path(self._home.name),
+            import_path=run.import_path,
         )
         self.environment = noted(environment)
         self.started = utc_now()

@@ -123,6 +123,7 @@ class _Run:
             epochs=self._request.protocol.epochs,
             synchronize=self._trainer.synchronize,
             hand_over=self._epoch_done,
+            slowdown=self._request.variant.slowdown if self._request.variant else 0.0,
         )
         self._clock.start()
         self._trainer.fit(self._dataset.train, self._dataset.validation, self._clock)

@@ -12,7 +12,7 @@ from benchbench.cli.outcome import outcome
 from benchbench.data import catalog
 from benchbench.errors import UsageError
 from benchbench.plugins.registry import load_registry
-from benchbench.records import Check, FinalScore
+from benchbench.records import Check, FinalScore, Variant
 from benchbench.run.store import Store, read
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.identity import spec_sha256
@@ -102,17 +102,17 @@ def test_only_the_seeds_that_are_missing_are_trained(ask, saved, capsys):
 
 
 def test_an_interrupted_command_goes_on_where_it_was(ask, saved, monkeypatch, capsys):
-    from benchbench.cli import run
+    from benchbench.cli import session
 
-    conduct, calls = run._conduct, []
+    conduct, calls = session.conduct, []
 
-    def interrupted(plan, store, timeout):
-        calls.append(plan)
+    def interrupted(groups, store, timeout):
+        calls.append(groups)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return conduct(plan, store, timeout)
+        return conduct(groups, store, timeout)
 
-    monkeypatch.setattr(run, "_conduct", interrupted)
+    monkeypatch.setattr(session, "conduct", interrupted)
     with pytest.raises(KeyboardInterrupt):
         ask("twin", margin=0.5)
     assert saved() == [("numpy", 0), ("twin", 0)]
@@ -188,12 +188,14 @@ def keep(make_record, chosen, tmp_path):
 @pytest.fixture
 def planned(monkeypatch):
     """Train nothing; list (backend, seed) of what would have been trained."""
-    from benchbench.cli import run
+    from benchbench.cli import session
 
     requests = []
-    monkeypatch.setattr(
-        run, "_conduct", lambda plan, *_: requests.extend(one.request for one in plan.runs)
-    )
+
+    def note(groups, *_):
+        requests.extend(run.request for group in groups for run in group.runs)
+
+    monkeypatch.setattr(session, "conduct", note)
     return lambda: [(request.backend, request.seed) for request in requests]
 
 
@@ -207,6 +209,7 @@ DOES_NOT_COUNT = {
     "other data": {"dataset_sha256": "e" * 64},
     "other epochs": {"spec_sha256": spec_sha256(MODELS["single-layer"], TrainingProtocol())},
     "other device": {"device": "cuda:0"},
+    "slowed down": {"variant": Variant("slow", slowdown=0.1)},
 }
 
 

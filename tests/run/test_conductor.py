@@ -14,7 +14,7 @@ import pytest
 from benchbench.data import catalog
 from benchbench.plugins.registry import load_registry
 from benchbench.records import EpochDone
-from benchbench.run.plan import Cell, make_plan
+from benchbench.run.plan import Cell, Session
 from benchbench.run.process import WorkerProcess
 from benchbench.run.store import read
 from benchbench.spec.protocol import TrainingProtocol
@@ -105,17 +105,17 @@ def test_a_worker_killed_from_outside_is_recorded_as_crashed(command):
 
 def test_the_conductor_sleeps_while_a_worker_works(misfits, small_mnist):
     registry = load_registry()
-    plan = make_plan(
-        [Cell(registry.backend("slow"), "idiomatic", registry.model("single-layer"))],
+    session = Session(
+        cells=[Cell(registry.backend("slow"), "idiomatic", registry.model("single-layer"))],
         protocol=TrainingProtocol(epochs=1),
         dataset=catalog.choose(str(small_mnist), {}),
         device="cpu",
         threads=1,
         cpus=None,
         seed=0,
-        blocks=1,
     )
-    worker = WorkerProcess(plan.runs[0], timeout=60)
+    (group,) = session.block(0)
+    worker = WorkerProcess(group.runs[0], timeout=60)
     try:
         worker.next_event()
         worker.turn()  # imports and builds

@@ -1,0 +1,43 @@
+"""What every verb that trains has in common: does it fit, and then conduct it, with progress."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchbench.data.catalog import Chosen
+    from benchbench.records import RunRecord
+    from benchbench.run.plan import Group
+    from benchbench.run.store import Store
+    from benchbench.spec.model import ModelSpec
+
+
+def must_fit(models: Sequence[ModelSpec], chosen: Chosen) -> None:
+    """Raise UsageError for a model that does not take the images of the data set."""
+    for model in models:
+        if chosen.image_shape not in {None, model.input_shape}:
+            raise UsageError(
+                f"the model '{model.name}' takes images of {model.input_shape} (height, width, "
+                f"channels), but those of '{chosen.name}' are {chosen.image_shape}"
+            )
+        if chosen.classes is not None and chosen.classes > model.classes:
+            raise UsageError(
+                f"the model '{model.name}' tells {model.classes} classes apart, but "
+                f"'{chosen.name}' has {chosen.classes}"
+            )
+
+
+def conduct(groups: Sequence[Group], store: Store, timeout: float) -> list[RunRecord]:
+    """Run the groups, one after another; return the records, all of them saved.
+
+    `timeout` is in seconds of work, for each run.
+    """
+    from benchbench.cli.progress import progress
+    from benchbench.run.conductor import Conductor
+
+    with progress() as listener:
+        return list(Conductor(store=store, listener=listener, timeout=timeout).conduct(groups))
