@@ -15,7 +15,8 @@ from benchbench.spec.layers import Shape
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
-# 1: the first. 2: `certificate` may be there, `uncertified` says why it is not. 3: `variant`.
+# 1: the first. 2: `certificate` may be there, `uncertified` says why it is not. 3: `variant`;
+# of an epoch, `waiting_cpu_seconds`.
 SCHEMA = 3
 
 Status: TypeAlias = Literal[
@@ -87,7 +88,8 @@ class EpochRecord(msgspec.Struct, frozen=True):
     """One epoch: seconds of wall time for training and for validation, and how it went.
 
     `turn` is its place, from 0, among the workers that trained this epoch in turn; a loss that is
-    not finite is null (and fails the check of that name).
+    not finite is null (and fails the check of that name). `waiting_cpu_seconds` is the CPU time
+    that the process used after the epoch, while another had the baton.
     """
 
     train_seconds: float
@@ -98,13 +100,15 @@ class EpochRecord(msgspec.Struct, frozen=True):
     validation_accuracy: float | None
     turn: int | None = None
     machine: MachineState | None = None
+    waiting_cpu_seconds: float | None = None
 
 
 class Phases(msgspec.Struct, frozen=True, rename={"import_": "import"}):
     """Where the wall time of the worker's process went, in seconds; the parts are the whole.
 
-    `waiting` is the time in which another worker held the baton; `other` is what no phase claims,
-    the start of the interpreter among it.
+    `waiting` is the time in which another worker held the baton, or in which the core watched the
+    process for work left over; `other` is what no phase claims, the start of the interpreter among
+    it.
     """
 
     import_: float
@@ -192,9 +196,13 @@ class EpochDone(msgspec.Struct, frozen=True, tag=True):
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):
-    """The run came to its end; whether it is valid is for the checks to say."""
+    """The run came to its end; whether it is valid is for the checks to say.
+
+    `waiting_cpu_seconds` are those of each epoch, known only once the worker has its turn again.
+    """
 
     outcome: Outcome
+    waiting_cpu_seconds: tuple[float, ...] = ()
 
 
 class GaveUp(msgspec.Struct, frozen=True, tag=True):

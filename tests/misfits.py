@@ -5,6 +5,7 @@ Tests install it as a plugin: see the fixture `misfits`.
 
 import os
 import signal
+import threading
 import time
 
 import benchbench
@@ -184,6 +185,34 @@ class Lies(NullTrainer):
         return Score(loss=0.1, accuracy=0.99)
 
 
+class Unfinished(NullTrainer):
+    """Leaves every epoch to a thread that works for a second, and does not wait for it."""
+
+    def epoch(self):
+        threading.Thread(target=self.work, daemon=True).start()
+
+    def work(self):
+        while time.thread_time() < 1:
+            pass
+        super().epoch()
+
+
+class DrainsLate(NullTrainer):
+    """A device with a queue, asleep half a second an epoch when at last its weights are wanted."""
+
+    pending = 0
+
+    def epoch(self):
+        self.pending += 1
+
+    def parameters(self):
+        while self.pending:
+            self.pending -= 1
+            time.sleep(0.5)
+            super().epoch()
+        return super().parameters()
+
+
 class SkipsAnEpoch(NullTrainer):
     def fit(self, train, validation, observer):
         self.epoch()
@@ -217,6 +246,8 @@ KINDS = {
     "wrong-predictions": WrongPredictions,
     "frozen": Frozen,
     "lies": Lies,
+    "unfinished": Unfinished,
+    "drains-late": DrainsLate,
     "skips-an-epoch": SkipsAnEpoch,
     "validates-first": ValidatesFirst,
 }

@@ -130,8 +130,8 @@ def _calibration() -> tuple[Callable[[], None], ThreadpoolController]:
     target = np.empty_like(source)
 
     def work() -> None:
-        # The product comes first: OpenBLAS's idle threads spin for some 20 ms after it, which must
-        # be over before a worker gets its turn.
+        # The product comes first: if it may use several threads, OpenBLAS's idle ones spin for some
+        # 0.1 s after it, which should not reach into a worker's turn.
         for _ in range(_PRODUCTS):
             np.matmul(left, left, out=product)
         for _ in range(_STREAMS):

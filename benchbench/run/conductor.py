@@ -149,7 +149,14 @@ class _Part:
                 self._device = device
             case EpochDone(_, epoch):
                 self.epochs.append(msgspec.structs.replace(epoch, turn=turn, machine=state))
-            case Finished() | GaveUp():
+            case Finished(_, waiting):
+                # The worker of an earlier checkout says nothing of it.
+                if len(waiting) == len(self.epochs):
+                    self.epochs = [
+                        msgspec.structs.replace(epoch, waiting_cpu_seconds=seconds)
+                        for epoch, seconds in zip(self.epochs, waiting, strict=True)
+                    ]
+            case GaveUp():
                 pass
 
     def record(self, store: Store) -> RunRecord:
