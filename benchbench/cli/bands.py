@@ -44,6 +44,7 @@ def derive(records: list[RunRecord]) -> list[Band]:
     A run that an older band found invalid counts as well, else a band could never move.
     """
     from benchbench.certify.bands import FEWEST_SEEDS, Band, mean_and_sd
+    from benchbench.compare.accuracy import counted_accuracy
 
     seeds: dict[tuple[str, str], dict[tuple[str, int], RunRecord]] = {}
     for record in records:
@@ -71,12 +72,3 @@ def derive(records: list[RunRecord]) -> list[Band]:
             )
         )
     return sorted(found, key=lambda band: (band.dataset, band.model))
-
-
-def counted_accuracy(record: RunRecord) -> float | None:
-    """Return the test accuracy of a run that counts in statistics over seeds, else None.
-
-    It counts if it is finished and failed no check but that of the band.
-    """
-    broken = [c for c in record.checks if c.passed is False and c.name != "test accuracy"]
-    return record.test.accuracy if record.test and not broken else None

@@ -11,6 +11,7 @@ import typer
 from benchbench.cli import (
     bands,
     certify,
+    compare,
     conform,
     data,
     describe,
@@ -37,6 +38,7 @@ app.command("run")(run.run)
 app.command("certify")(certify.certify)
 app.command("list")(list_.list_)
 app.command("describe")(describe.describe)
+app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.add_typer(data.app, name="data", help="The data sets: status, fetch, verify.")
 app.command("doctor")(doctor.doctor)

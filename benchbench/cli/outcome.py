@@ -236,7 +236,7 @@ def _runs(cell: Cell, records: Sequence[RunRecord], setting: _Setting) -> CellRu
 
 def _finished(cell: Cell, records: Sequence[RunRecord], setting: _Setting) -> dict[int, RunRecord]:
     """Return the latest run of each seed that counts in statistics."""
-    from benchbench.cli.bands import counted_accuracy
+    from benchbench.compare.accuracy import counted_accuracy
 
     return {
         record.seed: record

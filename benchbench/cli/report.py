@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from benchbench.errors import UsageError, nearest
-
-if TYPE_CHECKING:
-    from benchbench.records import RunRecord
+from benchbench.cli.records import only, read_records
+from benchbench.errors import UsageError
 
 
-def report(
+def report(  # noqa: PLR0917 - one parameter an option
     format: Annotated[
         str, typer.Option("--format", help="markdown, csv, latex or json.")
     ] = "markdown",
@@ -28,6 +25,9 @@ def report(
     run: Annotated[
         str | None, typer.Option("--run", help="Only this run; in Markdown, with its checks.")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if a record could not be read.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", help="Write to this file, not to the screen.")
     ] = None,
@@ -36,9 +36,9 @@ def report(
     from benchbench.report import single, tables
     from benchbench.run.store import results_folder
 
-    records = _read(results_folder(results))
-    records = _only(records, "session", session, [record.session_id for record in records])
-    records = _only(records, "run", run, [record.run_id for record in records])
+    records, unreadable = read_records(results_folder(results))
+    records = only(records, "session", session, [record.session_id for record in records])
+    records = only(records, "run", run, [record.run_id for record in records])
     if run is not None and format == "markdown":
         text = single.render(records[0])
     else:
@@ -47,34 +47,9 @@ def report(
         typer.echo(text)
     else:
         _write(output, text)
-
-
-def _read(folder: Path) -> list[RunRecord]:
-    """Read all records, naming on stderr those that cannot be read. Raises UsageError if none."""
-    from benchbench.run.store import read
-
-    records, problems = read(folder)
-    for problem in problems:
-        typer.echo(f"skipped {problem.path}: {problem.reason}", err=True)
-    if problems:
-        typer.echo(f"{len(problems)} of {len(records) + len(problems)} skipped", err=True)
-    if not records:
-        raise UsageError(
-            f"there are no records in {folder}; make some with "
-            f"`benchbench run --backend torch --model deeper-cnn --results {folder}`, "
-            f"or name another folder with --results"
-        )
-    return records
-
-
-def _only(
-    records: list[RunRecord], kind: str, wanted: str | None, ids: Sequence[str]
-) -> list[RunRecord]:
-    if wanted is None:
-        return records
-    if wanted not in ids:
-        raise UsageError(f"there is no {kind} '{wanted}'{nearest(wanted, ids)} in the results")
-    return [record for record, id_ in zip(records, ids, strict=True) if id_ == wanted]
+    if strict and unreadable:
+        typer.echo(f"--strict: {unreadable} records could not be read", err=True)
+        raise typer.Exit(1)
 
 
 def _write(output: Path, text: str) -> None:

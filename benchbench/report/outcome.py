@@ -10,10 +10,10 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from benchbench.certify.outcome import OutcomeTest, Verdict, judge_outcome, points
+from benchbench.compare.contrast import cold_total_seconds
 from benchbench.records import RunRecord
 from benchbench.report import text
 from benchbench.report.exports.markdown import escape, markdown_table
-from benchbench.report.summary import cold_total_seconds
 
 Standing: TypeAlias = Verdict | Literal["REFERENCE", "INCOMPLETE"]
 

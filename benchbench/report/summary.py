@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from benchbench.certify.validity import objection
+from benchbench.compare.cells import machine_name, model_order
+from benchbench.compare.contrast import cold_total_seconds
 from benchbench.records import RunRecord
-from benchbench.spec.catalog import MODELS
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -98,19 +99,6 @@ def reading_order(cell: Cell) -> tuple[object, ...]:
         cell.spec_sha256,
         cell.versions,
     )
-
-
-def model_order(name: str) -> tuple[int, str]:
-    """Return the key that sorts the catalog's models first, in its order, and others by name."""
-    catalog = list(MODELS)
-    return (catalog.index(name) if name in catalog else len(catalog), name)
-
-
-def machine_name(record: RunRecord) -> str:
-    """Name the machine as far as speed depends on it: processor, cores, accelerators."""
-    machine = record.machine
-    parts = (f"{machine.processor}, {machine.usable_cores} cores", *machine.accelerators)
-    return ", ".join(parts)
 
 
 def epoch_seconds(records: Sequence[RunRecord]) -> tuple[Spread | None, Spread | None]:
@@ -209,11 +197,6 @@ def prediction_throughput(run: RunRecord) -> float | None:
     if run.test is None or run.phases is None:
         return None
     return images_per_second(run.test.image_count, run.phases.predict)
-
-
-def cold_total_seconds(run: RunRecord) -> float | None:
-    """Return the seconds from process start to result, without waiting for other workers."""
-    return run.phases.total - run.phases.waiting if run.phases else None
 
 
 def _median(

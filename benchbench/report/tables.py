@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from types import MappingProxyType
 
+from benchbench.compare.cells import machine_name, model_order
 from benchbench.errors import UsageError, nearest
 from benchbench.records import RunRecord
 from benchbench.report.exports import csv, json, latex, markdown
-from benchbench.report.summary import Cell, machine_name, model_order, summarise
+from benchbench.report.summary import Cell, summarise
 from benchbench.report.table import Failure, Row, Table
 from benchbench.report.text import count
 

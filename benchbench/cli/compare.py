@@ -1,0 +1,77 @@
+"""`benchbench compare`: ratios, intervals and verdicts of saved runs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchbench.cli.fractions import fraction
+from benchbench.cli.records import only, read_records
+
+
+class Format(StrEnum):
+    """What `--format` takes."""
+
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+class IntervalChoice(StrEnum):
+    """What `--interval` takes."""
+
+    STUDENT = "student"
+    BOOTSTRAP = "bootstrap"
+
+
+def compare(  # noqa: PLR0917 - one parameter an option
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="What the others are compared with: keras, or 'keras tuned'."),
+    ] = None,
+    margin: Annotated[str, typer.Option(help="Times this close are the same: 3% or 0.03.")] = "3%",
+    confidence: Annotated[str, typer.Option(help="Of the intervals: 95% or 0.95.")] = "95%",
+    interval: Annotated[
+        IntervalChoice,
+        typer.Option(help="Student's t over blocks, or a two-level bootstrap to compare with."),
+    ] = IntervalChoice.STUDENT,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    results: Annotated[
+        Path | None,
+        typer.Option("--results", help="Folder of results [BENCHBENCH_RESULTS, else ./results]."),
+    ] = None,
+    session: Annotated[
+        str | None, typer.Option("--session", help="Only the runs of this session.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if a record could not be read.")
+    ] = False,
+    format: Annotated[Format, typer.Option("--format", help="markdown or json.")] = Format.MARKDOWN,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Compare the cells of each model, epoch by epoch as they took turns.
+
+    Only certified cells of one session are compared; what is left out is listed, with the reason.
+    """
+    from benchbench.compare.baseline import Baseline
+    from benchbench.compare.comparison import compare as compare_records
+    from benchbench.compare.contrast import Question
+    from benchbench.report import comparison
+    from benchbench.run.store import results_folder
+
+    question = Question(
+        margin=fraction("--margin", margin),
+        confidence=fraction("--confidence", confidence),
+        interval=interval.value,
+        seed=seed,
+    )
+    records, unreadable = read_records(results_folder(results))
+    records = only(records, "session", session, [record.session_id for record in records])
+    found = compare_records(records, question, Baseline(baseline))
+    wants_json = as_json or format is Format.JSON
+    typer.echo(comparison.export(found) if wants_json else comparison.render(found))
+    if strict and unreadable:
+        typer.echo(f"--strict: {unreadable} records could not be read", err=True)
+        raise typer.Exit(1)

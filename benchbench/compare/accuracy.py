@@ -1,0 +1,81 @@
+"""Where the cells end: test accuracy over seeds, and whether it is that of the reference."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable
+
+import msgspec
+
+from benchbench.certify.outcome import FEWEST_RUNS, OutcomeTest, judge_outcome
+from benchbench.compare.contrast import CellName, cell_name
+from benchbench.records import RunRecord
+
+# In float32, as the backends compute, and checked rung by rung against its twin in float64.
+REFERENCE = CellName("numpy", "idiomatic")
+
+
+class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
+    """Test accuracies of a cell, fractions, one a seed; `sd` is null for one seed.
+
+    `outcome` is the two-sided equivalence test against the reference backend, where both have seeds
+    enough.
+    """
+
+    model: str
+    cell: CellName
+    seeds: int
+    mean: float
+    sd: float | None
+    outcome: OutcomeTest | None = None
+
+
+def accuracies(records: Iterable[RunRecord]) -> list[Accuracy]:
+    """Return the accuracies of every cell, of runs of one model, spec and data set.
+
+    The records come oldest first; of several runs of one seed the latest counts.
+    """
+    by_cell: dict[CellName, dict[int, float]] = defaultdict(dict)
+    model, dataset = "", ""
+    for record in records:
+        accuracy = counted_accuracy(record)
+        if accuracy is not None:
+            by_cell[cell_name(record)][record.seed] = accuracy
+            model, dataset = record.model, record.dataset
+    reference = list(by_cell[REFERENCE].values()) if REFERENCE in by_cell else []
+    found = []
+    for name, by_seed in sorted(by_cell.items()):
+        own = list(by_seed.values())
+        testable = name != REFERENCE and min(len(own), len(reference)) >= FEWEST_RUNS
+        found.append(
+            Accuracy(
+                model=model,
+                cell=name,
+                seeds=len(own),
+                mean=statistics.fmean(own),
+                sd=statistics.stdev(own) if len(own) > 1 else None,
+                outcome=judge_outcome(
+                    own,
+                    reference,
+                    model=model,
+                    dataset=dataset,
+                    backend=name.backend,
+                    division=name.division,
+                )
+                if testable
+                else None,
+            )
+        )
+    return found
+
+
+def counted_accuracy(record: RunRecord) -> float | None:
+    """Return the test accuracy of a run that counts in statistics over seeds, else None.
+
+    It counts if it is finished, is no variant, and failed no check but that of the band.
+    """
+    if record.variant is not None:
+        return None
+    broken = [c for c in record.checks if c.passed is False and c.name != "test accuracy"]
+    return record.test.accuracy if record.test and not broken else None
