@@ -15,7 +15,8 @@ from benchbench.spec.layers import Shape
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
-# 1: the first. 2: `certificate` may be there, `uncertified` says why it is not. 3: `variant`.
+# 1: the first. 2: `certificate` may be there, `uncertified` says why it is not. 3: `variant`;
+# of an epoch `waiting_cpu_seconds`, `foreign_cpu_fraction`, `gpus`; of a machine's state `cpu_mhz`.
 SCHEMA = 3
 
 Status: TypeAlias = Literal[
@@ -73,7 +74,7 @@ class MachineState(msgspec.Struct, frozen=True):
 
     `calibration_seconds` is the time of a fixed piece of work (see `measure.machine`); fractions
     are of all cores since the previous turn; pressure is Linux's PSI "some" over ten seconds, in
-    per cent.
+    per cent; `cpu_mhz` is of the fastest usable core, right after the calibration.
     """
 
     calibration_seconds: float | None = None
@@ -81,13 +82,31 @@ class MachineState(msgspec.Struct, frozen=True):
     steal_fraction: float | None = None
     busy_fraction: float | None = None
     cpu_pressure: float | None = None
+    cpu_mhz: float | None = None
+
+
+class GpuState(msgspec.Struct, frozen=True):
+    """How an NVIDIA card stood right after a turn, as its driver says; unknown is null.
+
+    `clock_mhz` is that of its multiprocessors; `utilisation_fraction` is of up to a second before;
+    `throttling` are NVML's names for what slows it down: power, heat.
+    """
+
+    index: int
+    clock_mhz: int | None = None
+    temperature_celsius: int | None = None
+    utilisation_fraction: float | None = None
+    throttling: tuple[str, ...] | None = None
 
 
 class EpochRecord(msgspec.Struct, frozen=True):
     """One epoch: seconds of wall time for training and for validation, and how it went.
 
     `turn` is its place, from 0, among the workers that trained this epoch in turn; a loss that is
-    not finite is null (and fails the check of that name).
+    not finite is null (and fails the check of that name). `waiting_cpu_seconds` is the CPU time
+    that the process used after the epoch, while another had the baton; `foreign_cpu_fraction` is
+    the share of all usable cores' time during the turn that neither this process, with those that
+    it started, nor the conductor used.
     """
 
     train_seconds: float
@@ -98,13 +117,17 @@ class EpochRecord(msgspec.Struct, frozen=True):
     validation_accuracy: float | None
     turn: int | None = None
     machine: MachineState | None = None
+    waiting_cpu_seconds: float | None = None
+    foreign_cpu_fraction: float | None = None
+    gpus: tuple[GpuState, ...] = ()
 
 
 class Phases(msgspec.Struct, frozen=True, rename={"import_": "import"}):
     """Where the wall time of the worker's process went, in seconds; the parts are the whole.
 
-    `waiting` is the time in which another worker held the baton; `other` is what no phase claims,
-    the start of the interpreter among it.
+    `waiting` is the time in which another worker held the baton, or in which the core watched the
+    process for work left over; `other` is what no phase claims, the start of the interpreter among
+    it.
     """
 
     import_: float
@@ -192,9 +215,13 @@ class EpochDone(msgspec.Struct, frozen=True, tag=True):
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):
-    """The run came to its end; whether it is valid is for the checks to say."""
+    """The run came to its end; whether it is valid is for the checks to say.
+
+    `waiting_cpu_seconds` are those of each epoch, known only once the worker has its turn again.
+    """
 
     outcome: Outcome
+    waiting_cpu_seconds: tuple[float, ...] = ()
 
 
 class GaveUp(msgspec.Struct, frozen=True, tag=True):

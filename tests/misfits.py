@@ -5,10 +5,11 @@ Tests install it as a plugin: see the fixture `misfits`.
 
 import os
 import signal
+import threading
 import time
 
 import benchbench
-from benchbench import Backend, BackendInfo, Score, Trainer, Unsupported, hookimpl
+from benchbench import Backend, BackendInfo, DatasetInfo, Score, Trainer, Unsupported, hookimpl
 
 
 class Version(str):
@@ -184,6 +185,83 @@ class Lies(NullTrainer):
         return Score(loss=0.1, accuracy=0.99)
 
 
+# Seconds that `sleeps` is asleep in each phase, over three epochs.
+SLEEPS = {
+    "import_": 0.9,
+    "data": 0.8,
+    "build": 0.6,
+    "first_epoch": 0.5,
+    "steady_epochs": 2 * 0.25,
+    "validation": 3 * 0.15,
+    "evaluate": 0.4,
+    "predict": 0.7,
+}
+
+
+class Sleeps(NullTrainer):
+    """Does nothing, and takes its time over each phase."""
+
+    def __init__(self, model, protocol):
+        super().__init__(model, protocol)
+        time.sleep(SLEEPS["build"])
+
+    def fit(self, train, validation, observer):
+        for number in range(3):
+            time.sleep(SLEEPS["steady_epochs"] / 2 if number else SLEEPS["first_epoch"])
+            self.epoch()
+            observer.epoch_trained(1.0)
+            time.sleep(SLEEPS["validation"] / 3)
+            observer.epoch_validated(super().evaluate(validation))
+
+    def evaluate(self, split):
+        time.sleep(SLEEPS["evaluate"])
+        return super().evaluate(split)
+
+    def predict(self, images):
+        time.sleep(SLEEPS["predict"])
+        return super().predict(images)
+
+
+def sleepy_backend():
+    time.sleep(SLEEPS["import_"])
+    return MisfitBackend(Sleeps)
+
+
+def load_slowly(location):
+    from benchbench.data import folder
+
+    time.sleep(SLEEPS["data"])
+    return folder.load(location, "slow-to-load")
+
+
+class Unfinished(NullTrainer):
+    """Leaves every epoch to a thread that works for a second, and does not wait for it."""
+
+    def epoch(self):
+        threading.Thread(target=self.work, daemon=True).start()
+
+    def work(self):
+        while time.thread_time() < 1:
+            pass
+        super().epoch()
+
+
+class DrainsLate(NullTrainer):
+    """A device with a queue, asleep half a second an epoch when at last its weights are wanted."""
+
+    pending = 0
+
+    def epoch(self):
+        self.pending += 1
+
+    def parameters(self):
+        while self.pending:
+            self.pending -= 1
+            time.sleep(0.5)
+            super().epoch()
+        return super().parameters()
+
+
 class SkipsAnEpoch(NullTrainer):
     def fit(self, train, validation, observer):
         self.epoch()
@@ -217,6 +295,8 @@ KINDS = {
     "wrong-predictions": WrongPredictions,
     "frozen": Frozen,
     "lies": Lies,
+    "unfinished": Unfinished,
+    "drains-late": DrainsLate,
     "skips-an-epoch": SkipsAnEpoch,
     "validates-first": ValidatesFirst,
 }
@@ -241,4 +321,10 @@ def benchbench_backends():
     infos = [
         BackendInfo(name, (), lambda kind=kind: MisfitBackend(kind)) for name, kind in KINDS.items()
     ]
+    infos.append(BackendInfo("sleeps", (), sleepy_backend))
     return [*infos, BackendInfo("homeless", ("no-such-framework",), lambda: None)]
+
+
+@hookimpl
+def benchbench_datasets():
+    return [DatasetInfo("slow-to-load", load_slowly)]

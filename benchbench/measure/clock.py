@@ -96,9 +96,11 @@ class EpochClock:
 
     `synchronize` is the trainer's, called before every reading. `hand_over(number, epoch)` is
     called after each epoch, outside of timed regions, and returns when it is this worker's turn
-    again. `slowdown` is the fraction of its own time by which to draw every training epoch out.
+    again. `after_training(number)` is called after each epoch's training, outside of timed regions
+    too. `slowdown` is the fraction of its own time by which to draw every training epoch out.
     Raises PluginError where the trainer breaks the order of calls. `not_finite` lists what the
-    trainer reported that is no number, for the check of that name.
+    trainer reported that is no number, for the check of that name; `waiting_cpu_seconds` is the CPU
+    time that this process used after each epoch, until it was its turn again.
     """
 
     def __init__(
@@ -108,17 +110,20 @@ class EpochClock:
         epochs: int,
         synchronize: Callable[[], None],
         hand_over: Callable[[int, EpochRecord], None],
+        after_training: Callable[[int], None] | None = None,
         slowdown: float = 0.0,
     ) -> None:
         self._ledger = ledger
         self._epochs = epochs
         self._synchronize = synchronize
         self._hand_over = hand_over
+        self._after_training = after_training
         self._slowdown = slowdown
         self._done = 0
         self._trained: tuple[float, float, float | None] | None = None
         self._cpu_ns = 0
         self.not_finite: list[str] = []
+        self.waiting_cpu_seconds: list[float] = []
 
     def start(self) -> None:
         """Start the clock; `Trainer.fit` comes next."""
@@ -129,7 +134,7 @@ class EpochClock:
         self._synchronize()
         if self._slowdown:
             time.sleep(self._slowdown * self._ledger.elapsed())
-        seconds = self._ledger.enter("validation")
+        seconds = self._ledger.enter("other")
         if self._trained or self._done == self._epochs:
             raise PluginError(
                 f"fit must call epoch_trained and epoch_validated in turn, once for each of "
@@ -138,6 +143,11 @@ class EpochClock:
             )
         cpu_seconds = (cpu_ns() - self._cpu_ns) / 1e9
         self._trained = seconds, cpu_seconds, self._finite("training loss", loss)
+        if self._after_training:
+            # Looking on is the core's own doing, and no part of what the run took.
+            self._ledger.enter("waiting")
+            self._after_training(self._done + 1)
+        self._ledger.enter("validation")
 
     def epoch_validated(self, score: Score) -> None:
         self._synchronize()
@@ -157,8 +167,10 @@ class EpochClock:
             validation_accuracy=self._finite("validation accuracy", score.accuracy),
         )
         self._done += 1
+        idle_ns = cpu_ns()
         self._hand_over(self._done, epoch)
         self._cpu_ns = cpu_ns()
+        self.waiting_cpu_seconds.append((self._cpu_ns - idle_ns) / 1e9)
         # What fit still does after its last epoch (callbacks, history) is no part of an epoch.
         self._ledger.enter("steady_epochs" if self._done < self._epochs else "other")
 

@@ -8,10 +8,11 @@ import platform
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 
+from benchbench.measure import gpu
 from benchbench.measure.clock import now_ns
 from benchbench.records import Machine, MachineState
 
@@ -38,13 +39,20 @@ def machine() -> Machine:
         usable_cores=usable_cores(),
         memory_bytes=psutil.virtual_memory().total,
         python=platform.python_version(),
-        accelerators=_accelerators(),
+        accelerators=gpu.accelerators(),
     )
+
+
+def affinity() -> set[int]:
+    """Return the logical cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
 
 
 def usable_cores() -> int:
     """Return the number of logical cores in this process's affinity mask."""
-    return len(_affinity())
+    return len(affinity())
 
 
 def physical_cores(topology: Path = _TOPOLOGY) -> int:
@@ -66,7 +74,7 @@ def processors(threads: int, topology: Path = _TOPOLOGY) -> tuple[int, ...] | No
     """
     if not hasattr(os, "sched_getaffinity"):
         return None
-    usable = sorted(_affinity())
+    usable = sorted(affinity())
     seen: dict[str, int] = {}
     rank = {}
     for processor in usable:
@@ -76,18 +84,28 @@ def processors(threads: int, topology: Path = _TOPOLOGY) -> tuple[int, ...] | No
 
 
 class CpuTimes(NamedTuple):
-    """CPU time of all cores since the machine started, in seconds."""
+    """CPU time of one core or of all since the machine started, in seconds."""
 
     total: float
     busy: float
     steal: float
+
+    @classmethod
+    def of(cls, times: Any) -> CpuTimes:
+        """Sum up what psutil read of one core or of all."""
+        # Linux counts a guest's time in user and nice as well.
+        total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+        steal = getattr(times, "steal", 0.0)
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        return cls(total=total, busy=total - idle - steal, steal=steal)
 
 
 def state(previous: CpuTimes | None) -> tuple[MachineState, CpuTimes]:
     """Return what the machine has been doing since `previous`, and the reading to hand in next.
 
     The fractions are null at the first reading, and where two readings are too close to tell.
-    `calibration_seconds` is left null: it is for the caller to say when that work is done.
+    `calibration_seconds` and `cpu_mhz` are left null: they are for the caller, who says when that
+    work is done.
     """
     times = _cpu_times()
     steal = busy = None
@@ -102,6 +120,19 @@ def state(previous: CpuTimes | None) -> tuple[MachineState, CpuTimes]:
         cpu_pressure=_cpu_pressure(_PRESSURE),
     )
     return reading, times
+
+
+def cpu_mhz(topology: Path = _TOPOLOGY) -> float | None:
+    """Return the frequency of the fastest usable core now; None where the kernel does not say.
+
+    A core that rests is slow: ask right after it has worked.
+    """
+    found = [
+        int(text) / 1000
+        for core in affinity()
+        if (text := _read(topology / f"cpu{core}" / "cpufreq" / "scaling_cur_freq")).isdecimal()
+    ]
+    return max(found, default=None)
 
 
 def calibrate(threads: int) -> float:
@@ -130,8 +161,8 @@ def _calibration() -> tuple[Callable[[], None], ThreadpoolController]:
     target = np.empty_like(source)
 
     def work() -> None:
-        # The product comes first: OpenBLAS's idle threads spin for some 20 ms after it, which must
-        # be over before a worker gets its turn.
+        # The product comes first: if it may use several threads, OpenBLAS's idle ones spin for some
+        # 0.1 s after it, which should not reach into a worker's turn.
         for _ in range(_PRODUCTS):
             np.matmul(left, left, out=product)
         for _ in range(_STREAMS):
@@ -141,25 +172,23 @@ def _calibration() -> tuple[Callable[[], None], ThreadpoolController]:
     return work, ThreadpoolController()
 
 
-def _affinity() -> set[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return os.sched_getaffinity(0)
-    return set(range(os.cpu_count() or 1))
-
-
 def _topology_cores(topology: Path) -> int | None:
     """Count the physical cores of the affinity mask; None where any of them is unreadable."""
-    cores = {_core(processor, topology) for processor in _affinity()}
+    cores = {_core(processor, topology) for processor in affinity()}
     return None if None in cores else len(cores)
 
 
 def _core(processor: int, topology: Path) -> str | None:
     """Return a name for the physical core: the list of the processors that share it."""
-    siblings = topology / f"cpu{processor}" / "topology" / "thread_siblings_list"
+    return _read(topology / f"cpu{processor}" / "topology" / "thread_siblings_list") or None
+
+
+def _read(path: Path) -> str:
+    """Return what a file of the kernel's says, nothing where it cannot be read."""
     try:
-        return siblings.read_text(encoding="ascii").strip()
-    except OSError:
-        return None
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _processor() -> str:
@@ -178,34 +207,8 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _accelerators() -> tuple[str, ...]:
-    """Return the names of the NVIDIA cards; none where nvidia-ml-py or the driver is missing."""
-    try:
-        import pynvml
-    except ImportError:
-        return ()
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return ()
-    try:
-        handles = [
-            pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())
-        ]
-        return tuple(str(pynvml.nvmlDeviceGetName(handle)) for handle in handles)
-    except pynvml.NVMLError:
-        return ()
-    finally:
-        pynvml.nvmlShutdown()
-
-
 def _cpu_times() -> CpuTimes:
-    times = psutil.cpu_times()
-    # Linux counts a guest's time in user and nice as well.
-    total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-    steal = getattr(times, "steal", 0.0)
-    idle = times.idle + getattr(times, "iowait", 0.0)
-    return CpuTimes(total=total, busy=total - idle - steal, steal=steal)
+    return CpuTimes.of(psutil.cpu_times())
 
 
 def _fraction(part: float, whole: float) -> float:

@@ -1,17 +1,29 @@
-"""How noisy the machine is now: the same piece of work, again and again, and how long it took."""
+"""How noisy the machine is now, and how noisy it was while a run was measured.
+
+Now: the same piece of work, again and again, and how long it took. Then: what the record says of
+the machine around each epoch. A noisy epoch is marked, never dropped.
+"""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from benchbench.errors import UsageError
 from benchbench.measure.clock import now_ns
+from benchbench.records import EpochRecord, MachineState, RunRecord
 
 # Beyond these ratios of the slowest to the fastest tenth, a reader is warned.
 _QUIET = 1.05
 _NOISY = 1.25
+
+# See `noise_marks`.
+_STEAL = 0.05
+_FOREIGN = 0.10
+_PRESSURE = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +78,63 @@ def summarise(samples: Sequence[float]) -> Noise:
         p10=tenths[0],
         p90=tenths[-1],
     )
+
+
+class NoiseMark(msgspec.Struct, frozen=True):
+    """An epoch, counted from 1, and in words one reason to take its time with caution."""
+
+    epoch: int
+    reason: str
+
+
+def noise_marks(
+    record: RunRecord, usual_calibration_seconds: float | None
+) -> tuple[NoiseMark, ...]:
+    """Return the marks of a run's epochs, in order; what the record does not know marks nothing.
+
+    An epoch is marked where
+
+    - the calibration before it took more than 1.25 times the usual, or more than 5 % of the time
+      before it was stolen, or the pressure was above 50 %. Source: the sessions in `results/` that
+      carry machine states; these mark 5 of 442 epochs on a quiet machine (costs, tuned-cpu,
+      two-layer-torch) and 563 of 590 where other work kept every core busy (matrix-cpu-loaded,
+      outcome);
+    - others used more than 10 % of the usable cores' time during it: a run that needs all of them
+      is slower by up to as much, beyond any margin of interest. Provisional: no quiet session has
+      recorded it yet;
+    - a card was throttled right after it, for power or heat, by the driver's word.
+    """
+    return tuple(
+        NoiseMark(number, reason)
+        for number, epoch in enumerate(record.epochs, 1)
+        for reason in _reasons(epoch, usual_calibration_seconds)
+    )
+
+
+def usual_calibration(records: Iterable[RunRecord]) -> float | None:
+    """Return the median of the seconds of all calibrations, of one session; None without any."""
+    seconds = [
+        epoch.machine.calibration_seconds
+        for record in records
+        for epoch in record.epochs
+        if epoch.machine and epoch.machine.calibration_seconds is not None
+    ]
+    return statistics.median(seconds) if seconds else None
+
+
+def _reasons(epoch: EpochRecord, usual: float | None) -> Iterator[str]:
+    state = epoch.machine or MachineState()
+    # What is unknown exceeds nothing.
+    calibration, steal = state.calibration_seconds or 0, state.steal_fraction or 0
+    pressure, foreign = state.cpu_pressure or 0, epoch.foreign_cpu_fraction or 0
+    if usual and calibration > _NOISY * usual:
+        yield f"the calibration took {calibration / usual:.2f} times the usual"
+    if steal > _STEAL:
+        yield f"{100 * steal:.0f} % of the CPU was stolen"
+    if pressure > _PRESSURE:
+        yield f"CPU pressure was {pressure:.0f} %"
+    if foreign > _FOREIGN:
+        yield f"others used {100 * foreign:.0f} % of the CPU"
+    for card in epoch.gpus:
+        if card.throttling:
+            yield f"card {card.index} was throttled ({', '.join(card.throttling)})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchbench.certify.validity import objection
+from benchbench.measure.noise import noise_marks, usual_calibration
 from benchbench.records import Check, RunRecord
 from benchbench.report import text
 from benchbench.report.summary import (
@@ -62,6 +63,7 @@ def _figures(record: RunRecord) -> list[tuple[str, str]]:
         ("test accuracy", text.fraction(accuracy)),
         ("first epoch", _with_unit(text.seconds(first.median if first else None), "s")),
         ("steady epoch", _spread(steady)),
+        ("noise", _noise(record)),
         ("training", _with_unit(text.count(trained), "images/s")),
         ("evaluation", _with_unit(text.count(evaluation_throughput(record)), "images/s")),
         ("prediction", _with_unit(text.count(prediction_throughput(record)), "images/s")),
@@ -72,6 +74,19 @@ def _figures(record: RunRecord) -> list[tuple[str, str]]:
         on_device = text.megabytes(record.device_peak_memory_bytes)
         pairs.append(("device memory", _with_unit(on_device, "MB")))
     return pairs
+
+
+def _noise(record: RunRecord) -> str:
+    """Say how many epochs are noisy, measured against the run's own usual calibration."""
+    count = len(record.epochs)
+    if all(epoch.machine is None for epoch in record.epochs):
+        return text.UNKNOWN
+    marks = noise_marks(record, usual_calibration([record]))
+    if not marks:
+        return f"none of {count} epochs is marked"
+    noisy = list(dict.fromkeys(mark.epoch for mark in marks))
+    reasons = ", ".join(mark.reason for mark in marks if mark.epoch == noisy[0])
+    return f"{len(noisy)} of {count} epochs are noisy; epoch {noisy[0]}: {reasons}"
 
 
 def _with_unit(value: str, unit: str) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from benchbench.data.dataset import Dataset
+    from benchbench.measure.residue import Residue
     from benchbench.plugins.contract import Score
 
 # Affinity makes more CPU time than this impossible; readings of the two clocks differ a little.
@@ -31,6 +32,8 @@ def check_run(
     score: Score,
     predictions: npt.NDArray[Any],
     threads_observed: float | None,
+    residue: Residue,
+    train_seconds: float,
 ) -> tuple[Check, ...]:
     """Return every check with its outcome. Never raises for what a plugin returned."""
     model = request.model
@@ -47,6 +50,7 @@ def check_run(
         _check_band(request, dataset, score.accuracy),
         _check_first_image(request, dataset, classes),
         _check_threads(request.threads, threads_observed),
+        _check_synchronization(residue, request.threads, train_seconds),
     )
 
 
@@ -147,6 +151,12 @@ def _check_threads(threads: int, observed: float | None) -> Check:
     if observed is None:
         return Check(name, None, expected, "not measured")
     return Check(name, observed <= threads + _THREADS_SLACK, expected, f"{observed:.2f}")
+
+
+def _check_synchronization(residue: Residue, threads: int, train_seconds: float) -> Check:
+    signs = residue.signs(threads=threads, train_seconds=train_seconds)
+    observed = "; ".join(signs) or residue.summary()
+    return Check("synchronization", not signs, "synchronize returns when all is done", observed)
 
 
 def _shapes(shapes: tuple[tuple[int, ...], ...]) -> str:

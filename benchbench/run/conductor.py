@@ -17,6 +17,8 @@ import msgspec
 
 from benchbench.measure import machine
 from benchbench.measure.clock import utc_now
+from benchbench.measure.foreign import cpu_use, foreign_fraction
+from benchbench.measure.gpu import gpu_states
 from benchbench.records import (
     Built,
     EpochDone,
@@ -102,8 +104,7 @@ class Conductor:
             order.shuffle(live)
             for turn, part in enumerate(live):
                 if not part.over:
-                    state = self._read_state()
-                    part.hear(part.worker.turn(), turn, state)
+                    part.hear(self._take_turn(part.worker, turn))
                 if part.over:
                     yield self._save(part)
                 elif part.epochs and isinstance(part.last_event, EpochDone):
@@ -111,6 +112,23 @@ class Conductor:
                         part.worker.request, part.last_event.number, part.epochs[-1]
                     )
             live = [part for part in live if not part.over]
+
+    def _take_turn(self, worker: WorkerProcess, turn: int) -> Event:
+        """Give the worker its turn; to an epoch, add what the machine was doing meanwhile."""
+        state = self._read_state()
+        before = cpu_use(worker.pid)
+        event = worker.turn()
+        if not isinstance(event, EpochDone):
+            return event
+        foreign = foreign_fraction(before, cpu_use(worker.pid), self._machine.usable_cores)
+        epoch = msgspec.structs.replace(
+            event.epoch,
+            turn=turn,
+            machine=state,
+            foreign_cpu_fraction=foreign,
+            gpus=gpu_states(),
+        )
+        return EpochDone(event.number, epoch)
 
     def _save(self, part: _Part) -> RunRecord:
         record = part.record(self._store)
@@ -137,9 +155,7 @@ class _Part:
         """Whether the run has come to its end, good or bad."""
         return isinstance(self.last_event, Finished | GaveUp)
 
-    def hear(
-        self, event: Event, turn: int | None = None, state: MachineState | None = None
-    ) -> None:
+    def hear(self, event: Event) -> None:
         """Take in what the worker said at the end of its turn."""
         self.last_event = event
         match event:
@@ -148,8 +164,15 @@ class _Part:
             case Built(device):
                 self._device = device
             case EpochDone(_, epoch):
-                self.epochs.append(msgspec.structs.replace(epoch, turn=turn, machine=state))
-            case Finished() | GaveUp():
+                self.epochs.append(epoch)
+            case Finished(_, waiting):
+                # The worker of an earlier checkout says nothing of it.
+                if len(waiting) == len(self.epochs):
+                    self.epochs = [
+                        msgspec.structs.replace(epoch, waiting_cpu_seconds=seconds)
+                        for epoch, seconds in zip(self.epochs, waiting, strict=True)
+                    ]
+            case GaveUp():
                 pass
 
     def record(self, store: Store) -> RunRecord:
@@ -222,4 +245,7 @@ class _StateReader:
     def __call__(self) -> MachineState:
         state, self._times = machine.state(self._times)
         # One thread: a pool's idle threads would still be spinning when the worker starts.
-        return msgspec.structs.replace(state, calibration_seconds=machine.calibrate(1))
+        seconds = machine.calibrate(1)
+        return msgspec.structs.replace(
+            state, calibration_seconds=seconds, cpu_mhz=machine.cpu_mhz()
+        )

@@ -63,6 +63,11 @@ class WorkerProcess:
         self._channel.close_worker_side()
         self._channel.send_request(self.request)
 
+    @property
+    def pid(self) -> int:
+        """The worker's process id, and that of its session."""
+        return self._process.pid
+
     def turn(self) -> Event:
         """Give the baton, sleep until it comes back. A death or a hang comes back as `GaveUp`."""
         self._channel.give_baton()

@@ -26,6 +26,7 @@ from benchbench.run.channel import ConductorGone, WorkerEnd
 
 if TYPE_CHECKING:
     from benchbench.data.dataset import Dataset
+    from benchbench.measure.residue import Watch
     from benchbench.plugins.contract import Backend, Trainer
 
 
@@ -50,7 +51,7 @@ def _run(request: RunRequest, channel: WorkerEnd) -> Finished | GaveUp:
     try:
         run.prepare()
         run.train()
-        return Finished(run.judge())
+        return Finished(run.judge(), run.waiting_cpu_seconds)
     except ConductorGone:
         raise
     except (Unsupported, Unavailable) as error:
@@ -71,6 +72,7 @@ class _Run:
         self._channel = channel
         self._ledger = Ledger(request.spawned_ns)
         self._epochs: list[EpochRecord] = []
+        self._watches: list[Watch] = []
         self._clock: EpochClock
         self._dataset: Dataset
         self._backend: Backend
@@ -123,17 +125,26 @@ class _Run:
             epochs=self._request.protocol.epochs,
             synchronize=self._trainer.synchronize,
             hand_over=self._epoch_done,
+            after_training=self._watch,
             slowdown=self._request.variant.slowdown if self._request.variant else 0.0,
         )
         self._clock.start()
         self._trainer.fit(self._dataset.train, self._dataset.validation, self._clock)
         self._clock.finish()
 
+    @property
+    def waiting_cpu_seconds(self) -> tuple[float, ...]:
+        """The CPU time that this process used after each epoch, while another had the baton."""
+        return tuple(self._clock.waiting_cpu_seconds)
+
     def judge(self) -> Outcome:
         """Evaluate and predict the test images, check what must hold, say what ran."""
         from benchbench.measure.memory import peak_memory_bytes
+        from benchbench.measure.residue import Residue, read_twice
         from benchbench.run.checks import check_run
 
+        # Before `evaluate`, which would wait for what is left over.
+        parameters, reads = read_twice(self._trainer.parameters)
         test = self._dataset.test
         self._ledger.enter("evaluate")
         score = self._trainer.evaluate(test)
@@ -144,7 +155,6 @@ class _Run:
         self._ledger.enter("other")
 
         peak = peak_memory_bytes()
-        parameters = self._trainer.parameters()
         wall = sum(epoch.train_seconds for epoch in self._epochs)
         cpu = sum(epoch.train_cpu_seconds or 0 for epoch in self._epochs)
         threads_observed = cpu / wall if wall else None
@@ -157,6 +167,8 @@ class _Run:
             score=score,
             predictions=predictions,
             threads_observed=threads_observed,
+            residue=Residue(tuple(self._watches), self.waiting_cpu_seconds, reads),
+            train_seconds=wall,
         )
         return Outcome(
             device=self._device,
@@ -173,6 +185,13 @@ class _Run:
             peak_memory_bytes=peak,
             device_peak_memory_bytes=self._trainer.device_peak_memory_bytes(),
         )
+
+    def _watch(self, number: int) -> None:
+        """Look for work left over by the first epoch and by the last; the others cost nothing."""
+        from benchbench.measure.residue import watch
+
+        if number in {1, self._request.protocol.epochs}:
+            self._watches.append(watch(number))
 
     def _epoch_done(self, number: int, epoch: EpochRecord) -> None:
         self._epochs.append(epoch)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchbench.plugins import contract, hookspecs
-from benchbench.records import EpochRecord, MachineState, Phases, RunRecord
+from benchbench.records import EpochRecord, GpuState, MachineState, Phases, RunRecord
 from benchbench.run.checks import check_run
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +18,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
 
 
-@pytest.mark.parametrize("kind", [RunRecord, EpochRecord, MachineState, Phases])
+@pytest.mark.parametrize("kind", [RunRecord, EpochRecord, MachineState, GpuState, Phases])
 def test_every_field_of_a_record_is_in_the_manual(kind):
     page = (DOCS / "result-format.md").read_text()
     missing = [name for name in kind.__struct_encode_fields__ if f"`{name}`" not in page]
@@ -40,7 +40,7 @@ def test_every_check_is_in_the_manual():
         Path(sys.modules[check_run.__module__].__file__).read_text(),
     )
     found = {first or second for first, second in names}
-    assert len(found) == 9
+    assert len(found) == 10
     assert not [name for name in found if name not in page]
 
 

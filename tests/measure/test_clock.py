@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchbench.errors import PluginError
+from benchbench.measure import clock
 from benchbench.measure.clock import EpochClock, Ledger
 from benchbench.plugins.contract import Score
 
@@ -58,11 +59,14 @@ class Course:
         self.ledger = Ledger(0, self.clock)
         self.drain = 0.0
         self.told = []
+        self.watched = []
+        self.cpu = FakeClock()
         self.observer = EpochClock(
             ledger=self.ledger,
             epochs=epochs,
             synchronize=self.synchronize,
             hand_over=self.hand_over,
+            after_training=self.after_training,
         )
         self.observer.start()
 
@@ -70,10 +74,15 @@ class Course:
         self.clock.sleep(self.drain)
         self.drain = 0.0
 
+    def after_training(self, number) -> None:
+        self.watched.append(number)
+        self.clock.sleep(10)
+
     def hand_over(self, number, epoch) -> None:
         self.ledger.enter("waiting")
         self.told.append((number, epoch))
         self.clock.sleep(100)
+        self.cpu.sleep(3 * number)
 
     def epoch(self, train: float, validate: float, loss: float | None = 0.5) -> None:
         self.clock.sleep(train)
@@ -93,7 +102,8 @@ def test_training_validation_and_waiting_are_told_apart():
     assert [epoch.train_seconds for _, epoch in course.told] == [5, 3, 4]
     assert [epoch.validation_seconds for _, epoch in course.told] == [1, 2, 1]
     assert (phases.first_epoch, phases.steady_epochs, phases.validation) == (5, 7, 4)
-    assert (phases.waiting, phases.other) == (300, 7)
+    assert course.watched == [1, 2, 3]
+    assert (phases.waiting, phases.other) == (330, 7)
 
 
 def test_work_still_pending_is_waited_for_and_counted_where_it_was_issued():
@@ -106,6 +116,17 @@ def test_work_still_pending_is_waited_for_and_counted_where_it_was_issued():
     course.observer.epoch_validated(Score(1.0, 0.5))
     ((_, epoch),) = course.told
     assert (epoch.train_seconds, epoch.validation_seconds, epoch.loss) == (3, 5, None)
+
+
+def test_cpu_time_between_turns_is_told_apart_from_that_of_training(monkeypatch):
+    course = Course(epochs=2)
+    monkeypatch.setattr(clock, "cpu_ns", course.cpu)
+    course.observer.start()
+    for _ in range(2):
+        course.cpu.sleep(20)
+        course.epoch(10, 1)
+    assert [epoch.train_cpu_seconds for _, epoch in course.told] == [20, 20]
+    assert course.observer.waiting_cpu_seconds == [3, 6]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

@@ -116,6 +116,16 @@ def test_pressure_is_read_or_null(tmp_path, monkeypatch, content, pressure):
     assert reading.cpu_pressure == pressure
 
 
+def test_frequency_is_of_the_fastest_usable_core(affinity, tmp_path):
+    affinity(0, 1, 2)
+    assert machine.cpu_mhz(tmp_path) is None
+    for core, text in enumerate(["1200000", "3400500", "nonsense", "9000000"]):
+        folder = tmp_path / f"cpu{core}" / "cpufreq"
+        folder.mkdir(parents=True)
+        (folder / "scaling_cur_freq").write_text(f"{text}\n")
+    assert machine.cpu_mhz(tmp_path) == 3400.5
+
+
 def test_calibration_times_the_work_by_the_clock(monkeypatch):
     readings = iter([1_000_000_000, 1_250_000_000])
     monkeypatch.setattr(machine, "now_ns", lambda: next(readings))

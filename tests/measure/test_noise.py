@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchbench.errors import UsageError
-from benchbench.measure.noise import read_noise, summarise
+from benchbench.measure.noise import (
+    NoiseMark,
+    noise_marks,
+    read_noise,
+    summarise,
+    usual_calibration,
+)
+from benchbench.records import EpochRecord, GpuState, MachineState
 
 
 class FakeMachine:
@@ -74,3 +81,49 @@ def test_summary_is_ordered(samples):
 def test_summary_needs_samples(samples):
     with pytest.raises(UsageError, match="two samples"):
         summarise(samples)
+
+
+def epoch(state=None, **fields):
+    return EpochRecord(6.0, 0.5, None, 0.1, 0.1, 0.97, machine=state, **fields)
+
+
+QUIET = epoch(MachineState(0.1, 2.0, 0.01, 0.9, 20.0), foreign_cpu_fraction=0.02)
+
+
+@pytest.mark.parametrize(
+    ("noisy", "reason"),
+    [
+        (epoch(MachineState(0.16)), "the calibration took 1.60 times the usual"),
+        (epoch(MachineState(steal_fraction=0.3)), "30 % of the CPU was stolen"),
+        (epoch(MachineState(cpu_pressure=93.4)), "CPU pressure was 93 %"),
+        (epoch(foreign_cpu_fraction=0.45), "others used 45 % of the CPU"),
+        (epoch(gpus=(GpuState(1, throttling=("HwSlowdown",)),)), "card 1 was throttled (HwSl"),
+    ],
+)
+def test_a_noisy_epoch_is_marked_with_its_reason(make_record, noisy, reason):
+    (mark,) = noise_marks(make_record(epochs=(QUIET, noisy, QUIET)), 0.1)
+    assert mark.epoch == 2
+    assert mark.reason.startswith(reason)
+
+
+def test_quiet_and_unknown_mark_nothing(make_record):
+    silent = epoch(gpus=(GpuState(0), GpuState(1, throttling=())))
+    record = make_record(epochs=(QUIET, epoch(), epoch(MachineState()), silent))
+    assert noise_marks(record, 0.1) == ()
+    assert noise_marks(make_record(epochs=(epoch(MachineState(9.0)),)), None) == ()
+
+
+def test_every_reason_is_told(make_record):
+    state = MachineState(0.2, steal_fraction=0.5, cpu_pressure=99)
+    marks = noise_marks(make_record(epochs=(epoch(state, foreign_cpu_fraction=0.5),)), 0.1)
+    assert [mark.epoch for mark in marks] == [1, 1, 1, 1]
+    assert len({mark.reason for mark in marks}) == 4
+    assert all(isinstance(mark, NoiseMark) for mark in marks)
+
+
+def test_usual_calibration_is_the_median_over_all_runs(make_record):
+    one = make_record(epochs=(epoch(MachineState(0.1)), epoch(), epoch(MachineState())))
+    two = make_record(epochs=(epoch(MachineState(0.2)), epoch(MachineState(0.9))))
+    assert usual_calibration([one, two]) == 0.2
+    assert usual_calibration([make_record()]) is None
+    assert usual_calibration([]) is None

@@ -1,6 +1,8 @@
 """The table after one run."""
 
-from benchbench.records import Check
+import msgspec
+
+from benchbench.records import Check, MachineState
 from benchbench.report import single
 from benchbench.report.text import UNKNOWN
 
@@ -22,12 +24,33 @@ def test_every_figure_has_its_line(make_record):
         "test accuracy": "0.9840",
         "first epoch": "9.00 s",
         "steady epoch": "6.75 s (median of 4, 6.00 to 8.00)",
+        "noise": UNKNOWN,
         "training": "7,111 images/s",
         "evaluation": "20,000 images/s",
         "prediction": "40,000 images/s",
         "cold total": "42.0 s",
         "peak memory": "612 MB",
     }
+
+
+def test_noisy_epochs_are_counted_with_the_reasons_of_the_first(make_record):
+    record = make_record()
+    states = [MachineState(0.1, cpu_pressure=pressure) for pressure in (5, 99, 7, 80, 2)]
+    states[1] = msgspec.structs.replace(states[1], steal_fraction=0.2)
+
+    def said(*states):
+        epochs = [
+            msgspec.structs.replace(epoch, machine=state)
+            for epoch, state in zip(record.epochs, states, strict=False)
+        ]
+        shown = single.render(msgspec.structs.replace(record, epochs=tuple(epochs)))
+        (line,) = [line for line in shown.splitlines() if line.startswith("noise")]
+        return line.removeprefix("noise").strip()
+
+    assert said(*states) == (
+        "2 of 5 epochs are noisy; epoch 2: 20 % of the CPU was stolen, CPU pressure was 99 %"
+    )
+    assert said(states[0], states[2]) == "none of 2 epochs is marked"
 
 
 def test_every_check_shows_its_outcome(make_record):

@@ -45,6 +45,14 @@ def test_waiting_is_not_working(command):
     assert all(epoch.train_seconds >= 0.1 for epoch in records["slow"].epochs)
 
 
+def test_an_epoch_says_what_the_machine_did_meanwhile(command):
+    command.run("slow", "--epochs", "3")
+    for epoch in command.record().epochs:
+        assert 0 <= epoch.foreign_cpu_fraction <= 1
+        assert epoch.waiting_cpu_seconds is not None
+        assert epoch.machine.calibration_seconds > 0
+
+
 def test_phases_sum_to_the_wall_time_of_the_process(command):
     before = time.perf_counter()
     command.run("slow", "--epochs", "5")

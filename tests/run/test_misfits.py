@@ -21,6 +21,8 @@ ENDINGS = [
     ("wrong-predictions", "invalid", "predictions: expected", 1),
     ("frozen", "invalid", "array 1 did not change", 1),
     ("lies", "invalid", "accuracy recomputed: expected evaluate: 0.9900", 1),
+    ("unfinished", "invalid", "the process was still at work", 1),
+    ("drains-late", "invalid", "after fit the first read of the parameters took", 1),
 ]
 
 

@@ -34,6 +34,21 @@ def test_what_is_saved_reads_back(tmp_path, record):
     assert [file.name for file in path.parent.iterdir()] == ["one.json"], "no temporary file stays"
 
 
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_record_from_before_a_field_was_there_reads_with_null(tmp_path, record, schema):
+    path = prepared(tmp_path).save(record)
+    content = json.loads(path.read_text()) | {"schema": schema}
+    del content["variant"]
+    for epoch in content["epochs"]:
+        for name in ("waiting_cpu_seconds", "foreign_cpu_fraction", "gpus"):
+            del epoch[name]
+    path.write_text(json.dumps(content))
+    (old,), unreadable = read(tmp_path)
+    assert not unreadable
+    assert {epoch.foreign_cpu_fraction for epoch in old.epochs} == {None}
+    assert {epoch.gpus for epoch in old.epochs} == {()}
+
+
 def test_nan_is_written_as_null(tmp_path, record):
     epoch = EpochRecord(1.0, math.inf, None, math.nan, None, None)
     path = prepared(tmp_path).save(msgspec.structs.replace(record, epochs=(epoch,)))

@@ -1,0 +1,1 @@
+"""What runs say of each other: paired ratios, intervals, verdicts. Pure."""

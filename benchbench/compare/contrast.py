@@ -1,0 +1,236 @@
+"""Two cells that took turns: the paired ratios of their times, with intervals.
+
+A ratio is the time of one cell over the time of the other, the baseline: below 1 it is faster. Only
+what stood side by side is paired: the same epoch of the same block, in one group of workers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from benchbench.compare.estimate import Bootstrap, Estimate, Student, block_medians
+from benchbench.errors import UsageError
+from benchbench.records import RunRecord
+
+Verdict: TypeAlias = Literal["FASTER", "SLOWER", "SAME", "UNDECIDED", "EXPLORATORY"]
+IntervalKind: TypeAlias = Literal["student", "bootstrap"]
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked: within which margin two times count as the same, and how sure to be.
+
+    `margin` and `confidence` are fractions. `seed` is for the bootstrap.
+    """
+
+    margin: float = 0.03
+    confidence: float = 0.95
+    interval: IntervalKind = "student"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.margin < 1:
+            raise UsageError(f"the margin must be a fraction between 0 and 1, not {self.margin:g}")
+        if not 0.5 <= self.confidence < 1:
+            raise UsageError(
+                f"the confidence must be a fraction from 0.5 to below 1, not {self.confidence:g}"
+            )
+
+    @property
+    def log_margin(self) -> float:
+        """The margin on the scale of log-ratios; 3 % slower is as far from 1 as 1/1.03."""
+        return math.log1p(self.margin)
+
+    def estimate(self, blocks: Sequence[Sequence[float]]) -> Estimate:
+        """Return the estimate of the middle of two blocks of log-ratios or more."""
+        if self.interval == "bootstrap":
+            return Bootstrap(blocks, self.seed)
+        return Student(blocks)
+
+
+class CellName(msgspec.Struct, frozen=True, order=True):
+    """What a run is a run of, within a session and model; the variant is "" where there is none."""
+
+    backend: str
+    division: str
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.backend, self.division, self.variant) if part)
+
+
+def cell_name(record: RunRecord) -> CellName:
+    """Return the name of the cell that a run belongs to."""
+    label = record.variant.label if record.variant else ""
+    return CellName(record.backend, record.division, label)
+
+
+class Ratio(msgspec.Struct, frozen=True, kw_only=True):
+    """Time over the baseline's time, with its interval; null where one block says nothing of it."""
+
+    ratio: float
+    low: float | None = None
+    high: float | None = None
+    block_count: int
+    pair_count: int
+
+    @property
+    def half_width(self) -> float | None:
+        """How far the interval reaches from its middle, as a fraction of the ratio."""
+        if self.low is None or self.high is None:
+            return None
+        return math.sqrt(self.high / self.low) - 1
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What the steady epochs say, before it is weighed against the other rows of a table.
+
+    P-values: `p_faster` against "not faster than the margin", `p_slower` likewise, `p_same` against
+    "differs by the margin or more" (the greater of two one-sided tests). `scatter` is the standard
+    deviation of the blocks' median log-ratios.
+    """
+
+    p_faster: float
+    p_slower: float
+    p_same: float
+    scatter: float
+
+    @property
+    def p_differs(self) -> float:
+        """The p-value against "neither faster nor slower than the margin": two-sided."""
+        return min(1.0, 2 * min(self.p_faster, self.p_slower))
+
+
+class Contrast(msgspec.Struct, frozen=True, kw_only=True):
+    """One cell against the baseline of its model. Times in seconds, of the cell itself.
+
+    `left_out` says which runs could not be paired, and why. `verdict` is given by `judge`, with the
+    `reason`; `blocks_needed` is how many blocks would probably settle what is undecided.
+    """
+
+    model: str
+    cell: CellName
+    baseline: CellName
+    steady: Ratio | None
+    first_epoch: Ratio | None
+    cold_total: Ratio | None
+    evidence: Evidence | None = None
+    left_out: tuple[str, ...] = ()
+    verdict: Verdict = "UNDECIDED"
+    reason: str = ""
+    blocks_needed: int | None = None
+
+
+def contrast(
+    own: Sequence[RunRecord], baseline: Sequence[RunRecord], question: Question
+) -> Contrast:
+    """Compare the runs of one cell with those of another, one run a block on either side.
+
+    Both are of one model and session. Raises ValueError where either side has no run at all.
+    """
+    sides = _by_block(own), _by_block(baseline)
+    left_out = tuple(_unpaired(*sides))
+    pairs = [
+        (sides[0][block], sides[1][block])
+        for block in sorted(sides[0].keys() & sides[1].keys())
+        if not any(_trouble(sides[0][block], sides[1][block]))
+    ]
+    steady = [logs for ours, theirs in pairs if (logs := _steady_log_ratios(ours, theirs))]
+    return Contrast(
+        model=own[0].model,
+        cell=cell_name(own[0]),
+        baseline=cell_name(baseline[0]),
+        steady=_ratio(steady, question),
+        first_epoch=_ratio(_single(pairs, first_epoch_seconds), question),
+        cold_total=_ratio(_single(pairs, cold_total_seconds), question),
+        evidence=_evidence(steady, question),
+        left_out=left_out,
+    )
+
+
+def first_epoch_seconds(run: RunRecord) -> float | None:
+    """Return what the first epoch's training took: with compilation and transfer."""
+    return run.epochs[0].train_seconds if run.epochs else None
+
+
+def cold_total_seconds(run: RunRecord) -> float | None:
+    """Return the seconds from process start to result, without waiting for other workers."""
+    return run.phases.total - run.phases.waiting if run.phases else None
+
+
+def _by_block(runs: Sequence[RunRecord]) -> dict[int, RunRecord]:
+    if not runs:
+        raise ValueError("a contrast needs at least one run on either side")
+    return {run.block: run for run in sorted(runs, key=lambda run: run.run_id)}
+
+
+def _trouble(ours: RunRecord, theirs: RunRecord) -> Iterator[str]:
+    """Yield why two runs of one block are no pair."""
+    for run in (ours, theirs):
+        if run.status != "ok":
+            yield f"{cell_name(run)} was {run.status}"
+    if ours.order_seed != theirs.order_seed:
+        yield f"{cell_name(ours)} and {cell_name(theirs)} did not take turns with each other"
+
+
+def _unpaired(ours: Mapping[int, RunRecord], theirs: Mapping[int, RunRecord]) -> Iterator[str]:
+    for block in sorted(ours.keys() | theirs.keys()):
+        run, other = ours.get(block), theirs.get(block)
+        if run and other:
+            yield from (f"block {block}: {reason}" for reason in _trouble(run, other))
+        else:
+            there, missing = (run, theirs) if run else (other, ours)
+            assert there is not None  # noqa: S101 - the block is of one of them
+            name = cell_name(next(iter(missing.values())))
+            yield f"block {block}: {name} has no run beside that of {cell_name(there)}"
+
+
+def _steady_log_ratios(ours: RunRecord, theirs: RunRecord) -> list[float]:
+    """Return the log-ratios of the second and later epochs that both have."""
+    both = zip(ours.epochs[1:], theirs.epochs[1:], strict=False)
+    return [
+        math.log(own.train_seconds / other.train_seconds)
+        for own, other in both
+        if own.train_seconds > 0 and other.train_seconds > 0
+    ]
+
+
+def _single(
+    pairs: Sequence[tuple[RunRecord, RunRecord]], measure: Callable[[RunRecord], float | None]
+) -> list[list[float]]:
+    """Return the log-ratio of a measure that every run has once, a block each."""
+    values = [(measure(ours), measure(theirs)) for ours, theirs in pairs]
+    return [[math.log(own / other)] for own, other in values if own and other]
+
+
+def _ratio(blocks: Sequence[Sequence[float]], question: Question) -> Ratio | None:
+    if not blocks:
+        return None
+    pair_count = sum(map(len, blocks))
+    if len(blocks) == 1:
+        middle = math.exp(float(block_medians(blocks)[0]))
+        return Ratio(ratio=middle, block_count=1, pair_count=pair_count)
+    estimate = question.estimate(blocks)
+    low, high = estimate.interval(question.confidence)
+    return Ratio(
+        ratio=math.exp(estimate.value),
+        low=math.exp(low),
+        high=math.exp(high),
+        block_count=len(blocks),
+        pair_count=pair_count,
+    )
+
+
+def _evidence(blocks: Sequence[Sequence[float]], question: Question) -> Evidence | None:
+    if len(blocks) < 2:
+        return None
+    estimate, margin = question.estimate(blocks), question.log_margin
+    return Evidence(
+        p_faster=estimate.p_below(-margin),
+        p_slower=estimate.p_above(margin),
+        p_same=max(estimate.p_above(-margin), estimate.p_below(margin)),
+        scatter=float(block_medians(blocks).std(ddof=1)),
+    )

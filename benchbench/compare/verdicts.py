@@ -1,0 +1,115 @@
+"""What may be said: FASTER, SLOWER or SAME, held over the whole table; else UNDECIDED, and why.
+
+Two families of claims are made in a table, "it differs" and "it is the same". In each the chance
+of a single false one is held to 1 - confidence by Holm's procedure: so a table of many rows is not
+bound to hold a few false verdicts. The intervals beside them are each row's own.
+
+Sources: Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
+Statistics 6 (1979), 65-70; Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15 (1987), 657-680.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from benchbench.compare.contrast import Contrast, Evidence, Question, Ratio, Verdict
+
+# How often the blocks that are named as needed would settle it, if things are as they seem.
+_POWER = 0.8
+_MOST_BLOCKS = 100
+
+
+def judge(contrasts: Sequence[Contrast], question: Question) -> tuple[Contrast, ...]:
+    """Give every contrast its verdict and reason, all of them together being one table."""
+    evidence = [one.evidence for one in contrasts if one.evidence]
+    family = len(evidence)
+    differs = iter(holm([one.p_differs for one in evidence]))
+    same = iter(holm([one.p_same for one in evidence]))
+    return tuple(
+        _judged(one, next(differs), next(same), family, question)
+        if one.evidence
+        else msgspec.structs.replace(one, verdict="EXPLORATORY", reason=_too_little(one))
+        for one in contrasts
+    )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return the p-values adjusted for being several: each at most alpha holds the family to it."""
+    adjusted = [0.0] * len(p_values)
+    greatest = 0.0
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    for rank, place in enumerate(order):
+        greatest = max(greatest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = greatest
+    return adjusted
+
+
+def blocks_to_settle(
+    log_ratio: float, scatter: float, family: int, question: Question
+) -> int | None:
+    """Return how many blocks would settle it in four cases of five, if what is seen is true.
+
+    `scatter` is the standard deviation of the blocks' median log-ratios. With Student's quantiles:
+    the distance to the margin must be (t(1 - alpha) + t(power)) standard errors, where alpha is the
+    smallest that Holm may ask for. None where `_MOST_BLOCKS` would not do.
+    """
+    from scipy import special
+
+    differs = abs(log_ratio) > question.log_margin
+    distance = abs(abs(log_ratio) - question.log_margin)
+    alpha = (1 - question.confidence) / family
+    for count in range(2, _MOST_BLOCKS + 1):
+        freedom = count - 1
+        level = special.stdtrit(freedom, 1 - (alpha / 2 if differs else alpha))
+        # "Same" needs both one-sided tests: each is given half of what may go wrong.
+        power = special.stdtrit(freedom, _POWER if differs else (1 + _POWER) / 2)
+        if distance * math.sqrt(count) >= (level + power) * scatter:
+            return count
+    return None
+
+
+def _judged(
+    one: Contrast, p_differs: float, p_same: float, family: int, question: Question
+) -> Contrast:
+    assert one.evidence is not None and one.steady is not None  # noqa: S101, PT018
+    alpha = 1 - question.confidence
+    verdict: Verdict = "UNDECIDED"
+    needed: int | None = None
+    if p_differs <= alpha:
+        verdict = "SLOWER" if one.evidence.p_slower < one.evidence.p_faster else "FASTER"
+    elif p_same <= alpha:
+        verdict = "SAME"
+    else:
+        log_ratio = math.log(one.steady.ratio)
+        needed = blocks_to_settle(log_ratio, one.evidence.scatter, family, question)
+    reason = _reason(verdict, one.steady, one.evidence, needed, question)
+    return msgspec.structs.replace(one, verdict=verdict, reason=reason, blocks_needed=needed)
+
+
+def _reason(
+    verdict: Verdict, ratio: Ratio, evidence: Evidence, needed: int | None, question: Question
+) -> str:
+    margin = f"{100 * question.margin:g} %"
+    if verdict in {"FASTER", "SLOWER"}:
+        return f"the interval lies beyond the margin of {margin}"
+    if verdict == "SAME":
+        level = 100 * (2 * question.confidence - 1)
+        return f"the {level:g} % interval lies within the margin of {margin}"
+    alone = evidence.p_differs <= 1 - question.confidence or evidence.p_same <= (
+        1 - question.confidence
+    )
+    why = "not enough among so many rows" if alone else f"it reaches across the margin of {margin}"
+    if needed is None:
+        return f"{why}; more than {_MOST_BLOCKS} blocks would be needed: the truth may lie at it"
+    if needed <= ratio.block_count:
+        return f"{why}; as many blocks again may settle it"
+    return f"{why}; about {needed} blocks would settle it"
+
+
+def _too_little(one: Contrast) -> str:
+    if one.steady is None:
+        return "no second epoch of both ran side by side"
+    return "one block: run again with --blocks 5 for a verdict"
