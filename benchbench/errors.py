@@ -55,6 +55,10 @@ class StoreError(BenchbenchError):
     exit_code = 2
 
 
+class CheckoutError(BenchbenchError):
+    """A git checkout, or a state of it, that is not there or that nothing is imported from."""
+
+
 class Unsupported(Exception):  # noqa: N818 - a backend raises it as an answer, not as a failure
     """A backend's answer to a model, device or division that it does not do; say why.
 

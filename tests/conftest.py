@@ -228,3 +228,45 @@ def misfits(install) -> None:
 def command(misfits, small_mnist, tmp_path) -> Command:
     """Give the command, with the misfits for backends."""
     return Command(dict(os.environ), tmp_path / "results", small_mnist)
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git repository with one branch, main; a call is a git command in it."""
+
+    root: Path
+
+    def __call__(self, *arguments: str) -> str:
+        author = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.org")
+        command = ["git", *author, *arguments]
+        return subprocess.run(
+            command, cwd=self.root, capture_output=True, text=True, check=True
+        ).stdout
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file and leave it uncommitted."""
+        place = self.root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+
+    def commit(self, path: str, text: str) -> str:
+        """Write a file, commit it, and return the hash."""
+        self.write(path, text)
+        self("add", path)
+        self("commit", "--quiet", "--message", f"change {path}")
+        return self("rev-parse", "HEAD").strip()
+
+    def worktrees(self) -> list[str]:
+        """Return the folders that git takes for worktrees, the first of them the root."""
+        listed = self("worktree", "list", "--porcelain").splitlines()
+        return [line.removeprefix("worktree ") for line in listed if line.startswith("worktree ")]
+
+
+@pytest.fixture
+def repository(tmp_path) -> Repository:
+    """Make a repository whose one commit has `src/plugin.py`."""
+    made = Repository(tmp_path / "repository")
+    made.root.mkdir()
+    made("init", "--quiet", "--initial-branch", "main")
+    made.commit("src/plugin.py", "")
+    return made

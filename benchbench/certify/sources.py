@@ -17,12 +17,17 @@ _CORE = ("benchbench.certify", "benchbench.spec", "benchbench.plugins.contract")
 def sources_sha256(*infos: BackendInfo) -> str:
     """Return the hash of the sources of these plugins and of the ladder, in hexadecimal."""
     digest = hashlib.sha256()
-    modules = {info.create.__module__.partition(".")[0] for info in infos}
+    modules = {module_of(info) for info in infos}
     for module in (*_CORE, *sorted(modules)):
         for path in _files(module):
             digest.update(f"{module}/{path.name}\n".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def module_of(info: BackendInfo) -> str:
+    """Return the name of the top-level module in which a backend is declared."""
+    return info.create.__module__.partition(".")[0]
 
 
 def installed_versions(info: BackendInfo) -> dict[str, str]:

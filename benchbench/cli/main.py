@@ -16,6 +16,7 @@ from benchbench.cli import (
     data,
     describe,
     doctor,
+    gate,
     list_,
     new_backend,
     report,
@@ -40,6 +41,7 @@ app.command("list")(list_.list_)
 app.command("describe")(describe.describe)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
+app.command("gate")(gate.gate)
 app.add_typer(data.app, name="data", help="The data sets: status, fetch, verify.")
 app.command("doctor")(doctor.doctor)
 app.command("bands")(bands.bands)

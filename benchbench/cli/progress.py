@@ -80,7 +80,8 @@ class Bars:
 
     def group_started(self, requests: Sequence[RunRequest]) -> None:
         for request in requests:
-            name = f"{request.model.name}  {request.backend} {request.division}"
+            variant = f" {request.variant.label}" if request.variant else ""
+            name = f"{request.model.name}  {request.backend} {request.division}{variant}"
             total = request.protocol.epochs
             self._tasks[request.run_id] = self._bars.add_task(name, total=total, news="")
         self._bars.refresh()
@@ -100,7 +101,8 @@ class Bars:
 
 
 def _ending(record: RunRecord) -> str:
-    name = f"{record.model} {record.backend} {record.division} (block {record.block})"
+    variant = f" {record.variant.label}" if record.variant else ""
+    name = f"{record.model} {record.backend} {record.division}{variant} (block {record.block})"
     test = record.test.accuracy if record.test else None
     outcome = f"test accuracy {text.fraction(test)}" if record.status == "ok" else record.error
     return f"{record.status:>7}  {name}: {outcome}"

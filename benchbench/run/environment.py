@@ -76,10 +76,19 @@ def worker_environment(
         "KERAS_HOME": str(home),
         "PYTHONUNBUFFERED": "1",
     }
-    if import_path:
-        already = [folder for folder in (outer.get("PYTHONPATH"),) if folder]
-        environment["PYTHONPATH"] = os.pathsep.join([*import_path, *already])
-    return environment | dict(info.environment)
+    return environment | importing_from(import_path, outer) | dict(info.environment)
+
+
+def importing_from(import_path: Sequence[str], outer: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that have Python import from these folders before all others."""
+    if not import_path:
+        return {}
+    already = [folder for folder in (outer.get("PYTHONPATH"),) if folder]
+    return {
+        "PYTHONPATH": os.pathsep.join([*import_path, *already]),
+        # Else `python -m` would look into the working folder first: often a checkout itself.
+        "PYTHONSAFEPATH": "1",
+    }
 
 
 def noted(environment: Mapping[str, str]) -> dict[str, str]:

@@ -11,12 +11,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchbench.plugins.contract import BackendInfo
 from benchbench.run.environment import worker_environment
+
+_FAREWELL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +39,36 @@ def send(
     Ctrl-C ends the process and is passed on.
     """
     with tempfile.TemporaryDirectory(prefix="benchbench-") as home:
-        process = subprocess.Popen(
+        return exchange(
             [sys.executable, "-m", module],
-            env=worker_environment(os.environ, info=info, threads=threads, home=Path(home)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
+            question,
+            environment=worker_environment(os.environ, info=info, threads=threads, home=Path(home)),
+            timeout_seconds=timeout_seconds,
         )
-        try:
-            answer, noise = process.communicate(question, timeout=timeout_seconds)
-        except subprocess.TimeoutExpired:
-            return Returned(None, f"it gave no answer within {timeout_seconds:g} s", "")
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
+
+
+def exchange(
+    command: Sequence[str],
+    question: bytes,
+    *,
+    environment: Mapping[str, str],
+    timeout_seconds: float,
+) -> Returned:
+    """Start a command, give it the question, and wait for what it writes and for its end."""
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        answer, noise = process.communicate(question, timeout=timeout_seconds)
+    except subprocess.TimeoutExpired:
+        return Returned(None, f"it gave no answer within {timeout_seconds:g} s", "")
+    finally:
+        _end(process)
     log = noise.decode(errors="replace")
     if process.returncode == 0 and answer:
         return Returned(answer, "", log)
@@ -67,6 +84,17 @@ def answer(work_out: Callable[[bytes], bytes]) -> None:
     told = work_out(sys.stdin.buffer.read())
     with os.fdopen(pipe, "wb") as file:
         file.write(told)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that is still there; first ask it to, so that it can end those it started."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_FAREWELL_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def _ending(code: int) -> str:

@@ -82,3 +82,15 @@ def test_sources_come_from_the_import_path_of_the_cell(conduct, tmp_path):
     records = conduct((None, ()), (there, (str(elsewhere),)))
     assert all(0.1 <= epoch.train_seconds < 0.3 for epoch in records[None].epochs)
     assert all(epoch.train_seconds >= 0.3 for epoch in records[there].epochs)
+
+
+def test_the_import_path_comes_before_the_working_folder_too(conduct, tmp_path, monkeypatch):
+    # Who compares checkouts often stands in one, and `python -m` looks there first.
+    source = (Path(__file__).parents[1] / "misfits.py").read_text()
+    for name, nap in (("here", "0.1"), ("there", "0.3")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "misfits.py").write_text(source.replace("sleep(0.1)", f"sleep({nap})"))
+    monkeypatch.chdir(tmp_path / "here")
+    there = Variant("there")
+    records = conduct((there, (str(tmp_path / "there"),)))
+    assert all(epoch.train_seconds >= 0.3 for epoch in records[there].epochs)

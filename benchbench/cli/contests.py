@@ -1,0 +1,177 @@
+"""Pairs of cells that contend in one session, block by block, until the intervals are narrow."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchbench.cli.session import conduct
+from benchbench.measure.clock import now_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from benchbench.cli.trees import Pair
+    from benchbench.compare.contrast import Contrast, Question
+    from benchbench.records import RunRecord
+    from benchbench.report.gate import Contest, GateRow
+    from benchbench.run.plan import Session
+    from benchbench.run.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """At least `blocks`, at most `max_blocks`, and none begun after `budget_seconds`."""
+
+    blocks: int
+    max_blocks: int
+    budget_seconds: float | None
+
+
+def hold(
+    pairs: Sequence[Pair],
+    fresh: Callable[[], Session],
+    limits: Limits,
+    question: Question,
+    *,
+    store: Store,
+    timeout: float,
+) -> list[GateRow]:
+    """Hold a session, and a second one of the pairs that came out slower. A row a pair.
+
+    `fresh` makes a session without cells.
+    """
+    first = _contend(pairs, fresh(), limits, question, store=store, timeout=timeout)
+    slower = [
+        pair
+        for pair, contest in first.items()
+        if not isinstance(contest, str) and contest.verdict == "SLOWER"
+    ]
+    second: dict[Pair, Contest | str] = {}
+    if slower:
+        names = ", ".join(pair.name for pair in slower)
+        print(f"slower: {names}; a second session is to confirm it", file=sys.stderr, flush=True)
+        second = _contend(slower, fresh(), limits, question, store=store, timeout=timeout)
+    return [row(pair, first[pair], second.get(pair)) for pair in pairs]
+
+
+def row(
+    pair: Pair,
+    first: Contest | str | None = None,
+    second: Contest | str | None = None,
+    *,
+    trouble: str | None = None,
+) -> GateRow:
+    """Return the row of a pair; in place of a contest there may be why there is none."""
+    from benchbench.report.gate import GateRow
+
+    troubles = [one for one in (first, second, trouble) if isinstance(one, str)]
+    return GateRow(
+        model=pair.own.model.name,
+        backend=pair.own.backend.name,
+        division=pair.own.division,
+        first=None if isinstance(first, str) else first,
+        second=None if isinstance(second, str) else second,
+        trouble="; ".join(troubles) or None,
+    )
+
+
+def _contend(
+    pairs: Sequence[Pair],
+    session: Session,
+    limits: Limits,
+    question: Question,
+    *,
+    store: Store,
+    timeout: float,
+) -> dict[Pair, Contest | str]:
+    """Return for each pair how it came out, or why it cannot be said.
+
+    A pair is done when its interval reaches no further from its middle than the margin, wherever
+    that is: to stop on a verdict would be to choose it.
+    """
+    started = now_ns()
+    runs: dict[Pair, list[RunRecord]] = {pair: [] for pair in pairs}
+    open_pairs = list(pairs)
+    for number in range(limits.max_blocks):
+        for pair in open_pairs:
+            # A group of its own: the nearer in time, the less does the machine drift in between.
+            groups = dataclasses.replace(session, cells=pair.cells).block(number)
+            runs[pair] += conduct(groups, store, timeout)
+        open_pairs = [pair for pair in open_pairs if not _failures(runs[pair])]
+        if number + 1 < limits.blocks:
+            continue
+        open_pairs = [pair for pair in open_pairs if not _narrow(pair, runs[pair], question)]
+        spent = (now_ns() - started) / 1e9
+        if not open_pairs or (limits.budget_seconds and spent >= limits.budget_seconds):
+            break
+    return _outcomes(runs, session, question)
+
+
+def _outcomes(
+    runs: dict[Pair, list[RunRecord]], session: Session, question: Question
+) -> dict[Pair, Contest | str]:
+    from benchbench.compare.verdicts import judge
+
+    outcomes: dict[Pair, Contest | str] = {}
+    whole = []
+    for pair, records in runs.items():
+        failures = _failures(records)
+        if failures:
+            outcomes[pair] = "; ".join(failures)
+        else:
+            whole.append(pair)
+    contrasts = [_contrast(pair, runs[pair], question) for pair in whole]
+    for pair, judged in zip(whole, judge(contrasts, question), strict=True):
+        outcomes[pair] = _contest(pair, runs[pair], judged, session.session_id)
+    return outcomes
+
+
+def _failures(records: Iterable[RunRecord]) -> list[str]:
+    """Return what is wrong with runs: how they ended, or with what they were certified."""
+    from benchbench.certify.validity import objection
+    from benchbench.report.tables import reason
+
+    failures = []
+    for record in records:
+        if record.status != "ok":
+            failures.append(f"the run {record.run_id} is {record.status}: {reason(record)}")
+        elif record.certificate and (told := objection(record)):
+            failures.append(f"the run {record.run_id} is not comparable: {told}")
+    return failures
+
+
+def _narrow(pair: Pair, records: Sequence[RunRecord], question: Question) -> bool:
+    steady = _contrast(pair, records, question).steady
+    return steady is not None and (steady.half_width or math.inf) <= question.margin
+
+
+def _contrast(pair: Pair, records: Sequence[RunRecord], question: Question) -> Contrast:
+    from benchbench.compare.contrast import contrast
+
+    own, baseline = _sides(pair, records)
+    return contrast(own, baseline, question)
+
+
+def _sides(pair: Pair, records: Sequence[RunRecord]) -> tuple[list[RunRecord], list[RunRecord]]:
+    """Tell this tree's records from the other's."""
+    own = [record for record in records if record.variant == pair.own.variant]
+    return own, [record for record in records if record.variant == pair.baseline.variant]
+
+
+def _contest(
+    pair: Pair, records: Sequence[RunRecord], judged: Contrast, session_id: str
+) -> Contest:
+    from benchbench.report.gate import Contest
+    from benchbench.report.summary import epoch_seconds
+
+    (_, own), (_, baseline) = (epoch_seconds(side) for side in _sides(pair, records))
+    return Contest(
+        session_id=session_id,
+        own_seconds=own.median if own else None,
+        baseline_seconds=baseline.median if baseline else None,
+        contrast=judged,
+    )

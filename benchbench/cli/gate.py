@@ -1,0 +1,273 @@
+"""`benchbench gate`: is this tree slower than another state of it? Both, interleaved."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchbench.cli.contests import Limits
+from benchbench.cli.names import DivisionChoice
+from benchbench.cli.selection import find_processors
+from benchbench.cli.session import must_fit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from benchbench.certificates import Certificate
+    from benchbench.cli.trees import Pair
+    from benchbench.compare.contrast import Question
+    from benchbench.data.catalog import Chosen
+    from benchbench.plugins.registry import Registry
+    from benchbench.report.gate import GateReport, GateRow
+    from benchbench.run.checkout import Checkout
+    from benchbench.run.elsewhere import Elsewhere
+    from benchbench.run.plan import Cell, Session
+    from benchbench.run.store import Store
+    from benchbench.spec.protocol import TrainingProtocol
+
+_TIMEOUT_SECONDS = 1800.0
+
+
+def gate(  # noqa: PLR0917 - one parameter an option
+    against: Annotated[
+        str, typer.Option("--against", help="The branch, tag or commit to compare this tree with.")
+    ],
+    backend: Annotated[
+        list[str] | None,
+        typer.Option("--backend", "-b", help="A backend; default: all of this checkout."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", help="A model, 'all', or a TOML file; default single-layer."),
+    ] = None,
+    division: Annotated[
+        DivisionChoice, typer.Option(help="'all' compares every division a backend has.")
+    ] = DivisionChoice.ALL,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or a device's name.")] = "auto",
+    dataset: Annotated[
+        str, typer.Option(help="auto, mnist, digits, or a folder of IDX files.")
+    ] = "auto",
+    margin: Annotated[
+        str, typer.Option(help="A change of time up to this does not matter: 3% or 0.03.")
+    ] = "3%",
+    confidence: Annotated[float, typer.Option(help="Of the intervals, a fraction.")] = 0.95,
+    blocks: Annotated[int, typer.Option(min=2, help="At least so many blocks of each cell.")] = 3,
+    max_blocks: Annotated[
+        int, typer.Option(min=2, help="At most so many, even if the intervals are still wide.")
+    ] = 10,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="After so long (90s, 30m, 2h) no further block is begun in a session."),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=2, help="Epochs of each run.")] = 11,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; default: the physical cores.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="For training and for the intervals.")] = 0,
+    results: Annotated[
+        Path | None, typer.Option(help="Where records go; default BENCHBENCH_RESULTS or results.")
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds of work after which a run is given up.")
+    ] = _TIMEOUT_SECONDS,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A tenth of the images: for models with long epochs.")
+    ] = False,
+    certify: Annotated[
+        bool, typer.Option(help="First certify the cells of both trees, each by its own code.")
+    ] = True,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on UNDECIDED as well.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, all there is.")] = False,
+) -> None:
+    """Compare this tree with another state of its repository; exit 1 if it is slower.
+
+    Both are run interleaved in one session; what is slower must be so in a second session too.
+    """
+    from benchbench.cli import quantities
+    from benchbench.cli.trees import find_tree_cells
+    from benchbench.compare.contrast import Question
+    from benchbench.plugins.registry import load_registry
+    from benchbench.report.gate import render
+    from benchbench.run.checkout import find_checkout, find_commit
+    from benchbench.run.store import Store, results_folder
+    from benchbench.spec.protocol import TrainingProtocol
+
+    question = Question(
+        margin=quantities.fraction(margin, "--margin"), confidence=confidence, seed=seed
+    )
+    limits = Limits(
+        blocks, max(blocks, max_blocks), quantities.seconds(budget, "--budget") if budget else None
+    )
+    store = Store(results_folder(results))
+    checkout = find_checkout(Path.cwd(), aside=store.folder.parent)
+    commit = find_commit(checkout, against)
+    registry = load_registry()
+    cells = find_tree_cells(backend, division, model or ["single-layer"], registry, checkout.root)
+    store.prepare()
+    thread_count, cpus = find_processors(threads)
+    report = _Gate(
+        checkout=checkout,
+        ref=against,
+        ref_commit=commit,
+        registry=registry,
+        protocol=TrainingProtocol(epochs=epochs),
+        chosen=_choose(dataset, registry, cells, quick=quick),
+        device=device,
+        threads=thread_count,
+        cpus=cpus,
+        seed=seed,
+        question=question,
+        limits=limits,
+        store=store,
+        timeout=timeout,
+        certify=certify,
+        strict=strict,
+    ).compare(cells)
+    print(_as_json(report) if as_json else render(report))
+    raise typer.Exit(0 if report.passed else 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Gate:
+    """One gate: the two trees, and all that their sessions have in common."""
+
+    checkout: Checkout
+    ref: str
+    ref_commit: str
+    registry: Registry
+    protocol: TrainingProtocol
+    chosen: Chosen
+    device: str
+    threads: int
+    cpus: tuple[int, ...] | None
+    seed: int
+    question: Question
+    limits: Limits
+    store: Store
+    timeout: float
+    certify: bool
+    strict: bool
+
+    def compare(self, cells: Mapping[Cell, str]) -> GateReport:
+        """Compare cells, with the words that name their models, and report."""
+        from benchbench.cli import contests, trees
+        from benchbench.run.checkout import beside
+
+        notes = self._notes()
+        for note in notes:
+            print(note, file=sys.stderr, flush=True)
+        with beside(self.checkout, self.ref_commit) as place:
+            name = f"{self.ref}@{self.ref_commit[:7]}"
+            pairs, other, troubles = trees.find_pairs(
+                cells, self.checkout, name=name, place=place, commit=self.ref_commit
+            )
+            certificates: Mapping[Cell, Certificate | str] = dict.fromkeys(
+                (cell for pair in pairs for cell in pair.cells), "--no-certify was given"
+            )
+            if self.certify and not troubles:
+                certificates, troubles = self._certify(pairs, other)
+            # Before anything is timed: what is missing fails the gate, however fast the rest is.
+            rows = [contests.row(pair, trouble=troubles.get(pair)) for pair in pairs]
+            if not troubles:
+                rows = contests.hold(
+                    pairs,
+                    lambda: self._session(certificates),
+                    self.limits,
+                    self.question,
+                    store=self.store,
+                    timeout=self.timeout,
+                )
+        return self._report(rows, notes)
+
+    def _notes(self) -> tuple[str, ...]:
+        """Return what a reader should know before the figures."""
+        from benchbench.run.checkout import changes_in_words
+
+        checkout, notes = self.checkout, []
+        if checkout.changes:
+            notes.append(
+                f"this tree is {checkout.commit[:7]} with {changes_in_words(checkout.changes)}"
+            )
+        elif checkout.commit == self.ref_commit:
+            notes.append(
+                f"'{self.ref}' is the commit of this tree ({checkout.commit[:7]}), and nothing is "
+                f"changed: the tree is compared with itself"
+            )
+        if not self.certify:
+            notes.append(
+                "--no-certify: nobody has shown that the two trees train the same function"
+            )
+        return tuple(notes)
+
+    def _certify(
+        self, pairs: Sequence[Pair], other: Elsewhere
+    ) -> tuple[Mapping[Cell, Certificate | str], dict[Pair, str]]:
+        from benchbench.cli import trees
+
+        return trees.certify_pairs(
+            pairs,
+            other,
+            self.registry,
+            protocol=self.protocol,
+            device=self.device,
+            threads=self.threads,
+            cpus=self.cpus,
+            timeout=self.timeout,
+        )
+
+    def _session(self, certificates: Mapping[Cell, Certificate | str]) -> Session:
+        """Return a fresh session, without cells yet."""
+        from benchbench.run.plan import Session
+
+        return Session(
+            cells=(),
+            protocol=self.protocol,
+            dataset=self.chosen,
+            device=self.device,
+            threads=self.threads,
+            cpus=self.cpus,
+            seed=self.seed,
+            certificates=certificates,
+        )
+
+    def _report(self, rows: Sequence[GateRow], notes: tuple[str, ...]) -> GateReport:
+        from benchbench.report.gate import GateReport, objections
+
+        told = objections(rows, strict=self.strict)
+        return GateReport(
+            ref=self.ref,
+            ref_commit=self.ref_commit,
+            commit=self.checkout.commit,
+            changes=self.checkout.changes,
+            dataset=self.chosen.name,
+            dataset_sha256=self.chosen.sha256,
+            margin=self.question.margin,
+            confidence=self.question.confidence,
+            seed=self.seed,
+            strict=self.strict,
+            notes=notes,
+            rows=tuple(rows),
+            objections=told,
+            passed=not told,
+        )
+
+
+def _choose(dataset: str, registry: Registry, cells: Iterable[Cell], *, quick: bool) -> Chosen:
+    from benchbench.data import catalog
+
+    offered = {name: offer.item for name, offer in registry.datasets.items()}
+    chosen = catalog.choose(dataset, offered, quick=quick)
+    if chosen.note:
+        print(chosen.note, file=sys.stderr)
+    must_fit([cell.model for cell in cells], chosen)
+    return chosen
+
+
+def _as_json(report: GateReport) -> str:
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(report), indent=1).decode()

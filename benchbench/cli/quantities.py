@@ -1,0 +1,30 @@
+"""Fractions and spans of time, as a user writes them."""
+
+from __future__ import annotations
+
+import re
+
+from benchbench.errors import UsageError
+
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def fraction(words: str, option: str) -> float:
+    """Return "3%" or "0.03" as 0.03. Raises UsageError unless it is above 0 and below 1."""
+    number, percent, rest = words.strip().partition("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        value = 0.0
+    if rest or not 0 < value < 1:
+        raise UsageError(f"{option} {words}: give a fraction above 0 and below 1, like 3% or 0.03")
+    return value
+
+
+def seconds(words: str, option: str) -> float:
+    """Return "90s", "30m", "2h" or "90" in seconds. Raises UsageError unless it is above 0."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", words)
+    value = float(found[1]) * _SECONDS[found[2]] if found else 0.0
+    if value <= 0:
+        raise UsageError(f"{option} {words}: give a time above 0, like 90s, 30m or 2h")
+    return value

@@ -1,0 +1,223 @@
+"""Two trees of one repository: which cells both have, and whether both train the same function."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchbench.cli.certify import certify_all
+from benchbench.cli.names import DivisionChoice
+from benchbench.cli.selection import find_backends, find_cells, find_models
+from benchbench.errors import CheckoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from benchbench.certificates import Certificate
+    from benchbench.plugins.contract import BackendInfo
+    from benchbench.plugins.registry import Registry
+    from benchbench.run.checkout import Checkout
+    from benchbench.run.elsewhere import Elsewhere
+    from benchbench.run.plan import Cell
+    from benchbench.spec.protocol import TrainingProtocol
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A cell as this tree has it, and as the other has it; `model` is the word that names it."""
+
+    own: Cell
+    baseline: Cell
+    model: str
+
+    @property
+    def cells(self) -> tuple[Cell, Cell]:
+        return self.own, self.baseline
+
+    @property
+    def name(self) -> str:
+        return f"{self.own.model.name} {self.own.backend.name} {self.own.division}"
+
+
+def backends_of(root: Path, registry: Registry) -> list[BackendInfo]:
+    """Return the backends that are ready and declared in the checkout. Raises CheckoutError."""
+    from benchbench.certify.sources import module_of
+    from benchbench.plugins.registry import missing_requirements
+    from benchbench.run.checkout import is_imported_from
+
+    infos = [offer.item for offer in registry.backends.values()]
+    ready = [info for info in infos if not missing_requirements(info)]
+    found = [info for info in ready if is_imported_from(root, module_of(info))]
+    if not found:
+        raise CheckoutError(
+            f"no backend that is ready is imported from {root}: install the checkout with "
+            f"`pip install -e {root}`, or name a backend with --backend"
+        )
+    return found
+
+
+def must_be_of(root: Path, backends: Sequence[BackendInfo]) -> None:
+    """Raise CheckoutError for a backend of whose run nothing is imported from the checkout."""
+    from benchbench.certify.sources import module_of
+    from benchbench.run.checkout import is_imported_from
+
+    if is_imported_from(root, "benchbench"):
+        return
+    for info in backends:
+        module = module_of(info)
+        if not is_imported_from(root, module):
+            raise CheckoutError(
+                f"nothing that runs of the backend '{info.name}' is imported from {root}, so it "
+                f"would be compared with itself: its module {module} is installed; install the "
+                f"checkout with `pip install -e {root}`"
+            )
+
+
+def find_tree_cells(
+    backends: list[str] | None,
+    division: DivisionChoice,
+    models: list[str],
+    registry: Registry,
+    root: Path,
+) -> dict[Cell, str]:
+    """Return this tree's cells, each with the word that names its model.
+
+    Without names, the backends are those of the checkout. Raises CheckoutError, UsageError.
+    """
+    from benchbench.run.inquiry import is_file
+    from benchbench.spec.catalog import MODELS
+
+    find_models(models, registry)
+    if backends is None:
+        infos = backends_of(root, registry)
+        # Not every backend has the division; one that has none of it is no mistake here.
+        infos = [one for one in infos if division in {DivisionChoice.ALL, *one.divisions}]
+    else:
+        infos = find_backends(backends, registry)
+        must_be_of(root, infos)
+    words = [word for name in models for word in (MODELS if name == "all" else [name])]
+    return {
+        cell: str(Path(word).resolve()) if is_file(word) else word
+        for word in words
+        for cell in find_cells(infos, division, find_models([word], registry))
+    }
+
+
+def find_pairs(
+    cells: Mapping[Cell, str], checkout: Checkout, *, name: str, place: Path, commit: str
+) -> tuple[list[Pair], Elsewhere, dict[Pair, str]]:
+    """Pair this tree's cells with those of the other, checked out at `place`.
+
+    `cells` has for each cell the word that names its model. Returned are also the other tree, and
+    why some pairs cannot be compared. Raises CheckoutError.
+    """
+    from benchbench.certify.sources import module_of
+    from benchbench.run.checkout import import_folders
+    from benchbench.run.elsewhere import Elsewhere, objections
+    from benchbench.run.inquiry import Inquiry, find
+
+    modules = tuple(dict.fromkeys(["benchbench", *(module_of(cell.backend) for cell in cells)]))
+    folders = import_folders(checkout.root, modules)
+    other = Elsewhere(name, place, tuple(str(place / folder) for folder in folders))
+    asked = Inquiry(
+        backends=tuple(dict.fromkeys(cell.backend.name for cell in cells)),
+        modules=modules,
+        models=tuple(dict.fromkeys(cells.values())),
+    )
+    ours, theirs = find(asked), other.find(asked)
+    own = Side(
+        "tree",
+        None if checkout.changes else checkout.commit,
+        tuple(str(checkout.root / folder) for folder in folders),
+    )
+    baseline = Side(name, commit, other.import_path)
+    pairs, troubles = [], {}
+    for cell, model in cells.items():
+        there = theirs.backends.get(cell.backend.name)
+        declared = there.environment if there else cell.backend.environment
+        info = dataclasses.replace(cell.backend, environment=declared)
+        pair = Pair(own.cell(cell), baseline.cell(dataclasses.replace(cell, backend=info)), model)
+        pairs.append(pair)
+        told = objections(cell, model, ours=ours, root=checkout.root, theirs=theirs, other=other)
+        if reasons := "; ".join(told):
+            troubles[pair] = reasons
+    return pairs, other, troubles
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two trees: how its runs are labelled, and what they import from."""
+
+    label: str
+    commit: str | None
+    import_path: tuple[str, ...]
+
+    def cell(self, cell: Cell) -> Cell:
+        from benchbench.records import Variant
+
+        variant = Variant(self.label, commit=self.commit)
+        return dataclasses.replace(cell, variant=variant, import_path=self.import_path)
+
+
+def certify_pairs(
+    pairs: Sequence[Pair],
+    other: Elsewhere,
+    registry: Registry,
+    *,
+    protocol: TrainingProtocol,
+    device: str,
+    threads: int,
+    cpus: tuple[int, ...] | None,
+    timeout: float,
+) -> tuple[dict[Cell, Certificate | str], dict[Pair, str]]:
+    """Certify both trees' cells, each by its own code; return also the pairs where one is not."""
+    certificates = certify_all(
+        [pair.own for pair in pairs],
+        protocol,
+        registry,
+        device=device,
+        threads=threads,
+        cpus=cpus,
+        timeout=timeout,
+    )
+    troubles = {}
+    for pair in pairs:
+        certificates[pair.baseline] = other.certify(
+            backend=pair.baseline.backend.name,
+            division=pair.baseline.division,
+            model=pair.model,
+            device=device,
+            threads=threads,
+            timeout_seconds=timeout,
+        )
+        if reasons := "; ".join(_shortcomings(pair, other.name, certificates)):
+            troubles[pair] = reasons
+        _tell(pair, other.name, certificates[pair.baseline])
+    return certificates, troubles
+
+
+def _shortcomings(
+    pair: Pair, name: str, certificates: Mapping[Cell, Certificate | str]
+) -> Iterator[str]:
+    from benchbench.report import ladder
+
+    found = {"this tree": certificates[pair.own], name: certificates[pair.baseline]}
+    for tree, certificate in found.items():
+        if isinstance(certificate, str):
+            yield f"{tree} has no certificate: {certificate}"
+        elif certificate.broken:
+            yield f"{tree}: {ladder.break_in_words(certificate.broken)}"
+    hashes = {one.certified_sha256 for one in found.values() if not isinstance(one, str)}
+    if len(hashes) > 1:
+        yield f"the two trees certified different specs ({' and '.join(sorted(hashes))})"
+
+
+def _tell(pair: Pair, name: str, certificate: Certificate | str) -> None:
+    cell = f"{pair.name}, {name}"
+    if isinstance(certificate, str):
+        print(f"not certified: {cell}: {certificate}", file=sys.stderr, flush=True)
+    else:
+        print(f"certified: {cell}: {certificate.verdict}", file=sys.stderr, flush=True)

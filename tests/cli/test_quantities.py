@@ -1,0 +1,32 @@
+"""Fractions and spans of time, as a user writes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchbench.cli.quantities import fraction, seconds
+from benchbench.errors import UsageError
+
+
+@pytest.mark.parametrize(("words", "value"), [("3%", 0.03), ("0.03", 0.03), (" 2.5% ", 0.025)])
+def test_a_fraction_is_written_with_a_percent_sign_or_without(words, value):
+    assert fraction(words, "--margin") == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    "words", ["", "%", "3", "100%", "0", "-3%", "3%%", "3% of it", "three", "nan", "inf%"]
+)
+def test_what_is_no_fraction_is_refused(words):
+    with pytest.raises(UsageError, match=r"--margin .*: give a fraction above 0 and below 1"):
+        fraction(words, "--margin")
+
+
+@pytest.mark.parametrize(("words", "value"), [("90", 90), ("90s", 90), ("1.5m", 90), ("2h", 7200)])
+def test_a_span_is_written_with_its_unit(words, value):
+    assert seconds(words, "--budget") == value
+
+
+@pytest.mark.parametrize("words", ["", "0s", "-1m", "soon", "1d", "1m30", "m", "nan"])
+def test_what_is_no_span_is_refused(words):
+    with pytest.raises(UsageError, match=r"--budget .*: give a time above 0, like 90s, 30m or 2h"):
+        seconds(words, "--budget")
