@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchbench.cli.fractions import fraction
+from benchbench.cli.quantities import fraction
 from benchbench.cli.records import only, read_records
 
 
@@ -62,8 +62,8 @@ def compare(  # noqa: PLR0917 - one parameter an option
     from benchbench.run.store import results_folder
 
     question = Question(
-        margin=fraction("--margin", margin),
-        confidence=fraction("--confidence", confidence),
+        margin=fraction(margin, "--margin"),
+        confidence=fraction(confidence, "--confidence"),
         interval=interval.value,
         seed=seed,
     )

@@ -21,6 +21,7 @@ from benchbench.cli import (
     new_backend,
     report,
     run,
+    selftest,
     tolerances,
 )
 from benchbench.errors import BenchbenchError
@@ -43,6 +44,7 @@ app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("gate")(gate.gate)
 app.add_typer(data.app, name="data", help="The data sets: status, fetch, verify.")
+app.command("selftest")(selftest.selftest)
 app.command("doctor")(doctor.doctor)
 app.command("bands")(bands.bands)
 app.command("tolerances")(tolerances.tolerances)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchbench.cli import quantities
 from benchbench.cli.certify import certify_all
 from benchbench.cli.names import DivisionChoice
 from benchbench.cli.selection import (
@@ -17,7 +18,7 @@ from benchbench.cli.selection import (
     find_processors,
     find_protocol,
 )
-from benchbench.cli.session import conduct, must_fit
+from benchbench.cli.session import conduct, conduct_until, must_fit
 from benchbench.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _TIMEOUT_SECONDS = 3600.0
 _QUICK_EPOCHS = 2
+# Two have an interval, but one so wide that it says nothing.
+_LEAST_BLOCKS = 3
 
 
 def run(  # noqa: PLR0917 - one parameter an option
@@ -51,6 +54,13 @@ def run(  # noqa: PLR0917 - one parameter an option
     blocks: Annotated[
         int, typer.Option(min=1, help="Repeat everything; block b trains with seed + b.")
     ] = 1,
+    until: Annotated[
+        str | None,
+        typer.Option(help="Go on, block by block, until every ratio is known so well: 2%."),
+    ] = None,
+    budget: Annotated[
+        str, typer.Option(help="With --until: begin no further block after so long (90s, 30m).")
+    ] = "30m",
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs in place of 5.")] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads; default: the physical cores.")
@@ -84,6 +94,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     from benchbench.run.plan import Session
     from benchbench.run.store import Store, results_folder
 
+    width = quantities.fraction(until, "--until") if until else None
     registry = load_registry()
     models = find_models(model, registry)
     cells = find_cells(find_backends(backend, registry), division, models)
@@ -122,9 +133,20 @@ def run(  # noqa: PLR0917 - one parameter an option
         seed=seed,
         certificates=certificates,
     )
-    groups = session.blocks(blocks)
-    _announce(groups)
-    records = conduct(groups, store, timeout)
+    if width is None:
+        groups = session.blocks(blocks)
+        _announce(groups)
+        records = conduct(groups, store, timeout)
+    else:
+        records = conduct_until(
+            session,
+            store,
+            timeout,
+            width=width,
+            least_blocks=max(blocks, _LEAST_BLOCKS),
+            budget_seconds=quantities.seconds(budget, "--budget"),
+            certified=certify,
+        )
     _show(records, store.folder.parent, session.session_id, as_json=as_json)
     raise typer.Exit(_exit_code(records))
 
@@ -146,7 +168,9 @@ def _show(records: list[RunRecord], results: Path, session_id: str, *, as_json: 
 
     import msgspec
 
-    from benchbench.report import single, tables
+    from benchbench.compare.comparison import compare
+    from benchbench.compare.contrast import Question
+    from benchbench.report import comparison, single, tables
 
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(records), indent=1).decode())
@@ -158,8 +182,11 @@ def _show(records: list[RunRecord], results: Path, session_id: str, *, as_json: 
         print(f"again:  benchbench report {where}--run {records[0].run_id}")
     else:
         print(tables.render(records, format="markdown"))
+        if len({record.model for record in records}) < len(records):
+            print(f"\n{comparison.render(compare(records, Question()))}")
         print(f"\nrecords: {results / 'runs'}/{session_id}-*.json")
         print(f"again:   benchbench report {where}--session {session_id}")
+        print(f"         benchbench compare {where}--session {session_id}")
 
 
 def _exit_code(records: list[RunRecord]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 from typing import TYPE_CHECKING
 
 from benchbench.errors import UsageError
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 
     from benchbench.data.catalog import Chosen
     from benchbench.records import RunRecord
-    from benchbench.run.plan import Group
+    from benchbench.run.plan import Group, Session
     from benchbench.run.store import Store
     from benchbench.spec.model import ModelSpec
 
@@ -41,3 +43,50 @@ def conduct(groups: Sequence[Group], store: Store, timeout: float) -> list[RunRe
 
     with progress() as listener:
         return list(Conductor(store=store, listener=listener, timeout=timeout).conduct(groups))
+
+
+def conduct_until(
+    session: Session,
+    store: Store,
+    timeout: float,
+    *,
+    width: float,
+    least_blocks: int,
+    budget_seconds: float,
+    certified: bool,
+) -> list[RunRecord]:
+    """Run block after block until every steady ratio is known within `width`, a fraction.
+
+    Stops by the width of the intervals alone, wherever they lie: to stop on a verdict would be to
+    choose it. No block is begun that would probably end after `budget_seconds`. Raises UsageError
+    where there is nothing to compare.
+    """
+    from benchbench.compare.comparison import compare, steady_half_width
+    from benchbench.compare.contrast import Question
+    from benchbench.measure.clock import now_ns
+
+    if len(session.cells) == len({cell.model for cell in session.cells}):
+        raise UsageError(
+            "--until needs two cells of a model to compare, but every model has one here; "
+            "name another --backend, or --division all"
+        )
+    started = now_ns()
+    records: list[RunRecord] = []
+    for number in itertools.count():
+        records += conduct(session.block(number), store, timeout)
+        spent = (now_ns() - started) / 1e9
+        reached = steady_half_width(compare(records, Question(), certified=certified))
+        told = "no interval yet" if reached is None else f"intervals within {100 * reached:.1f} %"
+        print(f"block {number}: {told}, {spent:.0f} s spent", file=sys.stderr, flush=True)
+        if number + 1 < least_blocks:
+            continue
+        if reached is not None and reached <= width:
+            break
+        if spent * (number + 2) / (number + 1) > budget_seconds:
+            print(
+                f"the budget of {budget_seconds:.0f} s is spent before every interval is within "
+                f"{100 * width:g} %; --budget gives more",
+                file=sys.stderr,
+            )
+            break
+    return records

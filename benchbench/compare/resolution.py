@@ -1,0 +1,151 @@
+"""What a machine can tell apart: a backend against itself, and against itself slowed down."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from benchbench.compare.contrast import Contrast, Question, Verdict
+from benchbench.errors import UsageError
+
+VERDICTS: tuple[Verdict, ...] = ("FASTER", "SLOWER", "SAME", "UNDECIDED")
+_POWER = 0.8
+_SURE = 0.95
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """Comparisons of a backend with a copy of itself that was slowed down by a known fraction.
+
+    `ratio` is the median of the ratios found; `verdicts` counts them. `expected_power` is the
+    chance of SLOWER at the scatter that was seen; for a copy that was not slowed down, that of a
+    false FASTER or SLOWER.
+    """
+
+    slowdown: float
+    ratio: float
+    verdicts: dict[Verdict, int]
+    expected_power: float
+
+    @property
+    def count(self) -> int:
+        return sum(self.verdicts.values())
+
+
+class Resolution(msgspec.Struct, frozen=True, kw_only=True):
+    """What comparisons of so many blocks can tell on this machine, as it was then.
+
+    `scatter` is the standard deviation of the blocks' median log-ratios, pooled over all
+    comparisons. `smallest_slowdown` would be found in four cases of five. `false_alarms` of
+    `null_count` comparisons of equals came out FASTER or SLOWER; `false_alarm_bound` is the upper
+    95 % limit of their rate (Clopper and Pearson, Biometrika 26, 1934, 404-413).
+    """
+
+    blocks: int
+    scatter: float
+    smallest_slowdown: float
+    false_alarms: int
+    null_count: int
+    false_alarm_bound: float
+    trials: tuple[Trial, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Say it plainly."""
+        percent = 100 * self.smallest_slowdown
+        shown = f"{percent:.1f}" if percent < 10 else f"{percent:.0f}"
+        return f"on this machine now, {self.blocks} blocks can tell {shown} % apart"
+
+
+def resolve(
+    by_slowdown: dict[float, Sequence[Contrast]], blocks: int, question: Question
+) -> Resolution:
+    """Sum up judged contrasts, by the slow-down that was injected; 0 is a comparison of equals.
+
+    Raises UsageError where a comparison has no verdict: fewer than two blocks, or failed runs.
+    """
+    variances = [
+        one.evidence.scatter**2 if one.evidence else math.nan
+        for contrasts in by_slowdown.values()
+        for one in contrasts
+    ]
+    if not variances or any(map(math.isnan, variances)):
+        raise UsageError("a self-test needs two blocks or more, and runs that are all well")
+    scatter = math.sqrt(statistics.fmean(variances))
+    trials = tuple(
+        _trial(slowdown, contrasts, scatter, blocks, question)
+        for slowdown, contrasts in sorted(by_slowdown.items())
+    )
+    null = [trial for trial in trials if trial.slowdown == 0]
+    alarms = sum(trial.verdicts["FASTER"] + trial.verdicts["SLOWER"] for trial in null)
+    count = sum(trial.count for trial in null)
+    return Resolution(
+        blocks=blocks,
+        scatter=scatter,
+        smallest_slowdown=smallest_slowdown(scatter, blocks, question),
+        false_alarms=alarms,
+        null_count=count,
+        false_alarm_bound=rate_bound(alarms, count),
+        trials=trials,
+    )
+
+
+def smallest_slowdown(scatter: float, blocks: int, question: Question) -> float:
+    """Return the slow-down, a fraction, that so many blocks find in four cases of five."""
+    low, high = question.log_margin, question.log_margin + 1
+    while power(high, scatter, blocks, question) < _POWER:
+        high += 1
+    for _ in range(50):
+        middle = (low + high) / 2
+        if power(middle, scatter, blocks, question) < _POWER:
+            low = middle
+        else:
+            high = middle
+    return math.expm1(high)
+
+
+def power(log_ratio: float, scatter: float, blocks: int, question: Question) -> float:
+    """Return the chance that a true log-ratio of times comes out SLOWER, alone in its table.
+
+    Student's test of "the margin or less" rejects where t > t(1 - alpha / 2); t is noncentral with
+    (log_ratio - margin) sqrt(blocks) / scatter. Source: any text on power, such as Cohen,
+    "Statistical Power Analysis for the Behavioral Sciences" (1988), chapter 2.
+    """
+    from scipy import special
+
+    distance = log_ratio - question.log_margin
+    if not scatter:
+        return float(distance > 0)
+    freedom = blocks - 1
+    limit = special.stdtrit(freedom, (1 + question.confidence) / 2)
+    return 1 - float(special.nctdtr(freedom, distance * math.sqrt(blocks) / scatter, limit))
+
+
+def rate_bound(events: int, count: int) -> float:
+    """Return the upper 95 % limit of a rate of which `events` of `count` were seen."""
+    from scipy import special
+
+    if events >= count:
+        return 1.0
+    return float(special.betaincinv(events + 1, count - events, _SURE))
+
+
+def _trial(
+    slowdown: float,
+    contrasts: Sequence[Contrast],
+    scatter: float,
+    blocks: int,
+    question: Question,
+) -> Trial:
+    counted = Counter(one.verdict for one in contrasts)
+    expected = power(math.log1p(slowdown), scatter, blocks, question)
+    return Trial(
+        slowdown=slowdown,
+        ratio=statistics.median(one.steady.ratio for one in contrasts if one.steady),
+        verdicts={verdict: counted[verdict] for verdict in VERDICTS},
+        # To either side, where nothing was done.
+        expected_power=expected if slowdown else 2 * expected,
+    )
