@@ -16,8 +16,8 @@ import msgspec
 
 from benchbench.certificates import Certificate
 
-# From the largest seen difference to the tolerance. Below a tolerance that is too wide faults hide;
-# the smallest of the usual ones stand a factor of ten above these (docs/how-we-measure.md).
+# From the largest seen difference to the tolerance, at least. Below one that is too wide faults
+# hide: the smallest of those known stand four times above these (docs/certificate.md).
 MARGIN = 4
 
 

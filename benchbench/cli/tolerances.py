@@ -21,6 +21,9 @@ def tolerances(
     as_table: Annotated[
         bool, typer.Option("--table", help="Print a Markdown table by rung and backend instead.")
     ] = False,
+    as_cells: Annotated[
+        bool, typer.Option("--cells", help="Print one by model, backend and division instead.")
+    ] = False,
 ) -> None:
     """Print the tolerances that certificates of correct implementations give."""
     import msgspec
@@ -28,8 +31,12 @@ def tolerances(
     from benchbench.certify.tolerances import derive
     from benchbench.report import ladder
 
+    if as_table and as_cells:
+        raise UsageError("--table and --cells print a table each: give one of them")
     found = [one for folder in certificates for one in _read(folder)]
-    if as_table:
+    if as_cells:
+        print(ladder.cells(found))
+    elif as_table:
         print(ladder.spread(found))
     else:
         print(msgspec.toml.encode({"tolerance": derive(found)}).decode(), end="")

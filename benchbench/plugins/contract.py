@@ -168,6 +168,7 @@ class BackendInfo:
     `Backend.divisions` for `benchbench list`. `install` is the command that installs what is
     missing (default: `pip install` of the requirements). `environment` is set for the worker's
     process before Python starts in it. `deviations` are shown with every certificate.
+    `deterministic`: the same seed gives the same result twice, but for the order of sums.
     """
 
     name: str
@@ -177,3 +178,4 @@ class BackendInfo:
     install: str | None = None
     environment: tuple[tuple[str, str], ...] = ()
     deviations: tuple[Deviation, ...] = ()
+    deterministic: bool = True

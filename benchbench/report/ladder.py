@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import groupby
 
 import msgspec
 
@@ -50,8 +52,7 @@ def break_in_words(rung: Rung) -> str:
 
 def summary(certificates: Sequence[Certificate]) -> str:
     """Return a Markdown table of many: a row each, the worst difference at every rung."""
-    names = list(dict.fromkeys(rung.name for one in certificates for rung in one.rungs))
-    measured = [name for name in names if name not in {"data", "architecture"}]
+    measured = _measured(certificates)
     headers = ["model", "backend", "division", "device", "certificate", *measured]
     rows = []
     for one in certificates:
@@ -63,24 +64,68 @@ def summary(certificates: Sequence[Certificate]) -> str:
 
 def spread(certificates: Sequence[Certificate]) -> str:
     """Return a Markdown table of the largest difference at each rung, by backend and division."""
-    names = list(dict.fromkeys(rung.name for one in certificates for rung in one.rungs))
-    measured = [name for name in names if name not in {"data", "architecture"}]
-    cells = list(dict.fromkeys((one.backend, one.division) for one in certificates))
+    measured = _measured(certificates)
+    rows = [
+        [*cell, text.count(len(own)), *_largest(own, measured)]
+        for cell, own in _grouped(certificates, lambda one: (one.backend, one.division))
+    ]
     headers = ["backend", "division", "certificates", *measured]
-    rows = []
-    for cell in sorted(cells):
-        own = [one for one in certificates if (one.backend, one.division) == cell]
-        worst = {
-            name: max(r.worst or 0.0 for one in own for r in one.rungs if r.name == name)
-            for name in measured
-        }
-        rows.append([*cell, text.count(len(own)), *(_number(worst[name]) for name in measured)])
     return markdown_table(rows, headers, right=["certificates", *measured])
+
+
+def cells(certificates: Sequence[Certificate]) -> str:
+    """Return a Markdown table of every cell: over how many seeds, verdict, largest differences."""
+    measured = _measured(certificates)
+    rows = [
+        [
+            *cell,
+            text.count(len({one.seed for one in own})),
+            _verdicts(own),
+            *_largest(own, measured),
+        ]
+        for cell, own in _grouped(
+            certificates, lambda one: (one.model, one.backend, one.division, one.device)
+        )
+    ]
+    headers = ["model", "backend", "division", "device", "seeds", "certificates", *measured]
+    return markdown_table(rows, headers, right=["seeds", *measured])
 
 
 def export(certificates: Sequence[Certificate]) -> str:
     """Return the certificates as JSON, all that is in them."""
     return msgspec.json.format(msgspec.json.encode(certificates), indent=1).decode()
+
+
+def _measured(certificates: Sequence[Certificate]) -> list[str]:
+    """Return the rungs that have a difference to show, in ladder order."""
+    names = dict.fromkeys(rung.name for one in certificates for rung in one.rungs)
+    return [name for name in names if name not in {"data", "architecture"}]
+
+
+def _grouped(
+    certificates: Sequence[Certificate], key: Callable[[Certificate], tuple[str, ...]]
+) -> list[tuple[tuple[str, ...], list[Certificate]]]:
+    return [(of, list(own)) for of, own in groupby(sorted(certificates, key=key), key)]
+
+
+def _largest(certificates: Sequence[Certificate], rung_names: Sequence[str]) -> list[str]:
+    """Return the largest difference at each rung; unknown where one is no finite number."""
+    largest = []
+    for name in rung_names:
+        rungs = [rung for one in certificates for rung in one.rungs if rung.name == name]
+        worst = [rung.worst for rung in rungs if rung.verdict != "not reached"]
+        known = [value for value in worst if value is not None]
+        finite = known and len(known) == len(worst)
+        largest.append(_number(max(known)) if finite else text.UNKNOWN)
+    return largest
+
+
+def _verdicts(certificates: Sequence[Certificate]) -> str:
+    """Return "holds", or "holds 19, breaks 1"."""
+    counts = Counter(one.verdict for one in certificates)
+    if len(counts) == 1:
+        return certificates[0].verdict
+    return ", ".join(f"{verdict} {number}" for verdict, number in counts.most_common())
 
 
 def _row(rung: Rung, starts: Sequence[str]) -> list[str]:

@@ -87,3 +87,5 @@ class DeclarationTests(Subject):
         assert all(isinstance(name, str) for name in settings)
         strange = {name: value for name, value in settings.items() if type(value) not in PLAIN}
         assert not strange, f"settings must be str, int, float or bool: {strange}"
+        threads = settings.get("threads", self.threads)
+        assert threads == self.threads, f"{self.threads} threads were asked for, not {threads}"

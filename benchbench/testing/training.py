@@ -76,11 +76,17 @@ class TrainingTests(Subject):
         assert relative_difference(shuffled, in_order) > 100 * SAME
 
     def test_follows_its_seed(self) -> None:
+        """The same seed gives the same result twice, unless the backend declares that it cannot."""
         first = self._small_fit(SHUFFLED, seed=1).update
-        again = self._small_fit(SHUFFLED, seed=1).update
         other = self._small_fit(SHUFFLED, seed=2).update
-        assert relative_difference(again, first) <= SAME
         assert relative_difference(other, first) > 100 * SAME
+        if not self.info().deterministic:
+            pytest.skip(f"{self.backend} declares that a seed does not give the same result twice")
+        again = self._small_fit(SHUFFLED, seed=1).update
+        assert relative_difference(again, first) <= SAME, (
+            "the same seed gave another result; a backend that cannot help it declares "
+            "`deterministic=False`"
+        )
 
     def test_shuffles_every_epoch_anew(self) -> None:
         """Two epochs must not be the first epoch twice.

@@ -18,7 +18,7 @@ from benchbench.certify.exercise import (
     relative_difference,
 )
 from benchbench.certify.reference import Reference
-from benchbench.certify.rungs import Comparison, tolerance_of
+from benchbench.certify.rungs import Comparison, Finding, tolerance_of
 
 # Seven layers with large weights: the right class has all of the probability, in float64 too.
 SATURATED = ModelSpec(
@@ -68,3 +68,28 @@ def test_where_the_reference_moves_nothing_a_backend_may_not_either(name):
     assert moved.difference is None or moved.difference > tolerance_of(name)[0]
     if moved.difference is None:
         assert "gradients are exactly 0" in moved.look()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "found"),
+    [
+        ((0.2,), 0.2),
+        ((0.3, 0.2), 0.2),
+        ((0.9, 0.5, 0.3), 0.3),
+        ((3.0, 2.0, 2.5), 2.0),
+        ((None, 2.0, None), 2.0),
+    ],
+)
+def test_what_is_more_than_right_backends_show_is_measured_again(sizes, found, monkeypatch):
+    """On three draws at most, of which the least counts; sizes in tolerances."""
+    tolerance, _ = tolerance_of(ONE_STEP.name)
+    scripted = [Finding(None if size is None else size * tolerance, lambda: "") for size in sizes]
+    asked = []
+
+    def attempt(self, start, program, number):
+        asked.append(number)
+        return scripted[number]
+
+    monkeypatch.setattr(Comparison, "_attempt", attempt)
+    assert find(0, ONE_STEP.name).difference == found * tolerance
+    assert asked == list(range(len(sizes)))

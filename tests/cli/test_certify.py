@@ -101,6 +101,11 @@ def test_json_holds_everything_and_save_writes_a_file_each(command, own_cache, t
     derived = command("tolerances", str(folder))
     assert derived.returncode == 0, derived.stderr
     assert 'rung = "update after 1 step"' in derived.stdout
+    cells = command("tolerances", str(folder), "--cells")
+    assert "| single-layer | numpy     | idiomatic  | cpu      |       2 | holds " in cells.stdout
+    both = command("tolerances", str(folder), "--cells", "--table")
+    assert both.returncode == 2
+    assert "give one of them" in both.stderr
 
 
 def test_tolerances_of_an_edited_certificate_are_refused(command, own_cache, tmp_path):

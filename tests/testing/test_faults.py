@@ -57,6 +57,20 @@ class PredictionsInFloat64(FaultyTrainer):
         return super().predict(images).astype(np.float64)
 
 
+class ProductsOfRoundedWeights(FaultyTrainer):
+    """As a tensor core in TF32 has them: 10 bits of 23."""
+
+    def predict(self, images):
+        trained = self.parameters()
+        self.set_parameters([_rounded(array) for array in trained])
+        return super().predict(images)
+
+
+def _rounded(array):
+    bits = np.ascontiguousarray(array).view(np.uint32)
+    return ((bits + 0x1000) & np.uint32(0xFFFFE000)).view(np.float32)
+
+
 class ParametersNotCopied(FaultyTrainer):
     def parameters(self):
         kept, views = self._network.parameters, []
@@ -125,6 +139,11 @@ class SettingsOfNumPyTypes(FaultyTrainer):
         return super().settings() | {"threads": np.int64(1)}
 
 
+class ClaimsMoreThreads(FaultyTrainer):
+    def settings(self):
+        return super().settings() | {"threads": 64}
+
+
 FAULTS = [
     (FaultyTrainer, "test_refuses_an_unknown_device", ()),  # its backend takes any device
     (FaultyTrainer, "test_refuses_an_unknown_division", ()),
@@ -134,6 +153,7 @@ FAULTS = [
     (SamePermutationEveryEpoch, "test_shuffles_every_epoch_anew", ()),
     (LogitsForProbabilities, "test_predicts_probabilities", (TWO_LAYER, 1)),
     (PredictionsInFloat64, "test_predicts_probabilities", (TWO_LAYER, 1)),
+    (ProductsOfRoundedWeights, "test_multiplies_in_the_precision_of_the_spec", ()),
     (ParametersNotCopied, "test_returns_copies_of_the_parameters", ()),
     (ParametersNotCopied, "test_leaves_the_arrays_of_others_alone", ()),
     (DenseKernelsTransposed, "test_returns_the_parameters_it_was_given", (TWO_LAYER,)),
@@ -144,6 +164,7 @@ FAULTS = [
     (FinishesInAThread, "test_synchronize_waits_for_all_the_work", ()),
     (BusyAfterwards, "test_synchronize_waits_for_all_the_work", ()),
     (SettingsOfNumPyTypes, "test_says_what_really_ran", ()),
+    (ClaimsMoreThreads, "test_says_what_really_ran", ()),
 ]
 
 
@@ -158,12 +179,14 @@ class FaultyBackend(NumpyBackend):
         return self.kind(model, protocol, dtype=self._dtype, threads=threads, seed=seed)
 
 
-def _conformance(create):
+def _conformance(create, *, deterministic=True):
+    info = BackendInfo("numpy", requires=("numpy",), create=create, deterministic=deterministic)
+
     class Conformance(BackendConformance):
         backend = "numpy"
 
         def info(self):
-            return BackendInfo("numpy", requires=("numpy",), create=create)
+            return info
 
     return Conformance()
 
@@ -181,3 +204,15 @@ def test_a_fault_goes_red(fault, test, arguments):
 @pytest.mark.parametrize(("test", "arguments"), list(dict.fromkeys(row[1:] for row in FAULTS)))
 def test_without_the_fault_it_is_green(test, arguments):
     getattr(_conformance(lambda: NumpyBackend("float32")), test)(*arguments)
+
+
+def test_a_backend_may_declare_that_a_seed_does_not_settle_it():
+    subject = _conformance(lambda: FaultyBackend(SeedFromTheClock), deterministic=False)
+    with pytest.raises(pytest.skip.Exception, match="does not give the same result twice"):
+        subject.test_follows_its_seed()
+
+
+def test_a_declared_backend_must_heed_its_seed_all_the_same():
+    subject = _conformance(lambda: FaultyBackend(SeedIgnored), deterministic=False)
+    with pytest.raises(AssertionError):
+        subject.test_follows_its_seed()
