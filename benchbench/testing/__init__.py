@@ -1,8 +1,14 @@
-"""The conformance suite that a backend's author subclasses, and what its tests are made of."""
+"""The conformance suite that a backend's author subclasses, and what its tests are made of.
+
+The pytest plugin lives here as well, and pytest imports it at every start: so the names below are
+imported when somebody asks for them.
+"""
+
+from typing import TYPE_CHECKING
 
 import pytest
 
-# Before the imports below, so that a failing assertion shows its values.
+# Before anything imports them, so that a failing assertion shows its values.
 pytest.register_assert_rewrite(
     "benchbench.testing.certificate",
     "benchbench.testing.declaration",
@@ -10,7 +16,20 @@ pytest.register_assert_rewrite(
     "benchbench.testing.training",
 )
 
-from benchbench.testing.conformance import BackendConformance  # noqa: E402
-from benchbench.testing.observer import RecordingObserver  # noqa: E402
+if TYPE_CHECKING:
+    from benchbench.testing.conformance import BackendConformance
+    from benchbench.testing.observer import RecordingObserver
 
 __all__ = ["BackendConformance", "RecordingObserver"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "BackendConformance":
+        from benchbench.testing.conformance import BackendConformance
+
+        return BackendConformance
+    if name == "RecordingObserver":
+        from benchbench.testing.observer import RecordingObserver
+
+        return RecordingObserver
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

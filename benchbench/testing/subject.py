@@ -64,10 +64,7 @@ class Subject:
 
     def created(self) -> Backend:
         """Return the backend, imported once; skip the test where its framework is missing."""
-        info = self.info()
-        if missing := missing_requirements(info):
-            pytest.skip(f"{info.name} needs {', '.join(missing)}: {install_command(info)}")
-        return _create(info)
+        return ready(self.info())
 
     def bare_trainer(
         self, model: ModelSpec, protocol: TrainingProtocol, *, seed: int = 0
@@ -128,6 +125,13 @@ class Subject:
 def first_weights(model: ModelSpec, *, scale: float = 1) -> list[npt.NDArray[np.float32]]:
     """Return the first weights of seed 0, `scale` times as large."""
     return [array * np.float32(scale) for array in initial_parameters(model, 0)]
+
+
+def ready(info: BackendInfo) -> Backend:
+    """Return the backend, imported once; skip the test where its framework is missing."""
+    if missing := missing_requirements(info):
+        pytest.skip(f"{info.name} needs {', '.join(missing)}: {install_command(info)}")
+    return _create(info)
 
 
 def created(name: str) -> Backend:

@@ -1,0 +1,157 @@
+"""Time epochs of one network under pytest-benchmark: what the fixture `epoch_benchmark` does."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from typing import Any
+
+import pytest
+
+import benchbench
+from benchbench.errors import Unsupported, UsageError
+from benchbench.measure.machine import calibrate, physical_cores
+from benchbench.plugins.contract import BackendInfo
+from benchbench.plugins.registry import load_registry
+from benchbench.run.environment import noted
+from benchbench.run.worker import resolve_device
+from benchbench.spec.identity import spec_sha256
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import TrainingProtocol
+from benchbench.testing.measurement import EpochMeasurement
+from benchbench.testing.slices import calibrated_steps, training_slice
+from benchbench.testing.subject import ready
+from benchbench.testing.training_thread import Job, TrainingThread
+
+# The first epoch compiles and moves data, the second may still be finding its memory.
+_WARM_UP = 2
+
+_DEFAULT_PROTOCOL = TrainingProtocol()
+
+
+class EpochBenchmark:
+    """Times an epoch slice of a model under a backend; one call a test.
+
+    `earlier` is what an earlier run said of this benchmark: the same number of steps is trained
+    again, for two times compare only where the work is the same. `rounds` are timed unless a call
+    asks for another number. `benchmark` is pytest-benchmark's fixture, whose methods have no types.
+    """
+
+    def __init__(self, benchmark: Any, *, earlier: EpochMeasurement | None, rounds: int) -> None:
+        self._benchmark = benchmark
+        self._earlier = earlier
+        self._rounds = rounds
+
+    def __call__(
+        self,
+        model: ModelSpec,
+        *,
+        backend: str,
+        division: str = "idiomatic",
+        device: str = "cpu",
+        threads: int | None = None,
+        seed: int = 0,
+        protocol: TrainingProtocol = _DEFAULT_PROTOCOL,
+        seconds: float = 0.3,
+        steps: int | None = None,
+        rounds: int | None = None,
+    ) -> None:
+        """Train, and time each epoch after the warm-up; the figures go to pytest-benchmark.
+
+        `threads` are by default the physical cores, as in a run. `steps` are those of an epoch: by
+        default those of the earlier run, else as many as take about `seconds`, at most an epoch of
+        MNIST's size. `protocol.epochs` does not count: warm-up and rounds are trained. Skips the
+        test where the framework is missing, or the backend does not do the model. Raises
+        UsageError for what makes no sense, PluginRaised from what the backend raises.
+        """
+        threads = physical_cores() if threads is None else threads
+        rounds = self._rounds if rounds is None else rounds
+        _check(threads=threads, rounds=rounds, seconds=seconds, steps=steps)
+        if self._benchmark.cprofile:
+            pytest.skip("cProfile does not see the thread that trains; run without it")
+        info = _find(backend, division)
+        framework = ready(info)
+        job = Job(
+            name=backend,
+            backend=framework,
+            division=division,
+            device=resolve_device(device, framework.devices(), backend),
+            threads=threads,
+            seed=seed,
+            model=model,
+            protocol=protocol,
+        )
+        try:
+            self._time(job, steps or self._steps(job, seconds), rounds)
+        except Unsupported as answer:
+            pytest.skip(f"{backend} does not do {model.name}: {answer}")
+
+    def _steps(self, job: Job, seconds: float) -> int:
+        if self._benchmark.disabled:
+            return 1
+        earlier = self._earlier
+        if earlier and earlier.spec_sha256 == spec_sha256(job.model, job.protocol):
+            return earlier.steps
+        return calibrated_steps(job, seconds)
+
+    def _time(self, job: Job, steps: int, rounds: int) -> None:
+        train = training_slice(job, steps)
+        if self._benchmark.disabled:
+            with TrainingThread(job, train, epochs=1) as training:
+                self._benchmark.pedantic(training.train_epoch)
+                training.finish()
+            return
+        calibration_seconds: list[float] = []
+        with TrainingThread(job, train, epochs=_WARM_UP + rounds) as training:
+            # pytest-benchmark calls it before every round, untimed: the thread has validated and
+            # sleeps while the calibration has the machine.
+            def between_rounds() -> None:
+                training.settle()
+                calibration_seconds.append(calibrate(job.threads))
+
+            for _ in range(_WARM_UP):
+                training.train_epoch()
+                training.settle()
+            self._benchmark.pedantic(training.train_epoch, setup=between_rounds, rounds=rounds)
+            between_rounds()
+            training.finish()
+        median = self._benchmark.stats.stats.median
+        measurement = EpochMeasurement(
+            benchbench_version=benchbench.__version__,
+            backend=job.name,
+            division=job.division,
+            device=job.device,
+            model=job.model.name,
+            spec_sha256=spec_sha256(job.model, job.protocol),
+            batch_size=job.protocol.batch_size,
+            steps=steps,
+            threads=job.threads,
+            seed=job.seed,
+            samples_per_second=len(train) / median,
+            calibration_seconds=tuple(calibration_seconds),
+            ratio_to_calibration=median / statistics.median(calibration_seconds),
+            settings={**training.settings},
+            versions=job.backend.versions(),
+            environment=noted(os.environ),
+        )
+        self._benchmark.extra_info.update(measurement.to_extra_info())
+
+
+def _check(*, threads: int, rounds: int, seconds: float, steps: int | None) -> None:
+    if threads < 1:
+        raise UsageError(f"epoch_benchmark needs at least 1 thread, but threads={threads}")
+    if rounds < 3:
+        raise UsageError(f"epoch_benchmark needs 3 rounds for a spread, but rounds={rounds}")
+    if not 0 < seconds < float("inf"):
+        raise UsageError(f"epoch_benchmark times a slice of some seconds, but seconds={seconds}")
+    if steps is not None and steps < 1:
+        raise UsageError(f"an epoch has at least 1 step, but steps={steps}")
+
+
+def _find(name: str, division: str) -> BackendInfo:
+    info = load_registry().backend(name)
+    if division not in info.divisions:
+        raise UsageError(
+            f"the backend '{name}' has no division '{division}'; it has {', '.join(info.divisions)}"
+        )
+    return info

@@ -1,0 +1,62 @@
+"""How much an epoch slice trains on: synthetic images, as many as take the wanted time."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from benchbench.certify.samples import make_split
+from benchbench.data.dataset import Split
+from benchbench.testing.training_thread import Job, TrainingThread
+
+# The first guess, and the most by which one is outgrown: an epoch has a fixed cost as well, so a
+# short one says little of a long one.
+_FIRST_STEPS = 4
+_GROWTH = 10
+_EPOCHS = 5
+
+# The training images of MNIST take 150 MB. Of those drawn, as many are distinct as fit into 8 MB:
+# no time hangs on whether a batch was met before.
+_LARGEST_BYTES = 150_000_000
+_DISTINCT_BYTES = 8_000_000
+
+
+def training_slice(job: Job, steps: int) -> Split:
+    """Draw the images of `steps` whole batches, always the same."""
+    count = steps * job.protocol.batch_size
+    distinct = make_split(job.model, min(count, _most(job, _DISTINCT_BYTES)), seed=0)
+    places = np.arange(count) % len(distinct)
+    return Split(distinct.images[places], distinct.labels[places])
+
+
+def calibrated_steps(job: Job, seconds: float) -> int:
+    """Return how many steps an epoch takes that lasts about `seconds`, by training short ones.
+
+    At least 1, and no more than fit into the bytes of MNIST's training images.
+    """
+    most = max(1, _most(job, _LARGEST_BYTES) // job.protocol.batch_size)
+    steps = min(_FIRST_STEPS, most)
+    while True:
+        took = _epoch_seconds(job, steps)
+        if took >= seconds / 2 or steps == most:
+            return min(most, max(1, round(steps * seconds / took)))
+        steps = min(most, steps * min(_GROWTH, math.ceil(seconds / took)))
+
+
+def _epoch_seconds(job: Job, steps: int) -> float:
+    """Return the shortest of a few epochs after the first, by the core's clock.
+
+    The shortest, for a stall of the machine would be taken for work.
+    """
+    with TrainingThread(job, training_slice(job, steps), epochs=_EPOCHS) as training:
+        for _ in range(_EPOCHS):
+            training.train_epoch()
+            training.settle()
+        training.finish()
+    return min(epoch.train_seconds for epoch in training.epochs[1:])
+
+
+def _most(job: Job, size: int) -> int:
+    """Return how many images of the model's fit into `size` bytes; 1 if none does."""
+    return max(1, size // (4 * math.prod(job.model.input_shape)))
