@@ -2,8 +2,9 @@
 
 In a throw-away clone of this repository's HEAD, one after the other and so many times each:
 
-- planted: a `time.sleep` after every step of a backend's idiomatic loop, of a tenth of what a step
-  takes there at that time, as an uncommitted change; the gate should fail, and say SLOWER;
+- planted: a `time.sleep` in a backend's idiomatic loop that adds a tenth to what its steps take (one
+  sleep every ten steps, as long as one step takes undisturbed), as an uncommitted change; the gate
+  should fail, and say SLOWER;
 - unchanged: the clone as it is; the gate should pass.
 
 Every gate's JSON goes into the folder, with all records. What is there already is not run again, so
@@ -29,6 +30,8 @@ from benchbench.records import RunRecord
 from benchbench.run.store import read
 
 ROOT = Path(__file__).parents[2]
+# A sleep costs some 60 µs more than it is asked for, a tenth of a small step; so it is taken rarely.
+STEPS_A_SLEEP = 10
 # For each backend the file of its loop, and the line in it that takes a step.
 LOOPS = {
     "torch": (Path("backends/benchbench_torch/idiomatic.py"), "self._optimizer.step()"),
@@ -83,20 +86,19 @@ class Clone:
         return 0.0
 
     def plant(self, slowdown: float) -> float:
-        """Plant a sleep of this fraction of a step; return the seconds that are asked for.
-
-        A sleep takes longer than it is asked to: what it takes more is asked for less.
-        """
+        """Plant a sleep of this fraction of the steps; return the seconds that are asked for."""
         self.restore()
-        wanted = slowdown * self._step_seconds()
+        wanted = slowdown * STEPS_A_SLEEP * self._step_seconds()
         nap = 2 * wanted - _sleep_seconds(wanted)
         if nap <= 0:
             sys.exit(f"a sleep takes longer than {wanted * 1e6:.0f} µs: take a larger model")
         before, line, after = self._code.partition(f"{self._step}\n")
         assert line, f"{self._loop} has changed: where does it take its step?"
         indent = before.rpartition("\n")[2]
-        sleep = f"{indent}__import__('time').sleep({nap!r})\n"
-        self._loop.write_text(f"{before}{line}{sleep}{after}")
+        sleep = f"{indent}if next(_STEPS) % {STEPS_A_SLEEP} == 0:\n"
+        sleep += f"{indent}    __import__('time').sleep({nap!r})\n"
+        counter = "\n\n_STEPS = __import__('itertools').count()\n"
+        self._loop.write_text(f"{before}{line}{sleep}{after}{counter}")
         return nap
 
     def gate(self, results: Path, options: list[str]) -> dict[str, Any]:
@@ -112,12 +114,13 @@ class Clone:
         }
 
     def _step_seconds(self) -> float:
-        """Return what a step of a steady epoch takes now."""
+        """Return what a step takes where nothing disturbs it: in the fastest of some epochs."""
         with tempfile.TemporaryDirectory() as folder:
-            words = ["run", *self._cell, "--epochs", "4", "--no-certify", "--results", folder]
+            words = ["run", *self._cell, "--epochs", "9", "--no-certify", "--results", folder]
             self._benchbench(*words)
             (record,) = read(Path(folder))[0]
-        return _epoch_seconds(record) / _steps(record)
+        fastest = min(epoch.train_seconds for epoch in record.epochs[1:])
+        return fastest / _steps(record)
 
     def _benchbench(self, *words: str) -> subprocess.CompletedProcess[str]:
         path = os.pathsep.join(str(self._folder / one) for one in (".", "backends"))
@@ -129,10 +132,6 @@ class Clone:
             text=True,
             check=False,
         )
-
-
-def _epoch_seconds(record: RunRecord) -> float:
-    return statistics.median(epoch.train_seconds for epoch in record.epochs[1:])
 
 
 def _steps(record: RunRecord) -> int:
