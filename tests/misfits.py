@@ -280,6 +280,7 @@ KINDS = {
     "exits": Exits,
     "hangs": Hangs,
     "slow": Slow,
+    "slow-too": Slow,
     "prints": Prints,
     "scribbles": Scribbles,
     "raises": Raises,

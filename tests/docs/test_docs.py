@@ -53,7 +53,7 @@ def test_links_lead_somewhere():
 def test_every_option_that_the_documentation_names_exists():
     known = set()
     verbs = ["run", "certify", "list", "describe", "report", "doctor", "bands"]
-    verbs += ["conform", "new-backend", "gate"]
+    verbs += ["conform", "new-backend", "gate", "compare", "selftest", "tolerances"]
     for verb in (*verbs, "data verify"):
         done = subprocess.run(
             [sys.executable, "-m", "benchbench", *verb.split(), "--help"],

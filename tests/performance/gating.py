@@ -2,9 +2,9 @@
 
 In a throw-away clone of this repository's HEAD, one after the other and so many times each:
 
-- planted: a `time.sleep` in a backend's idiomatic loop that adds a tenth to what its steps take (one
-  sleep every ten steps, as long as one step takes undisturbed), as an uncommitted change; the gate
-  should fail, and say SLOWER;
+- planted: a `time.sleep` in a backend's idiomatic loop that adds a tenth to what its steps take
+  (one sleep every ten steps, as long as one step takes undisturbed), as an uncommitted change;
+  the gate should fail, and say SLOWER;
 - unchanged: the clone as it is; the gate should pass.
 
 Every gate's JSON goes into the folder, with all records. What is there already is not run again, so
@@ -30,7 +30,7 @@ from benchbench.records import RunRecord
 from benchbench.run.store import read
 
 ROOT = Path(__file__).parents[2]
-# A sleep costs some 60 µs more than it is asked for, a tenth of a small step; so it is taken rarely.
+# A sleep costs some 60 µs more than it is asked for, a tenth of a small step: it is taken rarely.
 STEPS_A_SLEEP = 10
 # For each backend the file of its loop, and the line in it that takes a step.
 LOOPS = {

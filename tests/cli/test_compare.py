@@ -1,0 +1,175 @@
+"""`benchbench compare`, `run --until`, `selftest`: what a user sees, and what bad input gets."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from benchbench.run.store import Store, read
+
+
+@pytest.fixture
+def results(tmp_path, make_record):
+    """Save three blocks of two uncertified cells; return the folder."""
+    store = Store(tmp_path / "results")
+    store.prepare()
+    for block in range(3):
+        for backend, factor in (("torch", 1.0), ("keras", 1.5)):
+            store.save(
+                make_record(
+                    run_id=f"{block}-{backend}",
+                    backend=backend,
+                    block=block,
+                    seed=block,
+                    train_seconds=[factor * value for value in (2, 1, 1.01, 1)],
+                )
+            )
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def certified(monkeypatch):
+    """Take every run for certified: certificates have tests of their own."""
+    monkeypatch.setattr("benchbench.compare.comparison.objection", lambda _: None)
+
+
+def test_a_difference_is_said_in_a_sentence(benchbench, results, certified):
+    answer = benchbench("compare", "--results", str(results), "--baseline", "keras")
+    assert answer.exit_code == 0, answer.stderr
+    assert answer.stdout.startswith("## mnist on cpu")
+    assert (
+        "torch idiomatic is 1.50 times faster than keras idiomatic on deeper-cnn" in answer.stdout
+    )
+    (row,) = [line for line in answer.stdout.splitlines() if "| torch idiomatic" in line]
+    assert "0.667 (0.667 to 0.667)" in row
+    assert "FASTER" in row
+
+
+def test_json_holds_what_the_table_holds(benchbench, results, certified):
+    answer = benchbench("compare", "--results", str(results), "--json", "--margin", "0.6")
+    (section,) = json.loads(answer.stdout)
+    (contrast,) = section["contrasts"]
+    assert contrast["steady"]["ratio"] == pytest.approx(2 / 3)
+    assert contrast["verdict"] == "SAME", "half as long again is within a margin of 60 %"
+    assert section["question"]["margin"] == 0.6
+    assert {cell["cell"]["backend"] for cell in section["cells"]} == {"torch", "keras"}
+    again = benchbench("compare", "--results", str(results), "--format", "json", "--margin", "60%")
+    assert again.stdout == answer.stdout
+
+
+def test_uncertified_cells_are_shown_and_not_compared(benchbench, results):
+    answer = benchbench("compare", "--results", str(results))
+    assert answer.exit_code == 0
+    assert "Not comparable:" in answer.stdout
+    assert "it was not certified (deeper-cnn: keras idiomatic, torch idiomatic)" in answer.stdout
+    assert "FASTER" not in answer.stdout
+
+
+def test_one_backend_has_nothing_to_be_compared_with(benchbench, results, certified):
+    for path in (results / "runs").glob("*keras*"):
+        path.unlink()
+    answer = benchbench("compare", "--results", str(results))
+    assert answer.exit_code == 0
+    assert (
+        "nothing else here may be compared with it (deeper-cnn: torch idiomatic)" in answer.stdout
+    )
+
+
+BAD = {
+    "no fraction": (("--margin", "a lot"), "--margin a lot: give a fraction"),
+    "negative": (("--margin", "-1%"), "--margin -1%: give a fraction"),
+    "sure": (("--confidence", "100%"), "--confidence 100%: give a fraction"),
+    "unknown baseline": (("--baseline", "torhc"), "did you mean 'torch'?"),
+    "unknown session": (("--session", "other"), "there is no session 'other'"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD)
+def test_bad_input(benchbench, results, arguments, message):
+    answer = benchbench("compare", "--results", str(results), *arguments)
+    assert answer.exit_code == 2
+    assert message in answer.stderr
+
+
+def test_no_records(benchbench, tmp_path):
+    answer = benchbench("compare", "--results", str(tmp_path))
+    assert answer.exit_code == 2
+    assert "there are no records" in answer.stderr
+
+
+def test_an_unreadable_record_is_skipped_counted_kept_and_fails_under_strict(
+    benchbench, results, certified
+):
+    torn = results / "runs" / "torn.json"
+    torn.write_text('{"schema": 1, "run_id"')
+    answer = benchbench("compare", "--results", str(results))
+    assert answer.exit_code == 0
+    assert "torn.json" in answer.stderr
+    assert "1 of 7 skipped" in answer.stderr
+    assert "FASTER" in answer.stdout or "SLOWER" in answer.stdout
+    strict = benchbench("compare", "--results", str(results), "--strict")
+    assert strict.exit_code == 1
+    assert torn.exists()
+
+
+def test_run_goes_on_until_the_intervals_are_narrow(command):
+    done = command.run("slow", "--backend", "slow-too", "--until", "50%", "--epochs", "3")
+    assert done.returncode == 0, done.stderr
+    assert "intervals within" in done.stderr
+    assert {record.block for record in command.records()} == {0, 1, 2}
+    assert len({record.session_id for record in command.records()}) == 1
+    assert "time ratio" in done.stdout
+
+
+def test_run_stops_where_the_budget_is_spent(command):
+    done = command.run(
+        *("slow", "--backend", "slow-too", "--until", "0.0001%", "--budget", "1s"),
+        *("--epochs", "2"),
+    )
+    assert "the budget of 1 s is spent" in done.stderr
+    assert len(command.records()) == 6, "three blocks at least"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--until", "2%"), "--until needs two cells of a model"),
+        (("--until", "0"), "--until 0: give a fraction"),
+        (("--backend", "slow-too", "--until", "2%", "--budget", "soon"), "--budget soon: give"),
+        (("--blocks", "0"), "blocks"),
+    ],
+)
+def test_until_what_makes_no_sense(command, arguments, message):
+    done = command.run("slow", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (command.results / "runs").exists() or not command.records()
+
+
+def test_a_self_test_finds_what_was_slowed_down(command):
+    done = command(
+        *("selftest", "--backend", "slow", "--blocks", "3", "--repeats", "1", "--epochs", "3"),
+        *("--slowdown", "50%", "--dataset", str(command.dataset)),
+        *("--results", str(command.results), "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    same, slowed = found["trials"]
+    assert slowed["slowdown"] == 0.5
+    assert slowed["verdicts"]["SLOWER"] == 1
+    assert 1.4 < slowed["ratio"] < 1.6
+    assert same["verdicts"]["SLOWER"] == same["verdicts"]["FASTER"] == 0
+    records, _ = read(command.results)
+    assert len(records) == 9
+    assert {record.uncertified for record in records} == {
+        "a self-test compares a backend with itself"
+    }
+    assert all(msgspec.structs.asdict(record)["certificate"] is None for record in records)
+
+
+def test_a_self_test_is_of_one_division(command):
+    done = command("selftest", "--backend", "slow", "--slowdown", "a bit")
+    assert done.returncode == 2
+    assert "--slowdown a bit: give a fraction" in done.stderr
