@@ -6,26 +6,25 @@ of blocks: how often the 95 % interval holds the truth, how often equals are cal
 in a table of eight, how often a difference of exactly the margin is, and how often slow-downs are
 found. Beside it the naive design: one process after the other, epochs taken for independent.
 
-The noise of a log-time is a drift (a random walk over turns), a process's own effect (normal), an
-epoch's own (Student's t, heavy-tailed), and bursts (now and then, exponential, to the slow side).
+`--study` compares the two kinds of intervals instead, on noise that is not of any machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
+from noise_model import Noise, fit, series
 from scipy import stats
 
 from benchbench.compare.contrast import Question, contrast
 from benchbench.compare.verdicts import judge
 from benchbench.records import EpochRecord, Machine, RunRecord
-from benchbench.run.store import read
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.protocol import TrainingProtocol
@@ -35,89 +34,29 @@ SLOWDOWNS = (0.03, 0.05, 0.10, 0.20)
 TABLE = 8
 # Turns that pass while the workers of a block start, import and build.
 STARTING_TURNS = 10
-DEGREES = (2.5, 3, 4, 5, 8, 30)
-
-
-@dataclass(frozen=True)
-class Noise:
-    """Standard deviations of log-times: of the drift per turn, of a process, of an epoch.
-
-    `degrees` are those of the epoch's Student t (`epoch_scale` is its scale); a burst comes with
-    probability `burst_rate` and adds `burst_size` on average.
-    """
-
-    drift: float
-    process: float
-    epoch_scale: float
-    degrees: float
-    burst_rate: float
-    burst_size: float
+# Of a ratio: processes by 2 % and epochs by 5 %, heavy-tailed; epochs alone; processes above all.
+STUDIED = {
+    "both": Noise(0, 0.02 / math.sqrt(2), 0.05 / math.sqrt(2), 4, 0, 0),
+    "epochs alone": Noise(0, 0, 0.05 / math.sqrt(2), 4, 0, 0),
+    "processes above all": Noise(0, 0.03 / math.sqrt(2), 0.02 / math.sqrt(2), 30, 0, 0),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--records", type=Path, required=True, action="append")
+    parser.add_argument("--records", type=Path, default=[], action="append")
+    parser.add_argument("--study", action="store_true")
     parser.add_argument("--sessions", type=int, default=2000)
     parser.add_argument("--epochs", type=int, default=11)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if options.study:
+        sys.stdout.write(study(options.sessions, options.seed))
+        return
     noise = fit([series(folder) for folder in options.records])
     print(f"Fitted: {noise}\n")
     simulator = Simulator(noise, options.epochs, np.random.default_rng(options.seed))
     sys.stdout.write(table(simulator, options.sessions))
-
-
-def series(folder: Path) -> list[np.ndarray]:
-    """Return log-times (rounds, processes) of steady epochs, in the order of the turns, by block.
-
-    Only of a backend beside itself, neither slowed down.
-    """
-    groups: dict[tuple[str, int], list[RunRecord]] = {}
-    for record in read(folder)[0]:
-        if record.status == "ok" and not (record.variant and record.variant.slowdown):
-            groups.setdefault((record.session_id, record.block), []).append(record)
-    blocks = []
-    for runs in groups.values():
-        if len(runs) < 2:
-            continue
-        rounds = []
-        for epochs in zip(*(run.epochs[1:] for run in runs), strict=True):
-            rounds.append([math.log(epoch.train_seconds) for epoch in epochs])
-        blocks.append(np.array(rounds))
-    return blocks
-
-
-def fit(recorded: list[list[np.ndarray]]) -> Noise:
-    """Fit the model by moments that few wild epochs do not move: medians of squares."""
-    blocks = [block for folder in recorded for block in folder]
-    if not blocks:
-        raise SystemExit(
-            "no block with a backend beside itself: make some with `benchbench selftest`"
-        )
-    # Side by side in one round the drift is nearly the same: what is left is the epochs' own.
-    beside = np.concatenate([block[:, 0] - block[:, 1] for block in blocks])
-    own = [np.median(block[:, 0] - block[:, 1]) for block in blocks]
-    rest = np.concatenate([d[:, 0] - d[:, 1] - m for d, m in zip(blocks, own, strict=True)])
-    scale = _robust(rest) / math.sqrt(2)
-    degrees = min(DEGREES, key=lambda one: abs(_tail(rest) - _t_tail(one)))
-    burst = np.abs(rest) > 6 * _robust(rest)
-    # Rounds apart: twice the epochs' own, and the drift of the turns between.
-    lag = 5
-    apart = np.concatenate([block[lag:, 0] - block[:-lag, 0] for block in blocks])
-    turns = lag * blocks[0].shape[1]
-    drift = math.sqrt(max(0.0, _robust(apart) ** 2 - 2 * scale**2) / turns)
-    rounds = len(beside) / len(blocks)
-    # A median of n values has pi / 2 times the variance of their mean.
-    expected = math.pi / 2 * 2 * scale**2 / rounds
-    process = math.sqrt(max(0.0, np.var(own, ddof=1) - expected) / 2)
-    return Noise(
-        drift=drift,
-        process=process,
-        epoch_scale=scale,
-        degrees=degrees,
-        burst_rate=float(burst.mean()) / 2,
-        burst_size=float(np.abs(rest[burst]).mean()) if burst.any() else 0.0,
-    )
 
 
 class Simulator:
@@ -206,6 +145,20 @@ def table(simulator: Simulator, sessions: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def study(sessions: int, seed: int) -> str:
+    """Return how often either interval holds the truth, by what varies, as Markdown."""
+    lines = ["| what varies | blocks | epochs | Student's t | bootstrap |", "|---" * 5 + "|"]
+    for words, noise in STUDIED.items():
+        for blocks, epochs in itertools.product(BLOCKS, (5, 11)):
+            simulator = Simulator(noise, epochs, np.random.default_rng(seed))
+            held, _ = coverage(simulator, blocks, sessions, Question())
+            question = Question(interval="bootstrap")
+            bootstrapped, _ = coverage(simulator, blocks, sessions // 4, question)
+            cells = f"{100 * held:.1f} % | {100 * bootstrapped:.1f} %"
+            lines.append(f"| {words} | {blocks} | {epochs - 1} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
 def coverage(
     simulator: Simulator, blocks: int, sessions: int, question: Question
 ) -> tuple[float, float]:
@@ -259,21 +212,6 @@ def _verdicts(simulator: Simulator, blocks: int, effects: list[float]) -> list[s
     question = Question()
     contrasts = [contrast(simulator.runs(one, "b"), baseline, question) for one in others]
     return [one.verdict for one in judge(contrasts, question)]
-
-
-def _robust(values: np.ndarray) -> float:
-    """Return a standard deviation from the median of absolute deviations."""
-    return float(stats.median_abs_deviation(values, scale="normal"))
-
-
-def _tail(values: np.ndarray) -> float:
-    """Return how far out the outer 5 % begin, in terms of the outer half."""
-    outer, middle = np.quantile(np.abs(values - np.median(values)), [0.95, 0.5])
-    return float(outer / middle)
-
-
-def _t_tail(degrees: float) -> float:
-    return float(stats.t.ppf(0.975, degrees) / stats.t.ppf(0.75, degrees))
 
 
 def _epoch(seconds: float) -> EpochRecord:
