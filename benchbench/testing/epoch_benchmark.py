@@ -10,7 +10,7 @@ import pytest
 
 import benchbench
 from benchbench.errors import Unsupported, UsageError
-from benchbench.measure.machine import calibrate, physical_cores
+from benchbench.measure.machine import calibrate
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.registry import load_registry
 from benchbench.run.environment import noted
@@ -49,7 +49,7 @@ class EpochBenchmark:
         backend: str,
         division: str = "idiomatic",
         device: str = "cpu",
-        threads: int | None = None,
+        threads: int = 1,
         seed: int = 0,
         protocol: TrainingProtocol = _DEFAULT_PROTOCOL,
         seconds: float = 0.3,
@@ -58,13 +58,14 @@ class EpochBenchmark:
     ) -> None:
         """Train, and time each epoch after the warm-up; the figures go to pytest-benchmark.
 
-        `threads` are by default the physical cores, as in a run. `steps` are those of an epoch: by
-        default those of the earlier run, else as many as take about `seconds`, at most an epoch of
-        MNIST's size. `protocol.epochs` does not count: warm-up and rounds are trained. Skips the
-        test where the framework is missing, or the backend does not do the model. Raises
+        One of the `threads` is steadiest: several wait for each other at every operation, and for
+        whatever else has a core meanwhile. `steps` are those of an epoch: by default those of the
+        earlier run, else as many as take about `seconds`, at most an epoch of MNIST's size.
+        `protocol.epochs` does not count: warm-up and rounds are trained.
+
+        Skips the test where the framework is missing, or the backend does not do the model. Raises
         UsageError for what makes no sense, PluginRaised from what the backend raises.
         """
-        threads = physical_cores() if threads is None else threads
         rounds = self._rounds if rounds is None else rounds
         _check(threads=threads, rounds=rounds, seconds=seconds, steps=steps)
         if self._benchmark.cprofile:

@@ -22,7 +22,7 @@ def test_the_example_is_five_lines_and_runs(pytester):
     assert len([line for line in example.splitlines() if line]) <= 5
     asked = 'backend="torch", division="tuned"'
     assert asked in example
-    pytester.makepyfile(example.replace(asked, 'backend="numpy", threads=1, steps=2, rounds=3'))
+    pytester.makepyfile(example.replace(asked, 'backend="numpy", steps=2, rounds=3'))
     pytester.runpytest("-p", "no:cacheprovider").assert_outcomes(passed=1)
 
 
