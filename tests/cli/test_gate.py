@@ -151,8 +151,7 @@ def test_a_faster_tree_passes(gate):
 def test_a_second_session_may_acquit(gate, tmp_path):
     # Slow until a session is over: so it looks when something else keeps the machine busy.
     gate.plant(SLOWER.replace("4 / 3", f"(4 / 3 if {saved(gate)} < 6 else 1)"))
-    # Three blocks are the first session, however wide its interval.
-    done = gate("--max-blocks", "3")
+    done = gate()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "| SLOWER, not confirmed |" in done.stdout
     assert "a second session does not confirm it, so it passes" in done.stdout
