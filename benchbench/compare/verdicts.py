@@ -103,7 +103,10 @@ def _reason(
     )
     why = "not enough among so many rows" if alone else f"it reaches across the margin of {margin}"
     if needed is None:
-        return f"{why}; more than {_MOST_BLOCKS} blocks would be needed: the truth may lie at it"
+        return (
+            f"{why}; more than {_MOST_BLOCKS} blocks would be needed: it lies near the margin, and "
+            f"blocks scatter by {100 * evidence.scatter:.0f} %"
+        )
     if needed <= ratio.block_count:
         return f"{why}; as many blocks again may settle it"
     return f"{why}; about {needed} blocks would settle it"

@@ -28,8 +28,9 @@ def export(comparisons: Sequence[Comparison]) -> str:
     return msgspec.json.format(msgspec.json.encode(comparisons), indent=1).decode()
 
 
-def sentences(contrasts: Iterable[Contrast]) -> Iterator[str]:
+def sentences(contrasts: Iterable[Contrast], question: Question) -> Iterator[str]:
     """Yield a sentence for every difference that was found."""
+    level = f"{100 * question.confidence:g} %"
     for one in contrasts:
         ratio = one.steady
         if ratio is None or ratio.low is None or ratio.high is None:
@@ -44,7 +45,7 @@ def sentences(contrasts: Iterable[Contrast]) -> Iterator[str]:
             continue
         yield (
             f"{faster} is {times:.2f} times faster than {slower} on {one.model} here, "
-            f"interval {low:.2f} to {high:.2f}"
+            f"{level} interval {low:.2f} to {high:.2f}"
         )
 
 
@@ -70,7 +71,7 @@ def _section(one: Comparison) -> str:
     parts = [f"## {escape(f'{title}{one.threads}')}"]
     if one.cells:
         parts += [_grid(one), _legend(one.question)]
-    told = [f"- {escape(sentence)}" for sentence in sentences(one.contrasts)]
+    told = [f"- {escape(sentence)}" for sentence in sentences(one.contrasts, one.question)]
     if told:
         parts.append("\n".join(told))
     open_ones = [f"- {_row_name(row)}: {escape(row.reason)}" for row in _open(one.contrasts)]

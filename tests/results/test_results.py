@@ -16,13 +16,19 @@ from benchbench.certify.bands import all_bands, find_band
 from benchbench.certify.tolerances import MARGIN, tolerances
 from benchbench.certify.tolerances import derive as derive_tolerances
 from benchbench.cli.bands import derive
-from benchbench.report import ladder, tables
+from benchbench.cli.selftest import judged
+from benchbench.compare.baseline import Baseline
+from benchbench.compare.comparison import compare
+from benchbench.compare.contrast import Question
+from benchbench.compare.resolution import resolve
+from benchbench.report import comparison, ladder, resolution, tables
 from benchbench.run.store import read
 from benchbench.spec.catalog import MODELS
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
 MATRIX = RESULTS / "matrix-cpu"
+VERDICTS = RESULTS / "verdicts"
 CELLS = {
     ("numpy", "idiomatic"),
     ("torch", "idiomatic"),
@@ -105,10 +111,38 @@ def test_the_bands_are_what_the_command_makes_of_their_records():
     assert tuple(made) == all_bands()
 
 
-def test_the_readme_shows_the_published_table():
+def test_the_verdicts_are_what_compare_makes_of_the_records():
+    published = (VERDICTS / "compare.md").read_text().strip()
+    sections = compare(records(VERDICTS), Question(), Baseline("keras"))
+    assert published == comparison.render(sections)
+    (section,) = sections
+    assert {one.model for one in section.contrasts} == set(MODELS)
+    assert len(section.contrasts) == 3 * len(MODELS), "every cell but the baseline"
+    assert not section.not_comparable
+    assert {one.steady.block_count for one in section.contrasts} == {5}
+
+
+def test_the_readme_shows_the_published_verdicts():
     shown = (ROOT / "README.md").read_text()
-    for line in (MATRIX / "tables.md").read_text().splitlines():
+    for line in (VERDICTS / "compare.md").read_text().splitlines():
         assert line in shown
+
+
+def test_the_self_tests_are_what_the_command_makes_of_their_records():
+    sessions: dict[str, list] = {}
+    for record in records(RESULTS / "selftest"):
+        sessions.setdefault(record.session_id, []).append(record)
+    question = Question()
+    found: dict[float, list] = {}
+    for runs in sessions.values():
+        for slowdown, one in judged(runs, question):
+            found.setdefault(slowdown, []).append(one)
+    summary = resolve(found, 5, question)
+    published = (RESULTS / "selftest" / "selftest.md").read_text().strip()
+    title = published.splitlines()[0].removeprefix("## ")
+    assert published == resolution.render(title, summary)
+    assert [(trial.slowdown, trial.count) for trial in summary.trials] == [(0, 20), (0.1, 20)]
+    assert summary.false_alarms == 0
 
 
 def test_every_published_run_was_judged_by_a_band():
