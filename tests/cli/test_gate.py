@@ -13,6 +13,8 @@ import pytest
 
 from benchbench.run.store import read
 
+pytestmark = pytest.mark.slow  # two minutes in all: once is enough, with the frameworks
+
 # It trains nothing, like the misfits, and sleeps its epochs away.
 PLUGIN = """
 import time

@@ -38,12 +38,14 @@ def test_one_run_prints_its_table_its_record_and_how_to_see_it_again(command):
     assert shown.stdout.strip() == done.stdout.partition("\n\nrecord:")[0].strip()
 
 
-def test_several_runs_print_a_table_that_report_prints_again(command):
+def test_several_runs_print_what_report_and_compare_print_again(command):
     done = command.run("null", "--backend", "slow", "--model", "all", "--epochs", "1")
     assert done.returncode == 0, done.stderr
     (again,) = [line for line in done.stdout.splitlines() if line.startswith("again:")]
-    shown = command(*again.split()[2:])
-    assert shown.stdout.strip() == done.stdout.partition("\n\nrecords:")[0].strip()
+    (compared,) = [line for line in done.stdout.splitlines() if "benchbench compare" in line]
+    table = command(*again.split()[2:]).stdout.strip()
+    ratios = command(*compared.split()[1:]).stdout.strip()
+    assert done.stdout.partition("\n\nrecords:")[0].strip() == f"{table}\n\n{ratios}"
     assert "8 runs in 4 groups" in done.stderr
 
 
