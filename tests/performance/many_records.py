@@ -31,7 +31,10 @@ def main() -> None:
     parser.add_argument("--records", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     options = parser.parse_args()
     samples = [run for run in read(options.source)[0] if run.certificate and run.status == "ok"]
-    one_block = [run for run in samples if run.block == samples[0].block]
+    first = samples[0]
+    one_block = [
+        run for run in samples if (run.session_id, run.block) == (first.session_id, first.block)
+    ]
     print("| records | compare | report | peak memory |\n|---|---|---|---|")
     for count in options.records:
         with tempfile.TemporaryDirectory() as folder:
@@ -44,10 +47,15 @@ def main() -> None:
 
 
 def write(cells: list[RunRecord], count: int, folder: Path) -> None:
-    """Write `count` records, varied from one block of real ones."""
+    """Write `count` records, varied from one block of real ones: blocks make up sessions."""
     folder.mkdir(parents=True)
     draw = random.Random(0)
-    places = itertools.product(itertools.count(), range(BLOCKS), cells)
+    places = (
+        (session, block, cell)
+        for session in itertools.count()
+        for block in range(BLOCKS)
+        for cell in cells
+    )
     for number, (session, block, cell) in enumerate(itertools.islice(places, count)):
         epochs = [
             msgspec.structs.replace(
