@@ -80,7 +80,12 @@ def conduct_until(
         print(f"block {number}: {told}, {spent:.0f} s spent", file=sys.stderr, flush=True)
         if number + 1 < least_blocks:
             continue
-        if reached is not None and reached <= width:
+        if reached is None:
+            print(
+                "a ratio has no interval even now; `benchbench compare` says why", file=sys.stderr
+            )
+            break
+        if reached <= width:
             break
         if spent * (number + 2) / (number + 1) > budget_seconds:
             print(

@@ -132,6 +132,13 @@ def test_run_stops_where_the_budget_is_spent(command):
     assert len(command.records()) == 6, "three blocks at least"
 
 
+def test_run_stops_where_more_blocks_would_not_help(command):
+    done = command.run("slow", "--backend", "raises", "--until", "50%", "--epochs", "2")
+    assert done.returncode == 1
+    assert "a ratio has no interval even now" in done.stderr
+    assert len(command.records()) == 6, "three blocks, and not half an hour of them"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
