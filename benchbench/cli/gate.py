@@ -12,10 +12,10 @@ import typer
 from benchbench.cli.contests import Limits
 from benchbench.cli.names import DivisionChoice
 from benchbench.cli.selection import find_processors
-from benchbench.cli.session import must_fit
+from benchbench.cli.session import find_dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from benchbench.certificates import Certificate
     from benchbench.cli.trees import Pair
@@ -115,7 +115,7 @@ def gate(  # noqa: PLR0917 - one parameter an option
         ref_commit=commit,
         registry=registry,
         protocol=TrainingProtocol(epochs=epochs),
-        chosen=_choose(dataset, registry, cells, quick=quick),
+        chosen=find_dataset(dataset, registry, [cell.model for cell in cells], quick=quick),
         device=device,
         threads=thread_count,
         cpus=cpus,
@@ -254,17 +254,6 @@ class _Gate:
             objections=told,
             passed=not told,
         )
-
-
-def _choose(dataset: str, registry: Registry, cells: Iterable[Cell], *, quick: bool) -> Chosen:
-    from benchbench.data import catalog
-
-    offered = {name: offer.item for name, offer in registry.datasets.items()}
-    chosen = catalog.choose(dataset, offered, quick=quick)
-    if chosen.note:
-        print(chosen.note, file=sys.stderr)
-    must_fit([cell.model for cell in cells], chosen)
-    return chosen
 
 
 def _as_json(report: GateReport) -> str:

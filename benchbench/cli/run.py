@@ -18,7 +18,7 @@ from benchbench.cli.selection import (
     find_processors,
     find_protocol,
 )
-from benchbench.cli.session import conduct, conduct_until, must_fit
+from benchbench.cli.session import conduct, conduct_until, find_dataset, must_be_comparable
 from benchbench.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -94,22 +94,20 @@ def run(  # noqa: PLR0917 - one parameter an option
     from benchbench.run.plan import Session
     from benchbench.run.store import Store, results_folder
 
+    # What makes no sense is refused before anything is certified, which takes minutes.
     width = quantities.fraction(until, "--until") if until else None
+    budget_seconds = quantities.seconds(budget, "--budget")
     registry = load_registry()
     models = find_models(model, registry)
     cells = find_cells(find_backends(backend, registry), division, models)
+    if width is not None:
+        must_be_comparable(cells)
     training = find_protocol(protocol, epochs if epochs or not quick else _QUICK_EPOCHS)
     thread_count, cpus = find_processors(threads)
     store = Store(results_folder(results))
     store.prepare()
 
-    from benchbench.data import catalog
-
-    offered = {name: offer.item for name, offer in registry.datasets.items()}
-    chosen = catalog.choose(dataset, offered, quick=quick)
-    if chosen.note:
-        print(chosen.note, file=sys.stderr)
-    must_fit(models, chosen)
+    chosen = find_dataset(dataset, registry, models, quick=quick)
     certificates: Mapping[Cell, Certificate | str] = {}
     if certify:
         certificates = certify_all(
@@ -144,7 +142,7 @@ def run(  # noqa: PLR0917 - one parameter an option
             timeout,
             width=width,
             least_blocks=max(blocks, _LEAST_BLOCKS),
-            budget_seconds=quantities.seconds(budget, "--budget"),
+            budget_seconds=budget_seconds,
             certified=certify,
         )
     _show(records, store.folder.parent, session.session_id, as_json=as_json)

@@ -11,7 +11,7 @@ import typer
 from benchbench.cli import quantities
 from benchbench.cli.names import DivisionChoice
 from benchbench.cli.selection import find_backends, find_cells, find_models, find_processors
-from benchbench.cli.session import conduct, must_fit
+from benchbench.cli.session import conduct, find_dataset
 from benchbench.errors import BenchbenchError, UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ def selftest(  # noqa: PLR0917 - one parameter an option
 
     from benchbench.compare.contrast import Question
     from benchbench.compare.resolution import resolve
-    from benchbench.data import catalog
     from benchbench.plugins.registry import load_registry
     from benchbench.report import resolution
     from benchbench.run.plan import Session
@@ -80,9 +79,7 @@ def selftest(  # noqa: PLR0917 - one parameter an option
     thread_count, cpus = find_processors(threads)
     store = Store(results_folder(results))
     store.prepare()
-    offered = {name: offer.item for name, offer in registry.datasets.items()}
-    chosen = catalog.choose(dataset, offered)
-    must_fit([one_model], chosen)
+    chosen = find_dataset(dataset, registry, [one_model])
     copies = _copies(cells[0], wanted)
     found: dict[float, list[Contrast]] = {}
     for number in range(repeats):

@@ -12,10 +12,37 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchbench.data.catalog import Chosen
+    from benchbench.plugins.registry import Registry
     from benchbench.records import RunRecord
-    from benchbench.run.plan import Group, Session
+    from benchbench.run.plan import Cell, Group, Session
     from benchbench.run.store import Store
     from benchbench.spec.model import ModelSpec
+
+
+def find_dataset(
+    wanted: str, registry: Registry, models: Sequence[ModelSpec], *, quick: bool = False
+) -> Chosen:
+    """Find and verify a data set that the models take; say on stderr where it comes from.
+
+    Raises UsageError, DataError or Unavailable.
+    """
+    from benchbench.data import catalog
+
+    offered = {name: offer.item for name, offer in registry.datasets.items()}
+    chosen = catalog.choose(wanted, offered, quick=quick)
+    if chosen.note:
+        print(chosen.note, file=sys.stderr)
+    must_fit(models, chosen)
+    return chosen
+
+
+def must_be_comparable(cells: Sequence[Cell]) -> None:
+    """Raise UsageError where no model has two cells: `--until` would have nothing to wait for."""
+    if len(cells) == len({cell.model for cell in cells}):
+        raise UsageError(
+            "--until needs two cells of a model to compare, but every model has one here; "
+            "name another --backend, or --division all"
+        )
 
 
 def must_fit(models: Sequence[ModelSpec], chosen: Chosen) -> None:
@@ -58,18 +85,12 @@ def conduct_until(
     """Run block after block until every steady ratio is known within `width`, a fraction.
 
     Stops by the width of the intervals alone, wherever they lie: to stop on a verdict would be to
-    choose it. No block is begun that would probably end after `budget_seconds`. Raises UsageError
-    where there is nothing to compare.
+    choose it. No block is begun that would probably end after `budget_seconds`.
     """
     from benchbench.compare.comparison import compare, steady_half_width
     from benchbench.compare.contrast import Question
     from benchbench.measure.clock import now_ns
 
-    if len(session.cells) == len({cell.model for cell in session.cells}):
-        raise UsageError(
-            "--until needs two cells of a model to compare, but every model has one here; "
-            "name another --backend, or --division all"
-        )
     started = now_ns()
     records: list[RunRecord] = []
     for number in itertools.count():

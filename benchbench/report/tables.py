@@ -1,7 +1,6 @@
 """The comparison tables of many runs: one per data set, device and machine.
 
-Absolute figures only: a ratio needs two certified rows and an interval, which this room does not
-have.
+Absolute figures only: ratios, of certified cells that took turns, are for `comparison`.
 """
 
 from __future__ import annotations
