@@ -127,13 +127,16 @@ class EpochClock:
 
     def start(self) -> None:
         """Start the clock; `Trainer.fit` comes next."""
-        self._cpu_ns = cpu_ns()
         self._ledger.enter("first_epoch")
+        self._cpu_ns = cpu_ns()
 
     def epoch_trained(self, loss: float | None) -> None:
         self._synchronize()
         if self._slowdown:
             time.sleep(self._slowdown * self._ledger.elapsed())
+        # CPU time is read inside of wall time at both ends: else threads that spin between the two
+        # readings would seem to be more than they are, in a short epoch.
+        cpu_seconds = (cpu_ns() - self._cpu_ns) / 1e9
         seconds = self._ledger.enter("other")
         if self._trained or self._done == self._epochs:
             raise PluginError(
@@ -141,7 +144,6 @@ class EpochClock:
                 f"{self._epochs} epochs, but it called epoch_trained "
                 f"{'twice in a row' if self._trained else 'once more'} after epoch {self._done}"
             )
-        cpu_seconds = (cpu_ns() - self._cpu_ns) / 1e9
         self._trained = seconds, cpu_seconds, self._finite("training loss", loss)
         if self._after_training:
             # Looking on is the core's own doing, and no part of what the run took.
@@ -169,10 +171,10 @@ class EpochClock:
         self._done += 1
         idle_ns = cpu_ns()
         self._hand_over(self._done, epoch)
-        self._cpu_ns = cpu_ns()
-        self.waiting_cpu_seconds.append((self._cpu_ns - idle_ns) / 1e9)
+        self.waiting_cpu_seconds.append((cpu_ns() - idle_ns) / 1e9)
         # What fit still does after its last epoch (callbacks, history) is no part of an epoch.
         self._ledger.enter("steady_epochs" if self._done < self._epochs else "other")
+        self._cpu_ns = cpu_ns()
 
     def finish(self) -> None:
         """Raise PluginError unless `fit` told of every epoch."""

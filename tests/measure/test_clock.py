@@ -129,6 +129,31 @@ def test_cpu_time_between_turns_is_told_apart_from_that_of_training(monkeypatch)
     assert course.observer.waiting_cpu_seconds == [3, 6]
 
 
+def test_threads_that_spin_while_the_clocks_are_read_are_no_more_than_there_are(monkeypatch):
+    """Two threads are always at work, and reading a clock takes as long as the epoch itself."""
+    now = 0
+
+    def wall() -> int:
+        nonlocal now
+        now += int(1e9)
+        return now
+
+    told = []
+    monkeypatch.setattr(clock, "cpu_ns", lambda: 2 * wall())
+    observer = EpochClock(
+        ledger=Ledger(0, wall),
+        epochs=2,
+        synchronize=lambda: None,
+        hand_over=lambda number, epoch: told.append(epoch),
+    )
+    observer.start()
+    for _ in range(2):
+        observer.epoch_trained(None)
+        observer.epoch_validated(Score(1.0, 0.5))
+    for epoch in told:
+        assert 0 < epoch.train_cpu_seconds <= 2 * epoch.train_seconds
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_what_is_not_finite_becomes_null_and_is_noted(value):
     course = Course(epochs=1)
