@@ -122,6 +122,20 @@ def test_the_verdicts_are_what_compare_makes_of_the_records():
     assert {one.steady.block_count for one in section.contrasts} == {5}
 
 
+def test_one_verdict_took_no_more_blocks_than_its_width_wanted():
+    """`run --until 5%`: with the last block the interval is that narrow, without it it is not."""
+    runs, width = records(RESULTS / "until"), 0.05
+    published = (RESULTS / "until" / "compare.md").read_text().strip()
+    sections = compare(runs, Question(), Baseline("keras"))
+    assert published == comparison.render(sections)
+    last = max(run.block for run in runs)
+    before = compare([run for run in runs if run.block < last], Question(), Baseline("keras"))
+    (found,), (earlier,) = (
+        [one.steady for one in part[0].contrasts] for part in (sections, before)
+    )
+    assert found.high / found.ratio - 1 <= width < earlier.high / earlier.ratio - 1
+
+
 def test_the_readme_shows_the_published_verdicts():
     shown = (ROOT / "README.md").read_text()
     for line in (VERDICTS / "compare.md").read_text().splitlines():
