@@ -24,14 +24,16 @@ from benchbench.spec.protocol import TrainingProtocol
 Arrays = Sequence[npt.NDArray[Any]]
 Row = npt.NDArray[np.float64]
 
-FRESH, LARGE, TRAINED = "fresh", "four-times", "trained"
-STARTS = (FRESH, LARGE, TRAINED)
+FRESH, SATURATED, TRAINED = "fresh", "saturated", "trained"
+STARTS = (FRESH, SATURATED, TRAINED)
 
 # So many draws of weights and samples does a seed have.
 DRAWS = 12
-# Weights four times as large make large gradients and a saturated softmax: clipped gradients and
-# clamped probabilities, asleep at fresh weights, act there.
+# Weights four times as large make large gradients: what clips them, asleep at fresh weights, acts
+# there. A class that is given 20 nats more than the others leaves these 2e-9 of the probability,
+# more or less: what clamps it, as Keras does to 1e-7, acts there too.
 _LARGE_SCALE = 4
+SATURATING_NATS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,18 @@ class Exercise:
         """Return weights drawn as a run's first ones are; draw 0 of seed 0 are those of a run."""
         return initial_parameters(self.model, self._seed(draw))
 
-    def large(self, draw: int = 0) -> Arrays:
-        """Return the fresh weights, four times as large."""
-        return [array * np.float32(_LARGE_SCALE) for array in self.fresh(draw)]
+    def large(self, draw: int, last: int) -> list[npt.NDArray[Any]]:
+        """Return the fresh weights four times as large, the last layer's `2**last` times that."""
+        arrays = [array * np.float32(_LARGE_SCALE) for array in self.fresh(draw)]
+        return [*arrays[:-2], *(array * np.float32(2.0**last) for array in arrays[-2:])]
+
+    def saturated(self, draw: int, last: int) -> Arrays:
+        """Return the large weights, with a bias for the class that is rarest in the first batch."""
+        arrays = self.large(draw, last)
+        labels = self.training(ONE_STEP, draw).labels
+        rarest = np.argmin(np.bincount(labels, minlength=self.model.classes))
+        arrays[-1][rarest] += np.float32(SATURATING_NATS)
+        return arrays
 
     @functools.lru_cache(maxsize=4)  # noqa: B019 - an exercise is done and dropped
     def _drawn(self, draw: int) -> Split:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from benchbench.certify.exercise import (
     DRAWS,
     FRESH,
-    LARGE,
+    SATURATED,
+    SATURATING_NATS,
     SCHOOLING,
     Arrays,
     Exercise,
@@ -33,6 +34,8 @@ ATTEMPTS = 3
 _NUDGE = 4 * 2.0**-24
 # A draw is steady if the nudge moves the update by less than this, relative to its size.
 STEADY = 5e-5
+# So often may the last layer's large weights be halved.
+_HALVINGS = 60
 
 Memory = Callable[[str, Callable[[], npt.NDArray[Any]]], npt.NDArray[Any]]
 
@@ -117,7 +120,7 @@ class Reference:
     def _weights(self, name: str, draw: int) -> Arrays:
         if name == FRESH:
             return self._exercise.fresh(draw)
-        return self._exercise.large(draw) if name == LARGE else self._trained
+        return self._saturated(draw) if name == SATURATED else self._trained
 
     def predict(self, weights: Arrays, images: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
         """Return the probabilities (n, classes) under these weights."""
@@ -126,6 +129,24 @@ class Reference:
     def evaluate(self, weights: Arrays, split: Split) -> Score:
         """Return loss and accuracy under these weights."""
         return self._implementation.trainer(self._exercise, weights).evaluate(split)
+
+    def _saturated(self, draw: int) -> Arrays:
+        """Return large weights, a class of which has nearly all of the probability.
+
+        Of many layers large weights make logits of thousands, and float32 rounds by what is large:
+        the last layer's are halved until the loss is no more than the bias brings.
+        """
+
+        def work_out() -> Row:
+            losses = (
+                self.evaluate(self._exercise.large(draw, -halvings), self._exercise.batch).loss
+                for halvings in range(_HALVINGS)
+            )
+            tame = (halvings for halvings, loss in enumerate(losses) if loss <= SATURATING_NATS)
+            return np.array([-next(tame, _HALVINGS)])
+
+        last = int(self._memory(f"{SATURATED}-{draw}", work_out)[0])
+        return self._exercise.saturated(draw, last)
 
     @functools.cached_property
     def _trained(self) -> Arrays:

@@ -54,7 +54,7 @@ def gate(  # noqa: PLR0917 - one parameter an option
     margin: Annotated[
         str, typer.Option(help="A change of time up to this does not matter: 3% or 0.03.")
     ] = "3%",
-    confidence: Annotated[float, typer.Option(help="Of the intervals, a fraction.")] = 0.95,
+    confidence: Annotated[str, typer.Option(help="Of the intervals: 95% or 0.95.")] = "95%",
     blocks: Annotated[int, typer.Option(min=2, help="At least so many blocks of each cell.")] = 3,
     max_blocks: Annotated[
         int, typer.Option(min=2, help="At most so many, even if the intervals are still wide.")
@@ -97,7 +97,9 @@ def gate(  # noqa: PLR0917 - one parameter an option
     from benchbench.spec.protocol import TrainingProtocol
 
     question = Question(
-        margin=quantities.fraction(margin, "--margin"), confidence=confidence, seed=seed
+        margin=quantities.fraction(margin, "--margin"),
+        confidence=quantities.fraction(confidence, "--confidence"),
+        seed=seed,
     )
     limits = Limits(
         blocks, max(blocks, max_blocks), quantities.seconds(budget, "--budget") if budget else None

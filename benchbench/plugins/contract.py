@@ -144,7 +144,7 @@ def _every_model(_model: ModelSpec) -> bool:
 class Deviation:
     """A difference from the reference that a plugin owns up to, for a reason it can state.
 
-    `rung` and `start` are those of the certificate ("loss", "four-times"). The difference there
+    `rung` and `start` are those of the certificate ("loss", "saturated"). The difference there
     must lie from `least` to `most`: a deviation that is not there, or is larger, breaks the
     certificate as an undeclared one would. `applies` and `divisions` say for which models and
     divisions it is declared.

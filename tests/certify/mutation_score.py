@@ -67,7 +67,8 @@ def score(names: Sequence[str]) -> bool:
         for one in rows:
             if not one.where_it_belongs:
                 found = f"at '{one.rung.name}' from {one.starts}" if one.rung else "nowhere"
-                belongs = f"'{fault.rung_in(one.model)}' from {fault.starts or 'any'}"
+                rungs = " or ".join(fault.rungs_in(one.model))
+                belongs = f"'{rungs}' from {fault.starts or 'any'}"
                 print(f"- {fault.name}, {one.model.name}: caught {found}, belongs to {belongs}")
     _print_room(results.values())
     print("\nKnown to escape, in these models or in some of them:\n")

@@ -9,7 +9,7 @@ from benchbench_numpy.trainer import NumpyTrainer
 from faulty.scoring import ALL_MODELS, SMALL_MODELS, sides
 
 from benchbench import Deviation, Score, TrainingProtocol, Unsupported
-from benchbench.certify.exercise import LARGE, STARTS, Exercise, Implementation, PluginRaised
+from benchbench.certify.exercise import SATURATED, STARTS, Exercise, Implementation, PluginRaised
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import Reference
 from benchbench.certify.rungs import Comparison
@@ -129,7 +129,7 @@ class Clamps(NumpyTrainer):
         return Score(score.loss - 0.5 * (score.loss > 3), score.accuracy)
 
 
-def declared(rung, least, most, start=LARGE):
+def declared(rung, least, most, start=SATURATED):
     return Deviation(rung, start, least, most, "it is clamped")
 
 
@@ -138,7 +138,7 @@ def off():
     """Give the relative difference that `Clamps` makes at large weights."""
     found = broken(climb(Clamps))
     assert found.name == "loss"
-    return found.differences[LARGE]
+    return found.differences[SATURATED]
 
 
 def test_a_declared_deviation_that_is_there_deviates(off):
@@ -149,8 +149,8 @@ def test_a_declared_deviation_that_is_there_deviates(off):
         "evaluation",
     }
     assert {rung.verdict for rung in rungs.values()} == {"holds", "deviates"}
-    assert rungs["loss"].explanation == f"from {LARGE} weights: declared: it is clamped"
-    assert rungs["loss"].differences[LARGE] == off
+    assert rungs["loss"].explanation == f"from {SATURATED} weights: declared: it is clamped"
+    assert rungs["loss"].differences[SATURATED] == off
 
 
 @pytest.mark.parametrize(("least", "most"), [(0.1, 0.5), (1.5, 3)], ids=["larger", "smaller"])
@@ -164,14 +164,16 @@ def test_one_that_is_larger_or_smaller_than_declared_breaks(off, least, most):
 def test_one_that_is_not_there_breaks(off):
     found = broken(climb(NumpyTrainer, declared("loss", off / 2, 2 * off)))
     assert found.name == "loss"
-    assert f"{found.differences[LARGE]:.1e}" in found.explanation
+    assert f"{found.differences[SATURATED]:.1e}" in found.explanation
 
 
 def test_one_that_is_declared_elsewhere_excuses_nothing(off):
     there = declared("loss", off / 2, 2 * off)
     assert broken(climb(Clamps, there)).name == "evaluation"
     elsewhere = declared("loss", 0, 2 * off, start=STARTS[0])
-    assert broken(climb(Clamps, elsewhere)).explanation.startswith(f"from {LARGE} weights: loss")
+    assert broken(climb(Clamps, elsewhere)).explanation.startswith(
+        f"from {SATURATED} weights: loss"
+    )
 
 
 def writable(array):

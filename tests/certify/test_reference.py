@@ -10,6 +10,8 @@ from benchbench.certify.exercise import (
     FRESH,
     ONE_STEP,
     PROGRAMS,
+    SATURATED,
+    SATURATING_NATS,
     STARTS,
     TEN_STEPS,
     Exercise,
@@ -20,6 +22,7 @@ from benchbench.certify.exercise import (
 from benchbench.certify.reference import ATTEMPTS, REFERENCE, STEADY, Reference
 from benchbench.plugins.registry import load_registry
 from benchbench.spec.catalog import MODELS
+from benchbench.testing.cases import ODD_MODELS
 
 SMALL = ModelSpec(
     "small",
@@ -57,6 +60,20 @@ def test_the_starts_differ_and_the_trained_one_has_learnt(implementation):
     ]
     fresh, large, trained = losses
     assert trained < fresh < large
+
+
+@pytest.mark.parametrize("model", [*MODELS.values(), *ODD_MODELS], ids=lambda model: model.name)
+def test_from_the_saturated_start_clamping_would_act_and_logits_are_no_larger_than_need_be(
+    implementation, model
+):
+    exercise, reference = _reference(implementation, model)
+    start = reference.start(SATURATED, ONE_STEP)
+    trained_on = exercise.training(ONE_STEP, reference.draw(SATURATED, ONE_STEP))
+    for split in (exercise.batch, trained_on):
+        probabilities = reference.predict(start, split.images)
+        right = probabilities[np.arange(len(split)), split.labels]
+        assert (right < 2e-8).mean() > 0.3
+        assert reference.evaluate(start, split).loss < 3 * SATURATING_NATS
 
 
 def test_updates_are_of_the_programs_own_draw(implementation):

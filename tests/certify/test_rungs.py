@@ -10,8 +10,8 @@ from benchbench_numpy.backend import NumpyBackend
 
 from benchbench import Conv2D, Dense, Flatten, ModelSpec, TrainingProtocol
 from benchbench.certify.exercise import (
-    LARGE,
     ONE_STEP,
+    SATURATED,
     TWO_STEPS,
     Exercise,
     Implementation,
@@ -21,9 +21,7 @@ from benchbench.certify.reference import Reference
 from benchbench.certify.rungs import Comparison, Finding, tolerance_of
 
 # Seven layers with large weights: the right class has all of the probability, in float64 too.
-SATURATED = ModelSpec(
-    "saturated", (1, 1, 1), (*[Conv2D(1, (1, 1))] * 7, Flatten(), Dense(2, "softmax"))
-)
+STILL = ModelSpec("still", (1, 1, 1), (*[Conv2D(1, (1, 1))] * 7, Flatten(), Dense(2, "softmax")))
 
 
 def test_from_nothing_nothing_differs_by_nothing_and_all_else_without_bound():
@@ -51,12 +49,12 @@ class Backend(NumpyBackend):
 
 
 def find(nudge, name):
-    """Return the finding of this update, from large weights."""
-    exercise = Exercise(SATURATED, TrainingProtocol(batch_size=1))
+    """Return the finding of this update, from saturated weights."""
+    exercise = Exercise(STILL, TrainingProtocol(batch_size=1))
     reference = Reference(Implementation(NumpyBackend("float64")), exercise)
     comparison = Comparison(Implementation(Backend(nudge)), reference, exercise)
     (measure,) = (one for one in comparison.measures() if one.rung == name)
-    return measure.find(LARGE)
+    return measure.find(SATURATED)
 
 
 @pytest.mark.filterwarnings("error")

@@ -70,24 +70,26 @@ def has_hidden_layer(model: ModelSpec) -> bool:
 class Fault:
     """One fault, and where it must be caught.
 
-    `rung` is the first that must break; where that depends on the model, a function of it. Where
-    it matters from which starting point, `starts` are those from which the difference there must be
-    above the tolerance (it may be from others too).
+    `rung` is the first that must break: where that depends on the model, a function of it; where it
+    hangs on the samples drawn, every one that it may be. Where it matters from which starting
+    point, `starts` are those from which the difference there must be above the tolerance (it may be
+    from others too).
     `applies` says in which models the fault exists. The trainer is of class `trainer`, with `parts`
     exchanged.
     """
 
     name: str
     description: str
-    rung: str | Callable[[ModelSpec], str]
+    rung: str | tuple[str, ...] | Callable[[ModelSpec], str]
     trainer: type[FaultyTrainer] = FaultyTrainer
     parts: Mapping[str, Any] = field(default_factory=dict)
     starts: tuple[str, ...] = ()
     applies: Callable[[ModelSpec], bool] = any_model
 
-    def rung_in(self, model: ModelSpec) -> str:
-        """Return the first rung that must break in this model."""
-        return self.rung if isinstance(self.rung, str) else self.rung(model)
+    def rungs_in(self, model: ModelSpec) -> tuple[str, ...]:
+        """Return the rungs one of which must be the first to break in this model."""
+        rung = self.rung(model) if callable(self.rung) else self.rung
+        return (rung,) if isinstance(rung, str) else rung
 
 
 class FaultyBackend(NumpyBackend):

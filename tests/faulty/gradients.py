@@ -8,7 +8,7 @@ import numpy as np
 from benchbench_numpy.adam import Adam
 from benchbench_numpy.network import Network
 
-from benchbench.certify.exercise import LARGE
+from benchbench.certify.exercise import SATURATED
 from faulty.fault import Fault, has_hidden_layer
 
 
@@ -100,7 +100,7 @@ FAULTS = (
         "the gradient is scaled down to norm 1",
         "update after 1 step",
         parts={"trainer.Adam": ClippingAdam},
-        starts=(LARGE,),
+        starts=(SATURATED,),
     ),
     Fault(
         "gradients accumulated",

@@ -289,7 +289,8 @@ FAULTS = (
     Fault(
         "all equal maxima",
         "each of several equal maxima receives the whole derivative",
-        "update after 2 steps",
+        # As soon as a window holds a flat bright spot, or a bias is above 0: after a step it is.
+        ("update after 1 step", "update after 2 steps"),
         parts={"network.MaxPool": GenerousMaxPool},
         applies=_has_dark_windows,
     ),

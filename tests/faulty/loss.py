@@ -6,7 +6,7 @@ import numpy as np
 from benchbench_numpy.loss import cross_entropies, logits_gradient, softmax
 
 from benchbench import Score
-from benchbench.certify.exercise import LARGE, TRAINED
+from benchbench.certify.exercise import SATURATED, TRAINED
 from faulty.fault import Fault, FaultyTrainer
 
 _SMOOTHING = 0.01
@@ -140,14 +140,14 @@ FAULTS = (
             "trainer.cross_entropies": clamped_cross_entropies,
             "network.logits_gradient": clamped_gradient,
         },
-        starts=(LARGE,),
+        starts=(SATURATED,),
     ),
     Fault(
         "clamped gradient",
         "the same, in the gradient alone",
         "update after 1 step",
         parts={"network.logits_gradient": clamped_gradient},
-        starts=(LARGE,),
+        starts=(SATURATED,),
     ),
     Fault(
         "loss averaged over classes",

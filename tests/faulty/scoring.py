@@ -101,7 +101,7 @@ class Caught:
     @property
     def where_it_belongs(self) -> bool:
         """Whether it was caught at its rung, from its starting points."""
-        if self.rung is None or self.rung.name != self.fault.rung_in(self.model):
+        if self.rung is None or self.rung.name not in self.fault.rungs_in(self.model):
             return False
         return set(self.fault.starts) <= set(self.starts)
 

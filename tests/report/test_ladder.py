@@ -10,7 +10,7 @@ from benchbench.report.text import UNKNOWN
 
 
 def rung(name, *differences, verdict="holds"):
-    starts = dict(zip(("fresh", "four-times", "trained"), differences, strict=False))
+    starts = dict(zip(("fresh", "saturated", "trained"), differences, strict=False))
     return Rung(
         name=name, measure="m", differences=starts, tolerance=1e-5, source="s", verdict=verdict
     )
