@@ -226,7 +226,7 @@ def _gradients(adam: Adam, expected: Row, observed: Row) -> tuple[npt.NDArray[np
     ours, theirs = expected / adam.learning_rate, observed / adam.learning_rate
     clear = (
         (np.abs(ours) > 0.05)
-        & (np.abs(ours) < 0.95)
+        & (np.abs(ours) < 0.998)
         & (np.abs(theirs) > 0.01)
         & (np.abs(theirs) < 0.9999)
     )

@@ -66,7 +66,7 @@ WORDS = [
     ("Flatten in (c, h, w) order", "odd-sizes", ["Flatten runs over (channels, height, width)"]),
     ("turned kernels", "odd-sizes", ["kernels are turned round"]),
     ("transposed images", "dark-border", ["rows and columns swapped"]),
-    ("a bias dropped", "single-layer", ["from trained", "biases of Dense layers are not added"]),
+    ("a bias dropped", "single-layer", ["biases of Dense layers are not added"]),
     ("1/256", "single-layer", ["scaled by 1/256"]),
     ("bfloat16 inputs", "single-layer", ["rounded to bfloat16"]),
     ("TF32", "single-layer", ["low precision", "TF32"]),
