@@ -9,8 +9,9 @@ import psutil
 from benchbench.measure.clock import cpu_ns, now_ns
 from benchbench.measure.machine import CpuTimes, affinity
 
-# The kernel counts in ticks of 10 ms on each core: a shorter turn tells nothing.
-_LEAST_SECONDS = 0.1
+# The kernel counts in ticks of 10 ms on each core, 4 % of this: a shorter turn tells too little.
+# Of quiet turns of a tenth of a second (results/selftest) one in eight read more than 10 %.
+_LEAST_SECONDS = 0.25
 # By so much of the cores' time may we have used more than the kernel counted as busy.
 _DISAGREEMENT = 0.1
 
