@@ -100,7 +100,7 @@ class Comparison:
         return digest.hexdigest()
 
     def _of_update(self, program: Program) -> Measure:
-        words = "|| update - reference's || / || reference's ||"
+        words = "|| update - reference's || / || reference's ||, beyond rounding"
         return Measure(program.name, words, lambda start: self._update(start, program))
 
     def _architecture(self, start: str) -> Finding:
@@ -141,17 +141,18 @@ class Comparison:
 
     def _attempt(self, start: str, program: Program, attempt: int) -> Finding:
         given = self._reference.start(start, program, attempt)
-        # What float32 weights can hold of it: that they are rounded is no fault.
-        row = as_row(given)
-        expected = (row + self._reference.update(start, program, attempt)).astype(np.float32) - row
+        expected = self._reference.update(start, program, attempt)
         if attempt == 0:
             trainer = self._after(start, program)
         else:
             draw = self._reference.draw(start, program, attempt)
             trainer = self._candidate.train(self._exercise, given, program, draw)
-        observed = as_row(call("parameters", trainer.parameters)) - row
+        before = as_row(given)
+        observed = as_row(call("parameters", trainer.parameters)) - before
+        rounding = program.steps * _rounding(before + expected)
+        beyond = np.maximum(np.abs(observed - expected) - rounding, 0)
         return Finding(
-            _finite(relative_difference(observed, expected)),
+            _finite(relative_difference(expected + beyond, expected)),
             lambda: self._look(program, given, expected, observed),
         )
 
@@ -260,6 +261,11 @@ def tolerance_of(rung: str) -> tuple[float, str]:
     """Return a rung's tolerance and its origin; what has none must agree exactly."""
     derived = tolerances().get(rung)
     return (derived.tolerance, derived.source) if derived else (0.0, "exact")
+
+
+def _rounding(weights: Row) -> Row:
+    """Return what rounding to float32 moves weights by at most: half the distance to the next."""
+    return np.spacing(np.abs(weights).astype(np.float32)).astype(np.float64) / 2
 
 
 def _size(finding: Finding) -> float:

@@ -19,6 +19,7 @@ from benchbench.certify.exercise import (
 )
 from benchbench.certify.reference import Reference
 from benchbench.certify.rungs import Comparison, Finding, tolerance_of
+from benchbench.testing.cases import ODD_MODELS
 
 # Seven layers with large weights: the right class has all of the probability, in float64 too.
 STILL = ModelSpec("still", (1, 1, 1), (*[Conv2D(1, (1, 1))] * 7, Flatten(), Dense(2, "softmax")))
@@ -66,6 +67,21 @@ def test_where_the_reference_moves_nothing_a_backend_may_not_either(name):
     assert moved.difference is None or moved.difference > tolerance_of(name)[0]
     if moved.difference is None:
         assert "gradients are exactly 0" in moved.look()
+
+
+def test_what_float32_rounds_a_large_bias_by_is_no_difference():
+    """The bias of 20 of a network of 57 parameters: its rounding is 1.3e-4 of the update."""
+    (model,) = (model for model in ODD_MODELS if model.name == "pool-first")
+    exercise = Exercise(model, TrainingProtocol(batch_size=201), seed=288330)
+    reference = Reference(Implementation(NumpyBackend("float64")), exercise)
+
+    def found(backend):
+        comparison = Comparison(Implementation(backend), reference, exercise)
+        (measure,) = (one for one in comparison.measures() if one.rung == TWO_STEPS.name)
+        return measure.find(SATURATED).difference
+
+    assert found(Backend(0)) < tolerance_of(TWO_STEPS.name)[0] / 4
+    assert found(Backend(1e-5)) > tolerance_of(TWO_STEPS.name)[0]
 
 
 @pytest.mark.parametrize(

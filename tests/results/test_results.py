@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from faulty import FAULTS
 
 from benchbench.certificates import Certificate
 from benchbench.certify.bands import all_bands, find_band
@@ -222,6 +223,17 @@ def test_the_tables_of_certificates_are_what_the_command_makes_of_them():
     assert (folder / "spread.md").read_text().strip() == spread
     page = (ROOT / "docs" / "how-we-measure.md").read_text()
     assert all(line in page for line in spread.splitlines())
+
+
+def test_the_published_score_is_of_every_fault_there_is():
+    table = (RESULTS / "certificates" / "mutations.md").read_text()
+    scored = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")]
+    for fault in FAULTS:
+        assert scored.count(fault.name) == 1, fault.name
+    score = f"{len(FAULTS)} of {len(FAULTS)} faults caught, {len(FAULTS)} at the rung"
+    assert score in table
+    page = (ROOT / "docs" / "certificate.md").read_text()
+    assert f"{len(FAULTS)} of {len(FAULTS)} faults are caught" in page
 
 
 def test_the_tolerances_come_from_the_certificates_beside_them():
