@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib import metadata
 from typing import Any
 
-from benchbench import Unsupported
+from benchbench import Conv2D, ModelSpec, Unsupported
 from benchbench_keras.importing import import_keras
 
 Settings = dict[str, str | int | float | bool]
@@ -45,6 +45,10 @@ class Engine(ABC):
                 f"Keras on {self.name} has no device '{device}' here, only "
                 f"{', '.join(self.devices())}"
             )
+
+    def refusal(self, model: ModelSpec, batch_sizes: Collection[int], device: str) -> str | None:
+        """Return why the engine cannot train on batches of these sizes; None where it can."""
+        return None
 
     @abstractmethod
     def devices(self) -> tuple[str, ...]:
@@ -135,6 +139,24 @@ class TorchEngine(Engine):
         import torch
 
         self.torch = torch
+
+    def refusal(self, model: ModelSpec, batch_sizes: Collection[int], device: str) -> str | None:
+        # "slow_conv2d: grad_weight must be contiguous": Keras keeps kernels as (h, w, in, out), and
+        # of one filter torch takes the transposed kernel for one that is in channels-last order.
+        refused = any(
+            isinstance(trace.layer, Conv2D)
+            and trace.layer.filters == 1
+            and trace.input_shape[-1] > 1
+            and trace.layer.kernel_size != (1, 1)
+            for trace in model.trace()
+        )
+        if device != "cpu" or 1 not in batch_sizes or not refused:
+            return None
+        return (
+            "Keras on torch has no gradient, on the CPU, of a convolution of several channels to "
+            "one filter in a batch of one image: torch wants a contiguous grad_weight; choose "
+            "another batch size"
+        )
 
     def devices(self) -> tuple[str, ...]:
         count = self.torch.cuda.device_count() if self.torch.cuda.is_available() else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from benchbench import ModelSpec, Observer, Score, Split, Trainer, TrainingProtocol
+from benchbench import ModelSpec, Observer, Score, Split, Trainer, TrainingProtocol, Unsupported
 from benchbench_keras.engines import Engine, Settings
 from benchbench_keras.model import compiled_model
 
@@ -30,7 +30,7 @@ class IdiomaticTrainer(Trainer):
         self._protocol = protocol
         self._device = device
         self._seed = seed
-        self._classes = model.classes
+        self._spec = model
         with engine.scope(device):
             self._model = compiled_model(engine.keras, model, protocol)
             self._probabilities = engine.keras.Sequential(
@@ -46,12 +46,16 @@ class IdiomaticTrainer(Trainer):
 
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
         keras = self._engine.keras
+        size = self._protocol.batch_size
+        sizes = {min(size, len(train.images)), len(train.images) % size or size}
+        if reason := self._engine.refusal(self._spec, sizes, self._device):
+            raise Unsupported(reason)
         keras.utils.set_random_seed(self._seed)
         with self._engine.scope(self._device):
             self._model.fit(
                 train.images,
                 self._one_hot(train),
-                batch_size=self._protocol.batch_size,
+                batch_size=size,
                 epochs=self._protocol.epochs,
                 shuffle=self._protocol.shuffle,
                 validation_data=(validation.images, self._one_hot(validation)),
@@ -99,7 +103,7 @@ class IdiomaticTrainer(Trainer):
         return self._engine.peak_memory_bytes(self._device)
 
     def _one_hot(self, split: Split) -> Any:
-        return self._engine.keras.utils.to_categorical(split.labels, self._classes)
+        return self._engine.keras.utils.to_categorical(split.labels, self._spec.classes)
 
 
 def _epoch_reporter(keras: Any, observer: Observer) -> Any:

@@ -163,7 +163,7 @@ class TunedTrainer(IdiomaticTrainer):
         if whole:
             batches = tf.reshape(images[:whole], [-1, _EVALUATION_BATCH, *images.shape[1:]])
             logits = tf.map_fn(lambda batch: self._forward(batch, values), batches)
-            parts.append(tf.reshape(logits, [whole, self._classes]))
+            parts.append(tf.reshape(logits, [whole, self._spec.classes]))
         if whole < images.shape[0]:
             parts.append(self._forward(images[whole:], values))
         return tf.concat(parts, axis=0)

@@ -6,6 +6,7 @@ never imports Keras.
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -183,6 +184,50 @@ def test_nothing_the_user_has_set_changes_the_training(tmp_path: Path) -> None:
     assert dtypes == "['float32']"
     assert resolved == "channels_last float32"
     assert not (tmp_path / ".keras").exists()
+
+
+REFUSALS = """
+    from itertools import product
+    import numpy as np
+    from benchbench import (
+        Conv2D, Dense, Flatten, ModelSpec, Split, TrainingProtocol, Unsupported,
+    )
+    from benchbench.plugins.registry import load_registry
+    from benchbench_keras.engines import TorchEngine
+
+    class Listener:
+        def epoch_trained(self, loss): pass
+        def epoch_validated(self, score): pass
+
+    backend = load_registry().backend("keras-torch").create()
+
+    def fails(channels, filters, kernel, images):
+        layers = (Conv2D(filters, kernel, "relu"), Flatten(), Dense(2, "softmax"))
+        trainer = backend.trainer(
+            ModelSpec("tiny", (3, 3, channels), layers), TrainingProtocol(epochs=1, batch_size=4),
+            device="cpu", division="idiomatic", threads=1, seed=0,
+        )
+        split = Split(np.ones((images, 3, 3, channels), np.float32), np.arange(images) % 2)
+        try:
+            trainer.fit(split, split, Listener())
+        except (Unsupported, RuntimeError) as error:
+            assert "contiguous" in str(error)
+            return type(error).__name__
+
+    cases = list(product((1, 2), (1, 2), ((1, 1), (1, 2)), (1, 5, 6)))
+    print({case: fail for case in cases if (fail := fails(*case))})
+    TorchEngine.refusal = lambda *_: None
+    print({case: fail for case in cases if (fail := fails(*case))})
+"""
+
+
+def test_what_torch_has_no_gradient_of_is_refused_and_nothing_else(tmp_path: Path) -> None:
+    """Should Keras or torch mend it, this fails: the refusal can go."""
+    _require("keras-torch")
+    refused, failing = map(ast.literal_eval, _run(REFUSALS, HOME=str(tmp_path)))
+    of_one_image = [(2, 1, (1, 2), 1), (2, 1, (1, 2), 5)]  # channels, filters, kernel, images
+    assert refused == dict.fromkeys(of_one_image, "Unsupported")
+    assert failing == dict.fromkeys(of_one_image, "RuntimeError")
 
 
 def test_the_home_of_the_user_is_left_alone(tmp_path: Path) -> None:
