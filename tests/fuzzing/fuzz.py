@@ -5,9 +5,6 @@ takes its engine from there. A spec that breaks is shrunk to the smallest that b
 rung, and stays as a file for `benchbench certify --model FILE`; the command and what the break
 looks like go to stderr. stdout gets a Markdown table, a row a division. Exit code 1 where anything
 broke.
-
-A spec is ill-conditioned where another float32 implementation (NumPy's; for NumPy, torch's) is as
-far from the reference: see `forgiving.py`.
 """
 
 from __future__ import annotations

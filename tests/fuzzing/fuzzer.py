@@ -9,7 +9,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from forgiving import ForgivingComparison
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from strategies import exercises
 
@@ -17,6 +16,7 @@ from benchbench.certificates import Rung
 from benchbench.certify.exercise import Exercise, Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import REFERENCE, Reference
+from benchbench.certify.rungs import Comparison
 from benchbench.cli.names import find_backend
 from benchbench.errors import Unsupported
 from benchbench.measure.clock import now_ns
@@ -32,7 +32,6 @@ HEADERS = (
     "seed",
     "specs",
     "skipped",
-    "ill-conditioned",
     "failures",
     "seconds",
 )
@@ -65,14 +64,11 @@ class Fuzzer:
 
     def __init__(self, cell: Cell) -> None:
         registry = load_registry()
-        # NumPy in float32 tells which specs are ill-conditioned. It cannot tell that of itself.
-        other = find_backend("torch" if cell.backend == "numpy" else "numpy", registry)
         self._info = find_backend(cell.backend, registry)
         self._candidate = Implementation(self._info.create(), cell.division, cell.device)
-        self._other = Implementation(other.create())
         self._reference = Implementation(registry.backend(REFERENCE).create())
         self._cell = cell
-        self._counts = {"specs": 0, "skipped": 0, "ill-conditioned": 0}
+        self._counts = {"specs": 0, "skipped": 0}
         self._broken: tuple[Exercise, Rung] | None = None
 
     def fuzz(self, specs: int, seed_number: int) -> int:
@@ -126,15 +122,13 @@ class Fuzzer:
     def _climb(self, exercise: Exercise) -> Rung | None:
         """Return the rung that breaks. Raises Unsupported."""
         reference = Reference(self._reference, exercise)
-        comparison = ForgivingComparison(self._candidate, reference, exercise, self._other)
+        comparison = Comparison(self._candidate, reference, exercise)
         deviations = [
             one
             for one in self._info.deviations
             if self._cell.division in one.divisions and one.applies(exercise.model)
         ]
         rungs = Ladder(comparison, deviations).climb()
-        if comparison.forgave:
-            self._count("ill-conditioned")
         del comparison
         gc.collect()  # a framework's models refer to themselves
         return next((rung for rung in rungs if rung.verdict == "breaks"), None)
