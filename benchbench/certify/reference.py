@@ -50,8 +50,8 @@ class Reference:
     Where an input of a ReLU, or the lead of a maximum, is no larger than float32's rounding, two
     right implementations may take different sides, and their updates part by far more than they
     were rounded. So every program has a draw of weights and samples of its own: the first that is
-    steady, by the reference's word alone. Steady: nudged by a few roundings, up or down, the
-    reference's own update hardly moves.
+    steady, by the reference's word alone. Steady: its weights and logits nudged by a few roundings,
+    up or down, the reference's own update hardly moves.
 
     `memory(name, work_out)` returns a vector kept under that name, or works it out and keeps it.
     """
@@ -109,6 +109,9 @@ class Reference:
             nudged = [
                 array * (1 + direction * sign) for array, sign in zip(weights, signs, strict=True)
             ]
+            # Probabilities are rounded even where no weight counts: of a dead network the gradient
+            # of a logit may be a sum of thirds, which is 0 but for that. All logits up is no nudge.
+            nudged[-1] = nudged[-1] + direction * np.resize([_NUDGE, -_NUDGE], nudged[-1].shape)
             other = self._train(nudged, program, draw)
             moved = max(moved, relative_difference(other, update))
         return update, moved

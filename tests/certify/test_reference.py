@@ -105,6 +105,26 @@ def test_answers_are_asked_of_the_memory_and_agree_with_those_worked_out(impleme
     assert set(kept) == names
 
 
+def test_a_draw_on_which_only_probabilities_are_rounded_is_passed_over():
+    """Fuzzing's find. A dead network says thirds; labels 2, 1, 1 leave no gradient of logit 2."""
+    layers = (Flatten(), Dense(1, "linear"), Dense(1, "relu"), Dense(3, "softmax"))
+    exercise = Exercise(ModelSpec("dying", (11, 13, 1), layers), TrainingProtocol(batch_size=3))
+    float64, float32 = (
+        Implementation(load_registry().backend(name).create()) for name in (REFERENCE, "numpy")
+    )
+
+    def off(draw: int, expected: np.ndarray) -> float:
+        start = exercise.fresh(draw)
+        trainer = float32.train(exercise, start, ONE_STEP, draw)
+        return relative_difference(as_row(trainer.parameters()) - as_row(start), expected)
+
+    dead = as_row(float64.train(exercise, exercise.fresh(), ONE_STEP).parameters())
+    assert off(0, dead - as_row(exercise.fresh())) > 1e-3, "no draw on which rounding decides"
+    reference = Reference(float64, exercise)
+    draw, expected = reference.draw(FRESH, ONE_STEP), reference.update(FRESH, ONE_STEP)
+    assert off(draw, expected) < 1e-4
+
+
 def test_an_unsteady_draw_is_passed_over(implementation, monkeypatch):
     """Whichever draw it is whose update a nudge moves far."""
     exercise, reference = _reference(implementation)
