@@ -130,7 +130,10 @@ class Fuzzer:
         ]
         rungs = Ladder(comparison, deviations).climb()
         del comparison
-        gc.collect()  # a framework's models refer to themselves
+        # A framework's models refer to themselves. TensorFlow keeps thousands of objects of each:
+        # to look through them again and again would take longer than to train.
+        gc.collect()
+        gc.freeze()
         return next((rung for rung in rungs if rung.verdict == "breaks"), None)
 
     def _count(self, what: str) -> None:
