@@ -74,9 +74,17 @@ class Hangs(NullTrainer):
 class Slow(NullTrainer):
     """An epoch of a tenth of a second, asleep."""
 
+    seconds = 0.1
+
     def epoch(self):
         super().epoch()
-        time.sleep(0.1)
+        time.sleep(self.seconds)
+
+
+class Slower(Slow):
+    """Long enough to tell how much of the CPU's time others used meanwhile."""
+
+    seconds = 0.3
 
 
 class Prints(NullTrainer):
@@ -281,6 +289,7 @@ KINDS = {
     "hangs": Hangs,
     "slow": Slow,
     "slow-too": Slow,
+    "slower": Slower,
     "prints": Prints,
     "scribbles": Scribbles,
     "raises": Raises,

@@ -46,7 +46,7 @@ def test_waiting_is_not_working(command):
 
 
 def test_an_epoch_says_what_the_machine_did_meanwhile(command):
-    command.run("slow", "--epochs", "3")
+    command.run("slower", "--epochs", "3")
     for epoch in command.record().epochs:
         assert 0 <= epoch.foreign_cpu_fraction <= 1
         assert epoch.waiting_cpu_seconds is not None
