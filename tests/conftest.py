@@ -28,6 +28,9 @@ from benchbench.spec.catalog import MODELS
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.protocol import TrainingProtocol
 
+# `faulty`, the backend with faults, is imported by name.
+sys.path.append(str(Path(__file__).parent))
+
 # A shared machine stops any test for a second at times; slowness is no failure here.
 settings.register_profile("benchbench", deadline=None)
 settings.load_profile("benchbench")

@@ -170,14 +170,14 @@ def test_no_record_names_a_path_of_the_machine_that_made_it():
         assert '"/' not in path.read_text(), f"{path} holds an absolute path"
 
 
-def test_the_outcomes_are_what_the_command_makes_of_their_records(mnist_folder):
-    command = "certify --outcome --seeds 10 --backend torch --backend keras --device cpu"
-    cells = "--model single-layer --model two-layer --threads 1 --results results/outcome"
+@pytest.mark.parametrize(("seeds", "models"), [(10, "single-layer two-layer"), (20, "simple-cnn")])
+def test_the_outcomes_are_what_the_command_makes_of_their_records(seeds, models, mnist_folder):
+    command = f"certify --outcome --seeds {seeds} --backend torch --backend keras --device cpu"
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "benchbench"),
-            *f"{command} {cells}".split(),
-            *("--dataset", str(mnist_folder)),
+            *(sys.executable, "-m", "benchbench", *command.split()),
+            *(word for model in models.split() for word in ("--model", model)),
+            *("--threads", "1", "--results", "results/outcome", "--dataset", str(mnist_folder)),
         ],
         cwd=ROOT,
         capture_output=True,
@@ -190,7 +190,7 @@ def test_the_outcomes_are_what_the_command_makes_of_their_records(mnist_folder):
     published = (RESULTS / "outcome" / "outcome.md").read_text()
     page = (ROOT / "docs" / "certificate.md").read_text()
     rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert len(rows) == 11
+    assert len(rows) == 1 + 5 * len(models.split())
     assert all(row in published and row in page for row in rows)
 
 
