@@ -1,10 +1,10 @@
 """Certify backends on random small specs: `python tests/fuzzing/fuzz.py --backend all`
 
-Each division of a backend is fuzzed in a process of its own, in the environment of a worker: Keras
-takes its engine from there. A spec that breaks is shrunk to the smallest that breaks at the same
-rung, and stays as a file for `benchbench certify --model FILE`; the command and what the break
-looks like go to stderr. stdout gets a Markdown table, a row a division. Exit code 1 where anything
-broke.
+Each division of a backend is fuzzed in processes of its own, in the environment of a worker: Keras
+takes its engine from there. After fifty specs comes a fresh process, and the next seed. A spec that
+breaks is shrunk to the smallest that breaks at the same rung, and stays as a file for
+`benchbench certify --model FILE`; the command and what the break looks like go to stderr. stdout
+gets a Markdown table, a row a division. Exit code 1 where anything broke.
 """
 
 from __future__ import annotations
@@ -19,14 +19,19 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from fuzzer import HEADERS, Cell, Fuzzer
+from fuzzer import Cell, Fuzzer
 
 from benchbench.certify.reference import REFERENCE
 from benchbench.cli.names import DivisionChoice
 from benchbench.cli.selection import find_backends
 from benchbench.errors import BenchbenchError, UsageError
+from benchbench.measure.clock import now_ns
 from benchbench.plugins.registry import load_registry
 from benchbench.run.environment import worker_environment
+
+HEADERS = ("backend", "division", "device", "seed", "specs", "skipped", "failures", "seconds")
+# TensorFlow keeps some 70 MB of each spec: of two hundred side by side memory ran out.
+PORTION = 50
 
 
 def main() -> int:
@@ -38,7 +43,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="of what is drawn; default: another every time")
     parser.add_argument("--into", type=Path, default=Path("fuzzed"), help="where breaks are kept")
     parser.add_argument("--at-once", type=int, default=1, help="so many processes side by side")
-    parser.add_argument("--here", action="store_true", help="in this process, with no header")
+    parser.add_argument("--here", action="store_true", help="in this process; prints counts")
     options = parser.parse_args()
     if options.seed is None:
         options.seed = secrets.randbelow(2**31)
@@ -71,28 +76,46 @@ def cells_of(options: argparse.Namespace) -> list[Cell]:
 
 
 def fuzz_apart(cell: Cell, options: argparse.Namespace) -> int:
-    """Fuzz one cell in a process of its own; return its exit code, 1 where it died."""
+    """Fuzz one cell in processes of its own, to the first break; return its exit code."""
+    started = now_ns()
+    tried = skipped = failures = 0
+    with tempfile.TemporaryDirectory(prefix="benchbench-fuzzing-") as home:
+        for portion, first in enumerate(range(0, options.specs, PORTION)):
+            specs = min(PORTION, options.specs - first)
+            done = fuzz_portion(cell, specs, options.seed + portion, Path(home))
+            if done.returncode < 0:
+                print(
+                    f"{cell.backend} {cell.division}: its process was killed by signal "
+                    f"{-done.returncode} at the spec in {cell.model_file} and {cell.protocol_file}",
+                    file=sys.stderr,
+                )
+                return 1
+            if not done.stdout:
+                return done.returncode
+            counts = [int(word) for word in done.stdout.splitlines()[-1].split()]
+            tried, skipped, failures = tried + counts[0], skipped + counts[1], counts[2]
+            if failures:
+                break
+    seconds = (now_ns() - started) // 10**9
+    row = (cell.backend, cell.division, cell.device, options.seed, tried, skipped, failures)
+    print(f"| {' | '.join(map(str, (*row, seconds)))} |", flush=True)
+    return failures
+
+
+def fuzz_portion(cell: Cell, specs: int, seed: int, home: Path) -> subprocess.CompletedProcess[str]:
+    """Fuzz one cell in a process of its own."""
     words = [
         *(sys.executable, __file__, "--here", "--backend", cell.backend),
         *("--division", cell.division, "--device", cell.device, "--into", str(cell.folder)),
-        *("--specs", str(options.specs), "--seed", str(options.seed)),
+        *("--specs", str(specs), "--seed", str(seed)),
     ]
     info = load_registry().backend(cell.backend)
-    with tempfile.TemporaryDirectory(prefix="benchbench-fuzzing-") as home:
-        environment = worker_environment(os.environ, info=info, threads=1, home=Path(home)) | {
-            # Most of JAX's time is compiling the same few programs for one trainer after another.
-            "JAX_COMPILATION_CACHE_DIR": f"{home}/jax",
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        }
-        code = subprocess.run(words, env=environment, check=False).returncode
-    if code >= 0:
-        return code
-    print(
-        f"{cell.backend} {cell.division}: its process was killed by signal {-code} at the spec in "
-        f"{cell.model_file} and {cell.protocol_file}",
-        file=sys.stderr,
-    )
-    return 1
+    environment = worker_environment(os.environ, info=info, threads=1, home=home) | {
+        # Most of JAX's time is compiling the same few programs for one trainer after another.
+        "JAX_COMPILATION_CACHE_DIR": f"{home}/jax",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    return subprocess.run(words, env=environment, stdout=subprocess.PIPE, text=True, check=False)
 
 
 if __name__ == "__main__":
