@@ -170,7 +170,9 @@ def test_no_record_names_a_path_of_the_machine_that_made_it():
         assert '"/' not in path.read_text(), f"{path} holds an absolute path"
 
 
-@pytest.mark.parametrize(("seeds", "models"), [(10, "single-layer two-layer"), (20, "simple-cnn")])
+@pytest.mark.parametrize(
+    ("seeds", "models"), [(10, "single-layer two-layer"), (20, "simple-cnn"), (15, "deeper-cnn")]
+)
 def test_the_outcomes_are_what_the_command_makes_of_their_records(seeds, models, mnist_folder):
     command = f"certify --outcome --seeds {seeds} --backend torch --backend keras --device cpu"
     done = subprocess.run(
