@@ -36,6 +36,30 @@ settings.register_profile("benchbench", deadline=None)
 settings.load_profile("benchbench")
 
 
+PHASES = Phases(
+    import_=1.5,
+    data=0.5,
+    build=0.1,
+    first_epoch=9.0,
+    steady_epochs=27.5,
+    validation=2.5,
+    evaluate=0.5,
+    predict=0.25,
+    waiting=3.0,
+    other=0.15,
+    total=45.0,
+)
+
+MACHINE = Machine(
+    system="Linux",
+    processor="Some CPU",
+    physical_cores=2,
+    usable_cores=2,
+    memory_bytes=8_000_000_000,
+    python="3.11.7",
+)
+
+
 def _record(**changes) -> RunRecord:
     model = MODELS[changes.get("model", "deeper-cnn")]
     protocol = TrainingProtocol()
@@ -70,33 +94,14 @@ def _record(**changes) -> RunRecord:
         validation_image_count=12_000,
         parameter_count=model.parameter_count,
         epochs=tuple(epochs),
-        phases=Phases(
-            import_=1.5,
-            data=0.5,
-            build=0.1,
-            first_epoch=9.0,
-            steady_epochs=27.5,
-            validation=2.5,
-            evaluate=0.5,
-            predict=0.25,
-            waiting=3.0,
-            other=0.15,
-            total=45.0,
-        ),
+        phases=PHASES,
         test=FinalScore(loss=0.05, accuracy=0.984, image_count=10_000),
         checks=(
             Check("parameter count", True, "17,578", "17,578"),
             Check("first image", None, "a 7", "not MNIST"),
         ),
         versions={"torch": "2.13.0"},
-        machine=Machine(
-            system="Linux",
-            processor="Some CPU",
-            physical_cores=2,
-            usable_cores=2,
-            memory_bytes=8_000_000_000,
-            python="3.11.7",
-        ),
+        machine=MACHINE,
         peak_memory_bytes=612_000_000,
         started="2026-01-02T03:04:05+00:00",
         finished="2026-01-02T03:04:50+00:00",
@@ -221,10 +226,23 @@ class Command:
         return record
 
 
+def _misfit_source(seconds: float = 0.1) -> str:
+    text = (Path(__file__).parent / "misfits.py").read_text()
+    default = "    seconds = 0.1\n"
+    assert text.count(default) == 1
+    return text.replace(default, f"    seconds = {seconds}\n")
+
+
+@pytest.fixture(scope="session")
+def misfit_source() -> Callable[..., str]:
+    """Make the source of the misfits, in which an epoch of `slow` is asleep for so many seconds."""
+    return _misfit_source
+
+
 @pytest.fixture
 def misfits(install) -> None:
     """Install the plugin of misfits."""
-    install("misfits", (Path(__file__).parent / "misfits.py").read_text())
+    install("misfits", _misfit_source())
 
 
 @pytest.fixture

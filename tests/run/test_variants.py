@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from pathlib import Path
 
 import pytest
 
@@ -72,24 +71,23 @@ def test_a_slowdown_draws_out_the_training_epochs_and_nothing_else(conduct):
     assert records[slow].seed == 5
 
 
-def test_sources_come_from_the_import_path_of_the_cell(conduct, tmp_path):
+def test_sources_come_from_the_import_path_of_the_cell(conduct, tmp_path, misfit_source):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    source = (Path(__file__).parents[1] / "misfits.py").read_text()
-    assert source.count("time.sleep(0.1)") == 1
-    (elsewhere / "misfits.py").write_text(source.replace("time.sleep(0.1)", "time.sleep(0.3)"))
+    (elsewhere / "misfits.py").write_text(misfit_source(0.3))
     there = Variant("elsewhere", commit="0" * 40)
     records = conduct((None, ()), (there, (str(elsewhere),)))
     assert all(0.1 <= epoch.train_seconds < 0.3 for epoch in records[None].epochs)
     assert all(epoch.train_seconds >= 0.3 for epoch in records[there].epochs)
 
 
-def test_the_import_path_comes_before_the_working_folder_too(conduct, tmp_path, monkeypatch):
+def test_the_import_path_comes_before_the_working_folder_too(
+    conduct, tmp_path, monkeypatch, misfit_source
+):
     # Who compares checkouts often stands in one, and `python -m` looks there first.
-    source = (Path(__file__).parents[1] / "misfits.py").read_text()
-    for name, nap in (("here", "0.1"), ("there", "0.3")):
+    for name, seconds in (("here", 0.1), ("there", 0.3)):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "misfits.py").write_text(source.replace("sleep(0.1)", f"sleep({nap})"))
+        (tmp_path / name / "misfits.py").write_text(misfit_source(seconds))
     monkeypatch.chdir(tmp_path / "here")
     there = Variant("there")
     records = conduct((there, (str(tmp_path / "there"),)))

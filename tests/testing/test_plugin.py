@@ -6,7 +6,6 @@ import json
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -229,17 +228,17 @@ def test_benchmarks_of_others_are_left_alone(pytester, run):
     assert run("--benchmark-compare").ret == 0
 
 
-def test_a_slowed_backend_trips_the_gate_and_is_not_saved(pytester, tmp_path, install, suite):
+def test_a_slowed_backend_trips_the_gate_and_is_not_saved(
+    pytester, tmp_path, misfits, misfit_source, suite
+):
     suite('backend="slow", steps=1, rounds=5')
-    source = (Path(__file__).parents[1] / "misfits.py").read_text()
-    install("misfits", source)
     (module,) = tmp_path.glob("**/misfits.py")
     gate = ("-p", "no:cacheprovider", "--benchmark-compare", f"{FAIL_RATIO}=100%")
     pytester.runpytest_subprocess("--benchmark-autosave").assert_outcomes(passed=1)
     unchanged = pytester.runpytest_subprocess(*gate)
     assert unchanged.ret == 0
     unchanged.stdout.fnmatch_lines(["compared with *0001_*: 1 epoch benchmarks*"])
-    module.write_text(source.replace("time.sleep(0.1)", "time.sleep(0.4)"))
+    module.write_text(misfit_source(0.4))
     slowed = pytester.runpytest_subprocess(*gate, "--benchmark-autosave")
     assert slowed.ret == 1
     slowed.stdout.fnmatch_lines(
