@@ -1,10 +1,10 @@
 """Certify backends on random small specs: `python tests/fuzzing/fuzz.py --backend all`
 
 Each division of a backend is fuzzed in processes of its own, in the environment of a worker: Keras
-takes its engine from there. After twenty specs comes a fresh one, and the next seed. A spec that
-breaks is shrunk to the smallest that breaks at the same rung, and stays as a file for
-`benchbench certify --model FILE`; the command and what the break looks like go to stderr. stdout
-gets a Markdown table, a row a division. Exit code 1 where anything broke.
+takes its engine from there. After twenty specs comes a fresh one, which draws the same specs and
+tries the next twenty. A spec that breaks is shrunk to the smallest that breaks at the same rung,
+and stays as a file for `benchbench certify --model FILE`; the command and what the break looks like
+go to stderr. stdout gets a Markdown table, a row a division. Exit code 1 where anything broke.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from benchbench.plugins.registry import load_registry
 from benchbench.run.environment import worker_environment
 
 HEADERS = ("backend", "division", "device", "seed", "specs", "skipped", "failures", "seconds")
-# TensorFlow keeps 70 MB of each spec, and XLA's programs a thousand memory maps and more, of which
+# TensorFlow keeps 70 MB of each spec, and XLA's programs up to two thousand memory maps, of which
 # the kernel grants a process 65,530.
 PORTION = 20
 
@@ -44,15 +44,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="of what is drawn; default: another every time")
     parser.add_argument("--into", type=Path, default=Path("fuzzed"), help="where breaks are kept")
     parser.add_argument("--at-once", type=int, default=1, help="so many processes side by side")
-    parser.add_argument("--here", action="store_true", help="in this process; prints counts")
+    parser.add_argument(
+        "--here", type=int, metavar="N", help="in this process, a portion, from spec N on"
+    )
     options = parser.parse_args()
     if options.seed is None:
         options.seed = secrets.randbelow(2**31)
     try:
         cells = cells_of(options)
-        if options.here:
+        if options.here is not None:
             logging.disable(logging.WARNING)  # TensorFlow's, of so many models
-            return max(Fuzzer(cell).fuzz(options.specs, options.seed) for cell in cells)
+            portion = range(options.here, options.here + PORTION)
+            return max(Fuzzer(cell).fuzz(options.specs, options.seed, portion) for cell in cells)
     except BenchbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -81,9 +84,8 @@ def fuzz_apart(cell: Cell, options: argparse.Namespace) -> int:
     started = now_ns()
     tried = skipped = failures = 0
     with tempfile.TemporaryDirectory(prefix="benchbench-fuzzing-") as home:
-        for portion, first in enumerate(range(0, options.specs, PORTION)):
-            specs = min(PORTION, options.specs - first)
-            done = fuzz_portion(cell, specs, options.seed + portion, Path(home))
+        for first in range(0, options.specs, PORTION):
+            done = fuzz_portion(cell, options, first, Path(home))
             if done.returncode < 0:
                 print(
                     f"{cell.backend} {cell.division}: its process was killed by signal "
@@ -103,12 +105,14 @@ def fuzz_apart(cell: Cell, options: argparse.Namespace) -> int:
     return failures
 
 
-def fuzz_portion(cell: Cell, specs: int, seed: int, home: Path) -> subprocess.CompletedProcess[str]:
-    """Fuzz one cell in a process of its own."""
+def fuzz_portion(
+    cell: Cell, options: argparse.Namespace, first: int, home: Path
+) -> subprocess.CompletedProcess[str]:
+    """Fuzz one cell in a process of its own, from the spec of this number on."""
     words = [
-        *(sys.executable, __file__, "--here", "--backend", cell.backend),
+        *(sys.executable, __file__, "--here", str(first), "--backend", cell.backend),
         *("--division", cell.division, "--device", cell.device, "--into", str(cell.folder)),
-        *("--specs", str(specs), "--seed", str(seed)),
+        *("--specs", str(options.specs), "--seed", str(options.seed)),
     ]
     info = load_registry().backend(cell.backend)
     environment = worker_environment(os.environ, info=info, threads=1, home=home) | {

@@ -5,6 +5,7 @@ By hand, two hundred: `python tests/fuzzing/fuzz.py --backend all`.
 
 from __future__ import annotations
 
+import importlib
 import runpy
 import shlex
 import subprocess
@@ -161,6 +162,23 @@ def test_every_spec_is_valid_and_can_be_written_to_a_file(
     path.write_text(dump(exercise.protocol))
     assert load_protocol(path) == exercise.protocol
     assert too_large(exercise.model, exercise.protocol) is None
+
+
+def test_portions_are_what_one_process_would_try(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(str(HERE))
+    fuzzer = importlib.import_module("fuzzer")
+    tried: list[str] = []
+    monkeypatch.setattr(fuzzer.Fuzzer, "_climb", lambda _, exercise: tried.append(repr(exercise)))
+
+    def portion(first: int, stop: int) -> list[str]:
+        tried.clear()
+        cell = fuzzer.Cell("numpy", "idiomatic", "cpu", tmp_path)
+        assert fuzzer.Fuzzer(cell).fuzz(40, 0, range(first, stop)) == 0
+        return list(tried)
+
+    whole = portion(0, 40)
+    assert len(set(whole)) > 35
+    assert portion(0, 20) + portion(20, 40) == whole
 
 
 FAULTY = '''
