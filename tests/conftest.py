@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -30,6 +31,9 @@ from benchbench.spec.protocol import TrainingProtocol
 
 # `faulty`, the backend with faults, is imported by name.
 sys.path.append(str(Path(__file__).parent))
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, with all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A shared machine stops any test for a second at times; slowness is no failure here.
 settings.register_profile("benchbench", deadline=None)
