@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchbench.cli import options
 from benchbench.cli.names import DivisionChoice
 from benchbench.cli.selection import (
     find_backends,
@@ -32,9 +33,7 @@ _OUTCOME_SEEDS = 10
 
 
 def certify(  # noqa: PLR0917 - one parameter an option
-    backend: Annotated[
-        list[str], typer.Option("--backend", "-b", help="A backend, or 'all' that are ready.")
-    ],
+    backend: options.Backends,
     model: Annotated[
         list[str] | None,
         typer.Option("--model", "-m", help="A model, 'all' (the default), or a TOML file."),
@@ -42,16 +41,10 @@ def certify(  # noqa: PLR0917 - one parameter an option
     division: Annotated[
         DivisionChoice, typer.Option(help="'all' certifies every division a backend has.")
     ] = DivisionChoice.ALL,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or a device's name.")] = "auto",
-    protocol: Annotated[
-        Path | None, typer.Option(help="A TOML file with another training protocol.")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Certify with this batch size, not the protocol's.")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; default: the physical cores.")
-    ] = None,
+    device: options.Device = "auto",
+    protocol: options.Protocol = None,
+    batch_size: options.CertifiedBatchSize = None,
+    threads: options.Threads = None,
     seed: Annotated[int, typer.Option(min=0, help="For weights and samples.")] = 0,
     seeds: Annotated[
         int | None,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from benchbench.cli import options
 from benchbench.cli.quantities import fraction
 from benchbench.cli.records import only, read_records
 
@@ -31,23 +31,16 @@ def compare(  # noqa: PLR0917 - one parameter an option
         str | None,
         typer.Option(help="What the others are compared with: keras, or 'keras tuned'."),
     ] = None,
-    margin: Annotated[str, typer.Option(help="Times this close are the same: 3% or 0.03.")] = "3%",
-    confidence: Annotated[str, typer.Option(help="Of the intervals: 95% or 0.95.")] = "95%",
+    margin: options.Margin = "3%",
+    confidence: options.Confidence = "95%",
     interval: Annotated[
         IntervalChoice,
         typer.Option(help="Student's t over blocks, or a two-level bootstrap to compare with."),
     ] = IntervalChoice.STUDENT,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
-    results: Annotated[
-        Path | None,
-        typer.Option("--results", help="Folder of results [BENCHBENCH_RESULTS, else ./results]."),
-    ] = None,
-    session: Annotated[
-        str | None, typer.Option("--session", help="Only the runs of this session.")
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 if a record could not be read.")
-    ] = False,
+    results: options.RecordsFrom = None,
+    session: options.OneSession = None,
+    strict: options.StrictRecords = False,
     format: Annotated[Format, typer.Option("--format", help="markdown or json.")] = Format.MARKDOWN,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchbench.cli import options
 from benchbench.cli.names import DivisionChoice, find_backend, find_divisions
 from benchbench.errors import BenchbenchError, Unavailable
 
@@ -38,7 +39,7 @@ def conform(  # noqa: PLR0917 - one parameter an option
     select: Annotated[
         str | None, typer.Option("-k", help="Only the tests that match, as pytest's -k.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Test a backend against the reference; exit with 1 if a test fails.
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from benchbench.cli import options
 from benchbench.cli.names import find_model
 from benchbench.errors import UsageError
 from benchbench.plugins.registry import load_registry
@@ -46,7 +47,7 @@ def describe(
     model: Annotated[
         str, typer.Argument(help="A model's name, or the path of a TOML file that describes one.")
     ],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: options.AsJson = False,
     toml: Annotated[
         bool, typer.Option("--toml", help="Print the model as TOML, to start one of your own.")
     ] = False,

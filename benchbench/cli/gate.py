@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchbench.cli import options
 from benchbench.cli.contests import Limits
 from benchbench.cli.names import DivisionChoice
 from benchbench.cli.selection import find_processors
@@ -47,14 +48,10 @@ def gate(  # noqa: PLR0917 - one parameter an option
     division: Annotated[
         DivisionChoice, typer.Option(help="'all' compares every division a backend has.")
     ] = DivisionChoice.ALL,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or a device's name.")] = "auto",
-    dataset: Annotated[
-        str, typer.Option(help="auto, mnist, digits, or a folder of IDX files.")
-    ] = "auto",
-    margin: Annotated[
-        str, typer.Option(help="A change of time up to this does not matter: 3% or 0.03.")
-    ] = "3%",
-    confidence: Annotated[str, typer.Option(help="Of the intervals: 95% or 0.95.")] = "95%",
+    device: options.Device = "auto",
+    dataset: options.Dataset = "auto",
+    margin: options.Margin = "3%",
+    confidence: options.Confidence = "95%",
     blocks: Annotated[int, typer.Option(min=2, help="At least so many blocks of each cell.")] = 3,
     max_blocks: Annotated[
         int, typer.Option(min=2, help="At most so many, even if the intervals are still wide.")
@@ -63,17 +60,11 @@ def gate(  # noqa: PLR0917 - one parameter an option
         str | None,
         typer.Option(help="After so long (90s, 30m, 2h) no further block is begun in a session."),
     ] = None,
-    epochs: Annotated[int, typer.Option(min=2, help="Epochs of each run.")] = 11,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; default: the physical cores.")
-    ] = None,
+    epochs: options.EpochsOfEach = 11,
+    threads: options.Threads = None,
     seed: Annotated[int, typer.Option(min=0, help="For training and for the intervals.")] = 0,
-    results: Annotated[
-        Path | None, typer.Option(help="Where records go; default BENCHBENCH_RESULTS or results.")
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds of work after which a run is given up.")
-    ] = _TIMEOUT_SECONDS,
+    results: options.RecordsInto = None,
+    timeout: options.Timeout = _TIMEOUT_SECONDS,
     quick: Annotated[
         bool, typer.Option("--quick", help="A tenth of the images: for models with long epochs.")
     ] = False,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchbench.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,7 +26,7 @@ def list_(
         bool,
         typer.Option("--devices", help="Import each ready backend and ask it for its devices."),
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: options.AsJson = False,
 ) -> None:
     """Say which backends, models and data sets there are, and how to get what is missing."""
     from benchbench.cli import inventory

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from benchbench.cli import options
 from benchbench.cli.records import only, read_records
 from benchbench.errors import UsageError
 
@@ -15,19 +16,12 @@ def report(  # noqa: PLR0917 - one parameter an option
     format: Annotated[
         str, typer.Option("--format", help="markdown, csv, latex or json.")
     ] = "markdown",
-    results: Annotated[
-        Path | None,
-        typer.Option("--results", help="Folder of results [BENCHBENCH_RESULTS, else ./results]."),
-    ] = None,
-    session: Annotated[
-        str | None, typer.Option("--session", help="Only the runs of this session.")
-    ] = None,
+    results: options.RecordsFrom = None,
+    session: options.OneSession = None,
     run: Annotated[
         str | None, typer.Option("--run", help="Only this run; in Markdown, with its checks.")
     ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 if a record could not be read.")
-    ] = False,
+    strict: options.StrictRecords = False,
     output: Annotated[
         Path | None, typer.Option("--output", help="Write to this file, not to the screen.")
     ] = None,

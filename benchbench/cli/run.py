@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchbench.cli import quantities
+from benchbench.cli import options, quantities
 from benchbench.cli.certify import certify_all
 from benchbench.cli.names import DivisionChoice
 from benchbench.cli.selection import (
@@ -35,22 +35,14 @@ _LEAST_BLOCKS = 3
 
 
 def run(  # noqa: PLR0917 - one parameter an option
-    backend: Annotated[
-        list[str], typer.Option("--backend", "-b", help="A backend, or 'all' that are ready.")
-    ],
-    model: Annotated[
-        list[str], typer.Option("--model", "-m", help="A model, 'all', or a TOML file.")
-    ],
+    backend: options.Backends,
+    model: options.Models,
     division: Annotated[
         DivisionChoice, typer.Option(help="'all' runs every division a backend has.")
     ] = DivisionChoice.IDIOMATIC,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or a device's name.")] = "auto",
-    dataset: Annotated[
-        str, typer.Option(help="auto, mnist, digits, or a folder of IDX files.")
-    ] = "auto",
-    protocol: Annotated[
-        Path | None, typer.Option(help="A TOML file with another training protocol.")
-    ] = None,
+    device: options.Device = "auto",
+    dataset: options.Dataset = "auto",
+    protocol: options.Protocol = None,
     blocks: Annotated[
         int, typer.Option(min=1, help="Repeat everything; block b trains with seed + b.")
     ] = 1,
@@ -62,25 +54,17 @@ def run(  # noqa: PLR0917 - one parameter an option
         str, typer.Option(help="With --until: begin no further block after so long (90s, 30m).")
     ] = "30m",
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs in place of 5.")] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; default: the physical cores.")
-    ] = None,
+    threads: options.Threads = None,
     seed: Annotated[int, typer.Option(min=0, help="For first weights and shuffling.")] = 0,
-    results: Annotated[
-        Path | None, typer.Option(help="Where records go; default BENCHBENCH_RESULTS or results.")
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds of work after which a run is given up.")
-    ] = _TIMEOUT_SECONDS,
+    results: options.RecordsInto = None,
+    timeout: options.Timeout = _TIMEOUT_SECONDS,
     quick: Annotated[
         bool, typer.Option("--quick", help="A tenth of the images, 2 epochs: does it work at all?")
     ] = False,
     certify: Annotated[
         bool, typer.Option(help="First certify the cells that no valid certificate is kept of.")
     ] = True,
-    certify_batch: Annotated[
-        int | None, typer.Option(min=1, help="Certify with this batch size, not the protocol's.")
-    ] = None,
+    certify_batch: options.CertifiedBatchSize = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the records as JSON, not tables.")
     ] = False,

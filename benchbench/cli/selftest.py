@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchbench.cli import quantities
+from benchbench.cli import options, quantities
 from benchbench.cli.names import DivisionChoice
 from benchbench.cli.selection import find_backends, find_cells, find_models, find_processors
 from benchbench.cli.session import conduct, find_dataset
@@ -38,22 +37,14 @@ def selftest(  # noqa: PLR0917 - one parameter an option
     ] = None,
     blocks: Annotated[int, typer.Option(min=2, help="Blocks of each comparison.")] = 5,
     repeats: Annotated[int, typer.Option(min=1, help="Comparisons of each kind.")] = 2,
-    epochs: Annotated[int, typer.Option(min=2, help="Epochs of each run.")] = 11,
-    margin: Annotated[str, typer.Option(help="Times this close are the same.")] = "3%",
-    dataset: Annotated[
-        str, typer.Option(help="auto, mnist, digits, or a folder of IDX files.")
-    ] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or a device's name.")] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; default: the physical cores.")
-    ] = None,
-    results: Annotated[
-        Path | None, typer.Option(help="Where records go; default BENCHBENCH_RESULTS or results.")
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds of work after which a run is given up.")
-    ] = _TIMEOUT_SECONDS,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    epochs: options.EpochsOfEach = 11,
+    margin: options.Margin = "3%",
+    dataset: options.Dataset = "auto",
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    results: options.RecordsInto = None,
+    timeout: options.Timeout = _TIMEOUT_SECONDS,
+    as_json: options.AsJson = False,
 ) -> None:
     """Compare a backend with itself, and with itself slowed down by known fractions.
 

@@ -1,0 +1,39 @@
+"""The options that several commands share: one meaning and one help text each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Backends = Annotated[
+    list[str], typer.Option("--backend", "-b", help="A backend, or 'all' that are ready.")
+]
+Models = Annotated[list[str], typer.Option("--model", "-m", help="A model, 'all', or a TOML file.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, or a device's name.")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="CPU threads; default: the physical cores.")
+]
+Dataset = Annotated[str, typer.Option(help="auto, mnist, digits, or a folder of IDX files.")]
+Protocol = Annotated[Path | None, typer.Option(help="A TOML file with another training protocol.")]
+CertifiedBatchSize = Annotated[
+    int | None, typer.Option(min=1, help="Certify with this batch size, not the protocol's.")
+]
+EpochsOfEach = Annotated[int, typer.Option(min=2, help="Epochs of each run.")]
+RecordsInto = Annotated[
+    Path | None, typer.Option(help="Where records go; default BENCHBENCH_RESULTS or results.")
+]
+RecordsFrom = Annotated[
+    Path | None, typer.Option(help="Folder of results [BENCHBENCH_RESULTS, else ./results].")
+]
+OneSession = Annotated[str | None, typer.Option(help="Only the runs of this session.")]
+Timeout = Annotated[
+    float, typer.Option(min=1, help="Seconds of work after which a run is given up.")
+]
+Margin = Annotated[str, typer.Option(help="Times this close are the same: 3% or 0.03.")]
+Confidence = Annotated[str, typer.Option(help="Of the intervals: 95% or 0.95.")]
+StrictRecords = Annotated[
+    bool, typer.Option("--strict", help="Exit with 1 if a record could not be read.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
