@@ -11,26 +11,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import settings
 
 from benchbench.data import container, digits, idx, mnist
-from benchbench.records import (
-    Check,
-    EpochRecord,
-    FinalScore,
-    Machine,
-    Phases,
-    RunRecord,
-)
+from benchbench.records import RunRecord
 from benchbench.run.store import read
-from benchbench.spec.catalog import MODELS
-from benchbench.spec.identity import spec_sha256
-from benchbench.spec.protocol import TrainingProtocol
 
-# `faulty`, the backend with faults, is imported by name.
+# `faulty`, the backend with faults, and what makes records are imported by name.
 sys.path.append(str(Path(__file__).parent))
+import makers
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, with all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -40,86 +30,10 @@ settings.register_profile("benchbench", deadline=None)
 settings.load_profile("benchbench")
 
 
-PHASES = Phases(
-    import_=1.5,
-    data=0.5,
-    build=0.1,
-    first_epoch=9.0,
-    steady_epochs=27.5,
-    validation=2.5,
-    evaluate=0.5,
-    predict=0.25,
-    waiting=3.0,
-    other=0.15,
-    total=45.0,
-)
-
-MACHINE = Machine(
-    system="Linux",
-    processor="Some CPU",
-    physical_cores=2,
-    usable_cores=2,
-    memory_bytes=8_000_000_000,
-    python="3.11.7",
-)
-
-
-def _record(**changes) -> RunRecord:
-    model = MODELS[changes.get("model", "deeper-cnn")]
-    protocol = TrainingProtocol()
-    epochs = [
-        EpochRecord(
-            train_seconds=seconds,
-            validation_seconds=0.5,
-            train_cpu_seconds=None,
-            loss=0.1,
-            validation_loss=0.1,
-            validation_accuracy=0.97,
-        )
-        for seconds in changes.pop("train_seconds", (9.0, 6.0, 8.0, 6.5, 7.0))
-    ]
-    record = RunRecord(
-        run_id="20260102T030405-abcdef-000-deeper-cnn-torch-idiomatic",
-        session_id="20260102T030405-abcdef",
-        block=0,
-        status="ok",
-        backend="torch",
-        division="idiomatic",
-        model=model.name,
-        dataset="mnist",
-        device="cpu",
-        threads=2,
-        seed=0,
-        spec=model,
-        protocol=protocol,
-        spec_sha256=spec_sha256(model, protocol),
-        dataset_sha256="d" * 64,
-        train_image_count=48_000,
-        validation_image_count=12_000,
-        parameter_count=model.parameter_count,
-        epochs=tuple(epochs),
-        phases=PHASES,
-        test=FinalScore(loss=0.05, accuracy=0.984, image_count=10_000),
-        checks=(
-            Check("parameter count", True, "17,578", "17,578"),
-            Check("first image", None, "a 7", "not MNIST"),
-        ),
-        versions={"torch": "2.13.0"},
-        machine=MACHINE,
-        peak_memory_bytes=612_000_000,
-        started="2026-01-02T03:04:05+00:00",
-        finished="2026-01-02T03:04:50+00:00",
-    )
-    return msgspec.structs.replace(record, **changes)
-
-
 @pytest.fixture(scope="session")
 def make_record() -> Callable[..., RunRecord]:
-    """Make a good run of deeper-cnn under torch, changed as told.
-
-    `train_seconds` are those of the epochs; other keywords are fields of RunRecord.
-    """
-    return _record
+    """Give what makes a good run of deeper-cnn under torch, changed as told."""
+    return makers.make_record
 
 
 def _real_mnist() -> Path | None:

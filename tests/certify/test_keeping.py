@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
+from makers import make_certificate
 
-from benchbench.certificates import Certificate, seal
 from benchbench.certify.keeping import CertificateKey, KeptAnswers, keep, kept
 from benchbench.data.cache import CACHE_VARIABLE, cache_folder
 
@@ -29,24 +29,8 @@ def _own_cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def certificate():
-    return seal(
-        Certificate(
-            **{name: getattr(KEY, name) for name in ("backend", "division", "threads")},
-            device="cpu",
-            model="two-layer",
-            certified_sha256=KEY.certified_sha256,
-            batch_size=128,
-            seed=0,
-            reference="numpy-float64",
-            sources_sha256=KEY.sources_sha256,
-            versions=KEY.versions,
-            settings={},
-            verdict="holds",
-            rungs=(),
-            seconds=1.0,
-            made="2026-01-02T03:04:00+00:00",
-        )
-    )
+    names = ("backend", "division", "threads", "certified_sha256", "sources_sha256", "versions")
+    return make_certificate(**{name: getattr(KEY, name) for name in names})
 
 
 def _path():

@@ -3,51 +3,23 @@
 from __future__ import annotations
 
 import pytest
+from makers import make_certificate, make_rung
 
-from benchbench.certificates import Certificate, Rung
 from benchbench.certify.exercise import PROGRAMS
 from benchbench.certify.rungs import tolerance_of
 from benchbench.certify.tolerances import MARGIN, derive, tolerances
 
 
-def rung(name, *differences, verdict="holds"):
-    starts = dict(zip(("fresh", "large", "trained"), differences, strict=False))
-    return Rung(
-        name=name, measure="m", differences=starts, tolerance=1.0, source="s", verdict=verdict
-    )
-
-
-def certificate(*rungs, seed=0, backend="torch", verdict="holds"):
-    return Certificate(
-        backend=backend,
-        division="tuned",
-        device="cpu",
-        threads=1,
-        model="two-layer",
-        certified_sha256="c" * 64,
-        batch_size=128,
-        seed=seed,
-        reference="numpy-float64",
-        sources_sha256="s" * 64,
-        versions={},
-        settings={},
-        verdict=verdict,
-        rungs=rungs,
-        seconds=1.0,
-        made="2026-01-02T03:04:05+00:00",
-    )
-
-
 def test_the_tolerance_is_the_margin_times_the_largest_rounded_up():
     made = [
-        certificate(rung("forward", 1e-7, 3.21e-7, 2e-7)),
-        certificate(rung("forward", 1e-7, 1e-7, 1e-7), seed=1),
-        certificate(rung("forward", 1e-8), seed=1, backend="keras"),
+        make_certificate(make_rung("forward", 1e-7, 3.21e-7, 2e-7)),
+        make_certificate(make_rung("forward", 1e-7, 1e-7, 1e-7), seed=1),
+        make_certificate(make_rung("forward", 1e-8), seed=1, backend="keras"),
     ]
     (found,) = derive(made)
     assert MARGIN * 3.21e-7 <= found.tolerance == 2e-6
     assert found.largest_seen == 3.21e-7
-    assert found.seen_in == "torch tuned, two-layer, seed 0"
+    assert found.seen_in == "torch idiomatic, deeper-cnn, seed 0"
     assert (found.certificates, found.seeds) == (3, 2)
     assert found.source == "6.2 x the largest of 3 certificates over 2 seeds"
 
@@ -56,29 +28,32 @@ def test_the_tolerance_is_the_margin_times_the_largest_rounded_up():
     ("seen", "tolerance"), [(1e-6, 4e-6), (2.5e-6, 1e-5), (2.6e-6, 2e-5), (0.3, 2.0), (5e-9, 2e-8)]
 )
 def test_it_is_rounded_up_to_one_digit(seen, tolerance):
-    (found,) = derive([certificate(rung("loss", seen))])
+    (found,) = derive([make_certificate(make_rung("loss", seen))])
     assert found.tolerance == tolerance
 
 
 def test_rungs_keep_their_order_and_exact_ones_have_none():
-    made = certificate(
-        rung("data", 0.0), rung("architecture", 0.0), rung("loss", 1e-8), rung("forward", 1e-7)
+    made = make_certificate(
+        make_rung("data", 0.0),
+        make_rung("architecture", 0.0),
+        make_rung("loss", 1e-8),
+        make_rung("forward", 1e-7),
     )
     assert [one.rung for one in derive([made])] == ["loss", "forward"]
 
 
 def test_what_has_no_number_says_nothing():
     made = [
-        certificate(rung("forward", 1e-7), rung("loss")),
-        certificate(rung("forward", 1e-3, None), seed=1),
+        make_certificate(make_rung("forward", 1e-7), make_rung("loss")),
+        make_certificate(make_rung("forward", 1e-3, None), seed=1),
     ]
     (found,) = derive(made)
     assert (found.rung, found.largest_seen, found.certificates) == ("forward", 1e-7, 1)
 
 
 def test_a_certificate_that_declares_a_deviation_is_left_out():
-    right = certificate(rung("forward", 1e-7))
-    other = certificate(rung("forward", 1e-6), rung("loss", 0.5, verdict="deviates"))
+    right = make_certificate(make_rung("forward", 1e-7))
+    other = make_certificate(make_rung("forward", 1e-6), make_rung("loss", 0.5, verdict="deviates"))
     assert derive([right, other]) == derive([right])
     assert derive([other]) == derive([]) == []
 
