@@ -18,9 +18,8 @@ from benchbench.data import container, digits, idx, mnist
 from benchbench.records import RunRecord
 from benchbench.run.store import read
 
-# `faulty`, the backend with faults, and what makes records are imported by name.
+# `faulty`, the backend with faults, and `makers` are imported by name.
 sys.path.append(str(Path(__file__).parent))
-import makers
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, with all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -28,12 +27,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # A shared machine stops any test for a second at times; slowness is no failure here.
 settings.register_profile("benchbench", deadline=None)
 settings.load_profile("benchbench")
-
-
-@pytest.fixture(scope="session")
-def make_record() -> Callable[..., RunRecord]:
-    """Give what makes a good run of deeper-cnn under torch, changed as told."""
-    return makers.make_record
 
 
 def _real_mnist() -> Path | None:

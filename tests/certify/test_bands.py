@@ -7,6 +7,7 @@ import statistics
 
 import msgspec
 import pytest
+from makers import make_record
 
 from benchbench.certify.bands import Band, all_bands, find_band, mean_and_sd
 from benchbench.cli.bands import derive
@@ -45,35 +46,35 @@ def test_a_band_is_found_by_both_hashes_only():
     assert find_band("other", band.dataset_sha256) is None
 
 
-def seeds(make_record, count, **changes):
+def seeds(count, **changes):
     return [
         make_record(seed=seed, test=FinalScore(0.1, 0.97 + seed / 1000, 10_000), **changes)
         for seed in range(count)
     ]
 
 
-def test_ten_seeds_make_a_band(make_record):
-    (band,) = derive(seeds(make_record, 10))
+def test_ten_seeds_make_a_band():
+    (band,) = derive(seeds(10))
     accuracies = [0.97 + seed / 1000 for seed in range(10)]
     assert band.n == 10
     assert band.mean == pytest.approx(statistics.fmean(accuracies))
     assert band.sd == pytest.approx(statistics.stdev(accuracies), abs=1e-6)
 
 
-def test_nine_seeds_or_the_same_seed_again_do_not(make_record):
-    assert derive(seeds(make_record, 9)) == []
-    assert derive(seeds(make_record, 9) + seeds(make_record, 9)) == []
+def test_nine_seeds_or_the_same_seed_again_do_not():
+    assert derive(seeds(9)) == []
+    assert derive(seeds(9) + seeds(9)) == []
     with pytest.raises(ValueError, match="10 seeds"):
         mean_and_sd([0.9] * 9)
 
 
-def test_specs_and_data_are_never_mixed(make_record):
-    mixed = seeds(make_record, 5) + seeds(make_record, 5, dataset_sha256="e" * 64)
+def test_specs_and_data_are_never_mixed():
+    mixed = seeds(5) + seeds(5, dataset_sha256="e" * 64)
     assert derive(mixed) == []
 
 
-def test_a_run_outside_the_old_band_counts_and_a_broken_one_does_not(make_record):
+def test_a_run_outside_the_old_band_counts_and_a_broken_one_does_not():
     outside = Check("test accuracy", False, "in the band", "out of it")
     broken = Check("parameter count", False, "1", "2")
-    assert len(derive(seeds(make_record, 10, checks=(outside,)))) == 1
-    assert derive(seeds(make_record, 10, checks=(broken,))) == []
+    assert len(derive(seeds(10, checks=(outside,)))) == 1
+    assert derive(seeds(10, checks=(broken,))) == []

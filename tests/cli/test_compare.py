@@ -6,12 +6,13 @@ import json
 
 import msgspec
 import pytest
+from makers import make_record
 
 from benchbench.run.store import Store, read
 
 
 @pytest.fixture
-def results(tmp_path, make_record):
+def results(tmp_path):
     """Save three blocks of two uncertified cells; return the folder."""
     store = Store(tmp_path / "results")
     store.prepare()

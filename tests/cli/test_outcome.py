@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from makers import make_record
 
 from benchbench.cli.names import DivisionChoice
 from benchbench.cli.outcome import outcome
@@ -165,7 +166,7 @@ def test_what_cannot_be_tested_is_refused_before_training(ask, saved, changes, m
 
 
 @pytest.fixture
-def keep(make_record, chosen, tmp_path):
+def keep(chosen, tmp_path):
     """Save a run of single-layer, one epoch, as `ask` would have trained it, changed as told."""
     store, protocol = Store(tmp_path / "results"), TrainingProtocol(epochs=1)
     store.prepare()

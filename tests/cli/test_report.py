@@ -5,13 +5,14 @@ import io
 import json
 
 import pytest
+from makers import make_record
 
 from benchbench.report import single, tables
 from benchbench.run.store import Store
 
 
 @pytest.fixture
-def results(tmp_path, make_record):
+def results(tmp_path):
     """Save three runs of two sessions; return the folder."""
     folder = tmp_path / "results"
     store = Store(folder)
@@ -51,7 +52,7 @@ def test_one_session(benchbench, results):
     assert [row["run_id"] for row in rows] == ["three"]
 
 
-def test_one_run_is_the_table_after_that_run(benchbench, results, make_record):
+def test_one_run_is_the_table_after_that_run(benchbench, results):
     answer = benchbench("report", "--results", str(results), "--run", "two")
     expected = single.render(make_record(run_id="two", session_id="first", backend="keras"))
     assert answer.stdout == f"{expected}\n"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from makers import make_record
 
 from benchbench.records import Variant
 
 
 @pytest.fixture(scope="session")
-def make_runs(make_record):
+def make_runs():
     """Make the runs of one cell: `blocks` are the training times of each block's epochs, seconds.
 
     Other keywords are fields of RunRecord. The runs of one block share their `order_seed`.

@@ -5,6 +5,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from makers import make_record
 
 from benchbench.errors import UsageError
 from benchbench.measure.noise import (
@@ -100,20 +101,20 @@ QUIET = epoch(MachineState(0.1, 2.0, 0.01, 0.9, 20.0), foreign_cpu_fraction=0.02
         (epoch(gpus=(GpuState(1, throttling=("HwSlowdown",)),)), "card 1 was throttled (HwSl"),
     ],
 )
-def test_a_noisy_epoch_is_marked_with_its_reason(make_record, noisy, reason):
+def test_a_noisy_epoch_is_marked_with_its_reason(noisy, reason):
     (mark,) = noise_marks(make_record(epochs=(QUIET, noisy, QUIET)), 0.1)
     assert mark.epoch == 2
     assert mark.reason.startswith(reason)
 
 
-def test_quiet_and_unknown_mark_nothing(make_record):
+def test_quiet_and_unknown_mark_nothing():
     silent = epoch(gpus=(GpuState(0), GpuState(1, throttling=())))
     record = make_record(epochs=(QUIET, epoch(), epoch(MachineState()), silent))
     assert noise_marks(record, 0.1) == ()
     assert noise_marks(make_record(epochs=(epoch(MachineState(9.0)),)), None) == ()
 
 
-def test_every_reason_is_told(make_record):
+def test_every_reason_is_told():
     state = MachineState(0.2, steal_fraction=0.5, cpu_pressure=99)
     marks = noise_marks(make_record(epochs=(epoch(state, foreign_cpu_fraction=0.5),)), 0.1)
     assert [mark.epoch for mark in marks] == [1, 1, 1, 1]
@@ -121,7 +122,7 @@ def test_every_reason_is_told(make_record):
     assert all(isinstance(mark, NoiseMark) for mark in marks)
 
 
-def test_usual_calibration_is_the_median_over_all_runs(make_record):
+def test_usual_calibration_is_the_median_over_all_runs():
     one = make_record(epochs=(epoch(MachineState(0.1)), epoch(), epoch(MachineState())))
     two = make_record(epochs=(epoch(MachineState(0.2)), epoch(MachineState(0.9))))
     assert usual_calibration([one, two]) == 0.2

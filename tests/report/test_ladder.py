@@ -8,34 +8,18 @@ from makers import make_certificate, make_rung
 from benchbench.report import ladder
 from benchbench.report.text import UNKNOWN
 
+
+def made(*rungs, **changes):
+    return make_certificate(make_rung("data", 0.0), *rungs, **changes)
+
+
+BROKEN = make_rung("forward", 1e-7, 5e-3, verdict="breaks")
 MADE = [
-    make_certificate(
-        make_rung("data", 0.0), make_rung("forward", 1e-7, 2e-7), make_rung("loss", 0.0), seed=0
-    ),
-    make_certificate(
-        make_rung("data", 0.0), make_rung("forward", 3e-7, 1e-7), make_rung("loss", 4e-8), seed=1
-    ),
-    make_certificate(
-        make_rung("data", 0.0),
-        make_rung("forward", 1e-7, 5e-3, verdict="breaks"),
-        make_rung("loss", verdict="not reached"),
-        division="tuned",
-        seed=0,
-    ),
-    make_certificate(
-        make_rung("data", 0.0),
-        make_rung("forward", 1e-7),
-        make_rung("loss", 2e-8),
-        division="tuned",
-        seed=1,
-    ),
-    make_certificate(
-        make_rung("data", 0.0),
-        make_rung("forward", 1e-7),
-        make_rung("loss", 1e-8),
-        division="tuned",
-        seed=2,
-    ),
+    made(make_rung("forward", 1e-7, 2e-7), make_rung("loss", 0.0)),
+    made(make_rung("forward", 3e-7, 1e-7), make_rung("loss", 4e-8), seed=1),
+    made(BROKEN, make_rung("loss", verdict="not reached"), division="tuned"),
+    made(make_rung("forward", 1e-7), make_rung("loss", 2e-8), division="tuned", seed=1),
+    made(make_rung("forward", 1e-7), make_rung("loss", 1e-8), division="tuned", seed=2),
 ]
 
 
@@ -54,13 +38,13 @@ def test_every_cell_has_its_verdict_and_its_worst_over_the_seeds():
 
 @pytest.mark.parametrize("table", [ladder.cells, ladder.spread])
 def test_no_finite_number_is_not_shown_as_none(table):
-    made = [make_certificate(make_rung("forward", 1e-7, None, verdict="breaks"))]
-    assert rows(table(made))[0][-1] == UNKNOWN
+    certificate = make_certificate(make_rung("forward", 1e-7, None, verdict="breaks"))
+    assert rows(table([certificate]))[0][-1] == UNKNOWN
 
 
 def test_a_rung_that_none_reached_is_unknown():
-    made = [make_certificate(make_rung("loss", verdict="not reached"))]
-    assert rows(ladder.cells(made))[0][-1] == UNKNOWN
+    certificate = make_certificate(make_rung("loss", verdict="not reached"))
+    assert rows(ladder.cells([certificate]))[0][-1] == UNKNOWN
 
 
 def test_the_spread_counts_certificates_and_takes_all_models_together():

@@ -1,13 +1,14 @@
 """The table after one run."""
 
 import msgspec
+from makers import make_record
 
 from benchbench.records import Check, MachineState
 from benchbench.report import single
 from benchbench.report.text import UNKNOWN
 
 
-def test_every_figure_has_its_line(make_record):
+def test_every_figure_has_its_line():
     lines = dict(
         line.split("  ", 1) for line in single.render(make_record()).split("\n\n")[0].splitlines()
     )
@@ -33,7 +34,7 @@ def test_every_figure_has_its_line(make_record):
     }
 
 
-def test_noisy_epochs_are_counted_with_the_reasons_of_the_first(make_record):
+def test_noisy_epochs_are_counted_with_the_reasons_of_the_first():
     record = make_record()
     states = [MachineState(0.1, cpu_pressure=pressure) for pressure in (5, 99, 7, 80, 2)]
     states[1] = msgspec.structs.replace(states[1], steal_fraction=0.2)
@@ -53,7 +54,7 @@ def test_noisy_epochs_are_counted_with_the_reasons_of_the_first(make_record):
     assert said(states[0], states[2]) == "none of 2 epochs is marked"
 
 
-def test_every_check_shows_its_outcome(make_record):
+def test_every_check_shows_its_outcome():
     text = single.render(
         make_record(
             status="invalid",
@@ -74,7 +75,7 @@ def test_every_check_shows_its_outcome(make_record):
     assert "nan in epoch 2" in text
 
 
-def test_a_run_that_failed_early_says_what_it_can(make_record):
+def test_a_run_that_failed_early_says_what_it_can():
     text = single.render(
         make_record(
             status="crashed",

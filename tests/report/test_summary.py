@@ -1,13 +1,14 @@
 """Runs are pooled into cells only where they are alike, and the figures are right."""
 
 import pytest
+from makers import make_record
 
 from benchbench import records
 from benchbench.records import Check
 from benchbench.report.summary import summarise
 
 
-def test_figures_of_one_run(make_record):
+def test_figures_of_one_run():
     (cell,) = summarise([make_record()])
     assert cell.run_count == 1
     assert cell.test_accuracy_mean == 0.984
@@ -22,7 +23,7 @@ def test_figures_of_one_run(make_record):
     assert (cell.checks_passed, cell.checks_applied) == (1, 1)
 
 
-def test_runs_of_one_cell_are_pooled(make_record):
+def test_runs_of_one_cell_are_pooled():
     runs = [
         make_record(train_seconds=(5.0, 1.0, 2.0), seed=0),
         make_record(
@@ -56,17 +57,17 @@ def test_runs_of_one_cell_are_pooled(make_record):
     ],
     ids=lambda difference: next(iter(difference)),
 )
-def test_runs_that_differ_are_never_pooled(make_record, difference):
+def test_runs_that_differ_are_never_pooled(difference):
     cells = summarise([make_record(), make_record(**difference)])
     assert [cell.run_count for cell in cells] == [1, 1]
 
 
-def test_only_good_runs_count(make_record):
+def test_only_good_runs_count():
     bad = ("invalid", "failed", "crashed", "timeout", "oom", "interrupted", "skipped")
     assert summarise([make_record(status=status) for status in bad]) == ()
 
 
-def test_unknown_stays_unknown(make_record):
+def test_unknown_stays_unknown():
     bare = make_record(
         train_seconds=(),
         test=None,
@@ -90,14 +91,14 @@ def test_unknown_stays_unknown(make_record):
     assert (cell.checks_passed, cell.checks_applied) == (0, 0)
 
 
-def test_a_single_epoch_is_no_steady_epoch(make_record):
+def test_a_single_epoch_is_no_steady_epoch():
     (cell,) = summarise([make_record(train_seconds=(9.0,))])
     assert cell.first_epoch_seconds.median == 9.0
     assert cell.steady_epoch_seconds is None
     assert cell.training_images_per_second is None
 
 
-def test_models_come_in_the_order_of_the_catalog(make_record):
+def test_models_come_in_the_order_of_the_catalog():
     names = ["deeper-cnn", "simple-cnn", "single-layer", "two-layer"]
     runs = [make_record(model=name) for name in names]
     runs.append(make_record(spec_sha256="1" * 64))

@@ -8,6 +8,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from makers import make_record
 
 from benchbench.errors import UsageError
 from benchbench.records import Check, Machine
@@ -25,7 +26,7 @@ nasty = st.text(
 
 
 @st.composite
-def runs(draw, make_record):
+def runs(draw):
     """Draw up to eight runs that share few cells, some of them failed, all with odd words."""
     words = draw(st.lists(nasty, min_size=2, max_size=2))
     count = draw(st.integers(1, 8))
@@ -47,20 +48,20 @@ def runs(draw, make_record):
 
 
 @pytest.mark.parametrize("format", list(tables.FORMATS))
-def test_the_order_of_records_changes_nothing(make_record, format):
+def test_the_order_of_records_changes_nothing(format):
     @given(st.data())
     def check(data):
-        drawn = data.draw(runs(make_record))
+        drawn = data.draw(runs())
         shuffled = data.draw(st.permutations(drawn))
         assert tables.render(shuffled, format) == tables.render(drawn, format)
 
     check()
 
 
-def test_csv_reads_back(make_record):
+def test_csv_reads_back():
     @given(st.data())
     def check(data):
-        drawn = data.draw(runs(make_record))
+        drawn = data.draw(runs())
         text = tables.render(drawn, "csv")
         lines = list(csv.reader(io.StringIO(text)))
         assert {len(line) for line in lines} == {len(lines[0])}
@@ -78,13 +79,13 @@ def test_csv_reads_back(make_record):
     check()
 
 
-def test_json_reads_back(make_record):
+def test_json_reads_back():
     def refuse(constant):
         raise AssertionError(f"{constant} is not JSON")
 
     @given(st.data())
     def check(data):
-        drawn = data.draw(runs(make_record))
+        drawn = data.draw(runs())
         answer = json.loads(tables.render(drawn, "json"), parse_constant=refuse)
         assert answer["schema"] == 1
         rows = [row["cell"] for table in answer["tables"] for row in table["rows"]]
@@ -95,10 +96,10 @@ def test_json_reads_back(make_record):
     check()
 
 
-def test_markdown_tables_keep_their_columns(make_record):
+def test_markdown_tables_keep_their_columns():
     @given(st.data())
     def check(data):
-        text = tables.render(data.draw(runs(make_record)), "markdown")
+        text = tables.render(data.draw(runs()), "markdown")
         for section in text.split("## ")[1:]:
             lines = [line for line in section.splitlines() if line.startswith("|")]
             assert len({len(_cells(line)) for line in lines}) <= 1
@@ -131,7 +132,7 @@ def test_csv_defuses_formulas(text):
     assert defuse(text).startswith("'")
 
 
-def test_versions_and_hashes_keep_their_digits(make_record):
+def test_versions_and_hashes_keep_their_digits():
     two = [make_record(versions={"torch": version}) for version in ("1.10", "12e45")]
     for format in tables.FORMATS:
         text = tables.render(two, format)
@@ -139,7 +140,7 @@ def test_versions_and_hashes_keep_their_digits(make_record):
         assert "12e45" in text, format
 
 
-def test_one_table_per_data_set_device_and_machine(make_record):
+def test_one_table_per_data_set_device_and_machine():
     elsewhere = Machine("Linux", "Other CPU", 8, 16, 64_000_000_000, "3.11.7")
     built = tables.build(
         [
@@ -157,7 +158,7 @@ def test_one_table_per_data_set_device_and_machine(make_record):
     ]
 
 
-def test_markdown_shows_medians_spread_and_failures(make_record):
+def test_markdown_shows_medians_spread_and_failures():
     text = tables.render(
         [
             make_record(),
@@ -184,7 +185,7 @@ def test_markdown_shows_medians_spread_and_failures(make_record):
     assert "loss finite: expected a number, got nan (worse)" in text
 
 
-def test_unknown_is_empty_and_never_zero(make_record):
+def test_unknown_is_empty_and_never_zero():
     bare = make_record(train_seconds=(), test=None, phases=None, peak_memory_bytes=None)
     (row,) = csv.DictReader(io.StringIO(tables.render([bare], "csv")))
     for name in ("steady_epoch_seconds_median", "test_accuracy_mean", "peak_memory_bytes"):
@@ -193,7 +194,7 @@ def test_unknown_is_empty_and_never_zero(make_record):
     assert table["rows"][0]["cell"]["steady_epoch_seconds"] is None
 
 
-def test_rows_that_differ_in_the_unseen_say_so(make_record):
+def test_rows_that_differ_in_the_unseen_say_so():
     text = tables.render([make_record(), make_record(versions={"torch": "2.14.0"})])
     assert "torch 2.13.0" in text
     assert "torch 2.14.0" in text
@@ -203,20 +204,20 @@ def test_rows_that_differ_in_the_unseen_say_so(make_record):
     assert "data 11111111" in text
 
 
-def test_latex_has_a_tabular_with_every_column(make_record):
+def test_latex_has_a_tabular_with_every_column():
     text = tables.render([make_record()], "latex")
     header = next(line for line in text.splitlines() if line.startswith("model &"))
     assert len(header.split(" & ")) == len(COLUMNS) - 1  # no row needs a distinction
     assert text.count(r"\begin{") == text.count(r"\end{")
 
 
-def test_no_ratio_no_rank_no_verdict(make_record):
+def test_no_ratio_no_rank_no_verdict():
     text = tables.render([make_record(), make_record(backend="keras")]).lower()
     for word in ("ratio", "faster", "slower", "winner", "rank"):
         assert word not in text
 
 
-def test_unknown_format_names_the_nearest(make_record):
+def test_unknown_format_names_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'markdown'"):
         tables.render([make_record()], "markdwon")
 

@@ -10,6 +10,7 @@ import signal
 
 import msgspec
 import pytest
+from makers import make_record
 
 from benchbench.errors import StoreError
 from benchbench.records import EpochRecord
@@ -17,7 +18,7 @@ from benchbench.run.store import Store, read
 
 
 @pytest.fixture
-def record(make_record):
+def record():
     return make_record(run_id="one")
 
 
