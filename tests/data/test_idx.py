@@ -62,9 +62,9 @@ def test_trailing_bytes_are_refused(array, extra, gzipped):
         idx.decode(gzip.compress(encoded) if gzipped else encoded, source="x")
 
 
-@given(st.binary(max_size=200))
-def test_garbage_is_a_data_error_or_what_an_array_is_encoded_as(content):
-    for start in (b"", b"\x1f\x8b\x08", b"\0\0\x08\x03"):
+@given(st.binary(max_size=200), st.tuples(*[st.integers(0, 3)] * 3))
+def test_garbage_is_a_data_error_or_what_an_array_is_encoded_as(content, shape):
+    for start in (b"", b"\x1f\x8b\x08", struct.pack(">xxBB3I", 8, 3, *shape)):
         decoded = _decode_or_refuse(start + content)
         assert decoded is None or idx.encode(decoded) == start + content
 
