@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchbench.cli import options
-from benchbench.cli.names import DivisionChoice
-from benchbench.cli.selection import (
+from benchbench.errors import Unavailable, UsageError
+from benchbench.experiments.names import DivisionChoice
+from benchbench.experiments.selection import (
     find_backends,
     find_cells,
     find_models,
     find_processors,
     find_protocol,
 )
-from benchbench.errors import Unavailable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchbench.certificates import Certificate
+    from benchbench.experiments.certification import Certification, CertificationRequest
     from benchbench.plugins.registry import Registry
-    from benchbench.run.certification import Certification, CertificationRequest
     from benchbench.run.plan import Cell
     from benchbench.spec.protocol import TrainingProtocol
 
@@ -135,7 +135,7 @@ def certify_all(
 
     What came of each is told on stderr.
     """
-    from benchbench.run.certification import certify as certify_cells
+    from benchbench.experiments.certification import certify as certify_cells
 
     requests = _requests(cells, protocol, device=device, threads=threads, cpus=cpus)
     infos = {name: offer.item for name, offer in registry.backends.items()}
@@ -155,7 +155,7 @@ def _requests(
     threads: int,
     cpus: tuple[int, ...] | None,
 ) -> list[CertificationRequest]:
-    from benchbench.run.certification import CertificationRequest
+    from benchbench.experiments.certification import CertificationRequest
 
     return [
         CertificationRequest(
@@ -181,8 +181,8 @@ def _certify(
     as_json: bool,
 ) -> list[Certification]:
     """Certify, telling of each on stderr; print the ladders as they come, if they are few."""
+    from benchbench.experiments.certification import certify as certify_cells
     from benchbench.report import ladder
-    from benchbench.run.certification import certify as certify_cells
 
     infos = {name: offer.item for name, offer in registry.backends.items()}
     done = []

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from benchbench.cli import options
-from benchbench.cli.quantities import fraction
 from benchbench.cli.records import only, read_records
+from benchbench.quantities import fraction
 
 
 class Format(StrEnum):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchbench.cli import options
-from benchbench.cli.names import DivisionChoice, find_backend, find_divisions
 from benchbench.errors import BenchbenchError, Unavailable
+from benchbench.experiments.names import DivisionChoice, find_backend, find_divisions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,8 +72,8 @@ def conform(  # noqa: PLR0917 - one parameter an option
 
 def _find_device(info: BackendInfo, wanted: str) -> str:
     """Ask the backend, in a process of its own. Raises Unavailable, with the devices it has."""
+    from benchbench.plugins.devices import resolve_device
     from benchbench.run.probe import probe
-    from benchbench.run.worker import resolve_device
 
     answer = probe(info)
     if answer.error:

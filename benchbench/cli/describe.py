@@ -8,8 +8,8 @@ import msgspec
 import typer
 
 from benchbench.cli import options
-from benchbench.cli.names import find_model
 from benchbench.errors import UsageError
+from benchbench.experiments.names import find_model
 from benchbench.plugins.registry import load_registry
 from benchbench.report import text
 from benchbench.spec import files

@@ -21,8 +21,8 @@ def doctor(
     ] = 30.0,
 ) -> None:
     """Examine the installation and the machine; exit with 1 if something is broken."""
-    from benchbench.cli import inventory
     from benchbench.cli.list_ import backend_table, device_table, plugin_table
+    from benchbench.plugins import inventory
     from benchbench.plugins.registry import load_registry
     from benchbench.run.probe import probe
 
@@ -84,7 +84,7 @@ def _versions(registry: Registry) -> str:
     import platform
 
     import benchbench
-    from benchbench.cli.inventory import installed_version
+    from benchbench.plugins.inventory import installed_version
     from benchbench.report.text import facts
 
     pairs = [("python", platform.python_version()), (_DISTRIBUTION, benchbench.__version__)]

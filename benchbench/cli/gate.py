@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchbench.cli import options
-from benchbench.cli.contests import Limits
-from benchbench.cli.names import DivisionChoice
-from benchbench.cli.selection import find_processors
-from benchbench.cli.session import find_dataset
+from benchbench.experiments.contest import Limits
+from benchbench.experiments.names import DivisionChoice
+from benchbench.experiments.selection import find_processors
+from benchbench.experiments.session import find_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from benchbench.certificates import Certificate
-    from benchbench.cli.trees import Pair
     from benchbench.compare.contrast import Question
     from benchbench.data.catalog import Chosen
+    from benchbench.experiments.revisions.checkout import Checkout
+    from benchbench.experiments.revisions.elsewhere import Elsewhere
+    from benchbench.experiments.revisions.trees import Pair
     from benchbench.plugins.registry import Registry
     from benchbench.report.gate import GateReport, GateRow
-    from benchbench.run.checkout import Checkout
-    from benchbench.run.elsewhere import Elsewhere
     from benchbench.run.plan import Cell, Session
     from benchbench.run.store import Store
     from benchbench.spec.protocol import TrainingProtocol
@@ -78,12 +78,12 @@ def gate(  # noqa: PLR0917 - one parameter an option
 
     Both are run interleaved in one session; what is slower must be so in a second session too.
     """
-    from benchbench.cli import quantities
-    from benchbench.cli.trees import find_tree_cells
+    from benchbench import quantities
     from benchbench.compare.contrast import Question
+    from benchbench.experiments.revisions.checkout import find_checkout, find_commit
+    from benchbench.experiments.revisions.trees import find_tree_cells
     from benchbench.plugins.registry import load_registry
     from benchbench.report.gate import render
-    from benchbench.run.checkout import find_checkout, find_commit
     from benchbench.run.store import Store, results_folder
     from benchbench.spec.protocol import TrainingProtocol
 
@@ -147,8 +147,9 @@ class _Gate:
 
     def compare(self, cells: Mapping[Cell, str]) -> GateReport:
         """Compare cells, with the words that name their models, and report."""
-        from benchbench.cli import contests, trees
-        from benchbench.run.checkout import beside
+        from benchbench.experiments import contest
+        from benchbench.experiments.revisions import trees
+        from benchbench.experiments.revisions.checkout import beside
 
         notes = self._notes()
         for note in notes:
@@ -164,9 +165,9 @@ class _Gate:
             if self.certify and not troubles:
                 certificates, troubles = self._certify(pairs, other)
             # Before anything is timed: what is missing fails the gate, however fast the rest is.
-            rows = [contests.row(pair, trouble=troubles.get(pair)) for pair in pairs]
+            rows = [contest.row(pair, trouble=troubles.get(pair)) for pair in pairs]
             if not troubles:
-                rows = contests.hold(
+                rows = contest.hold(
                     pairs,
                     lambda: self._session(certificates),
                     self.limits,
@@ -178,7 +179,7 @@ class _Gate:
 
     def _notes(self) -> tuple[str, ...]:
         """Return what a reader should know before the figures."""
-        from benchbench.run.checkout import changes_in_words
+        from benchbench.experiments.revisions.checkout import changes_in_words
 
         checkout, notes = self.checkout, []
         if checkout.changes:
@@ -199,7 +200,7 @@ class _Gate:
     def _certify(
         self, pairs: Sequence[Pair], other: Elsewhere
     ) -> tuple[Mapping[Cell, Certificate | str], dict[Pair, str]]:
-        from benchbench.cli import trees
+        from benchbench.experiments.revisions import trees
 
         return trees.certify_pairs(
             pairs,

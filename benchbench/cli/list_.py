@@ -11,7 +11,7 @@ from benchbench.cli import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchbench.cli.inventory import (
+    from benchbench.plugins.inventory import (
         BackendEntry,
         DatasetEntry,
         Inventory,
@@ -29,7 +29,7 @@ def list_(
     json: options.AsJson = False,
 ) -> None:
     """Say which backends, models and data sets there are, and how to get what is missing."""
-    from benchbench.cli import inventory
+    from benchbench.plugins import inventory
     from benchbench.plugins.registry import load_registry
 
     registry = load_registry()

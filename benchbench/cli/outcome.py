@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchbench.cli.names import DivisionChoice, find_backend, find_divisions
 from benchbench.errors import UsageError
+from benchbench.experiments.names import DivisionChoice, find_backend, find_divisions
 
 if TYPE_CHECKING:
     from benchbench.data.catalog import Chosen
@@ -66,8 +66,8 @@ def outcome(
     """
     import msgspec
 
-    from benchbench.cli import session
-    from benchbench.cli.selection import find_processors
+    from benchbench.experiments import session
+    from benchbench.experiments.selection import find_processors
     from benchbench.report.outcome import render
     from benchbench.run.store import Store
 
@@ -100,7 +100,7 @@ def outcome(
 
 
 def _must_be_testable(seeds: int, margin: float | None) -> None:
-    from benchbench.certify.outcome import FEWEST_RUNS
+    from benchbench.compare.equivalence import FEWEST_RUNS
 
     if seeds < FEWEST_RUNS:
         raise UsageError(
@@ -150,7 +150,7 @@ def _train_missing(cells: Sequence[Cell], setting: _Setting, results: Path) -> i
     One run at a time, seed by seed: an interruption costs one run, and what is there by then is
     spread evenly over the cells.
     """
-    from benchbench.cli import session
+    from benchbench.experiments import session
     from benchbench.run.plan import Session
 
     records = _read(results)

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchbench.cli import options, quantities
+from benchbench import quantities
+from benchbench.cli import options
 from benchbench.cli.certify import certify_all
-from benchbench.cli.names import DivisionChoice
-from benchbench.cli.selection import (
+from benchbench.errors import Unavailable
+from benchbench.experiments.names import DivisionChoice
+from benchbench.experiments.selection import (
     find_backends,
     find_cells,
     find_models,
     find_processors,
     find_protocol,
 )
-from benchbench.cli.session import conduct, conduct_until, find_dataset, must_be_comparable
-from benchbench.errors import Unavailable
+from benchbench.experiments.session import conduct, conduct_until, find_dataset, must_be_comparable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchbench.cli import options, quantities
-from benchbench.cli.names import DivisionChoice
-from benchbench.cli.selection import find_backends, find_cells, find_models, find_processors
-from benchbench.cli.session import conduct, find_dataset
+from benchbench import quantities
+from benchbench.cli import options
 from benchbench.errors import BenchbenchError, UsageError
+from benchbench.experiments.names import DivisionChoice
+from benchbench.experiments.selection import find_backends, find_cells, find_models, find_processors
+from benchbench.experiments.session import conduct, find_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from benchbench.certify.outcome import FEWEST_RUNS, OutcomeTest, judge_outcome
 from benchbench.compare.contrast import CellName, cell_name
+from benchbench.compare.equivalence import FEWEST_RUNS, OutcomeTest, judge_outcome
 from benchbench.records import RunRecord
 
 # In float32, as the backends compute, and checked rung by rung against its twin in float64.

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from benchbench.certify.validity import objection
 from benchbench.compare.accuracy import Accuracy, accuracies
 from benchbench.compare.baseline import Baseline
 from benchbench.compare.cells import CellTime, Runs, cell_time, machine_name, model_order
 from benchbench.compare.contrast import CellName, Contrast, Question, cell_name, contrast
+from benchbench.compare.validity import objection
 from benchbench.compare.verdicts import judge
 from benchbench.measure.noise import usual_calibration
 from benchbench.records import RunRecord

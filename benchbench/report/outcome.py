@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from benchbench.certify.outcome import OutcomeTest, Verdict, judge_outcome, points
 from benchbench.compare.contrast import cold_total_seconds
+from benchbench.compare.equivalence import OutcomeTest, Verdict, judge_outcome, points
 from benchbench.records import RunRecord
 from benchbench.report import text
 from benchbench.report.exports.markdown import escape, markdown_table

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from benchbench.certify.validity import objection
 from benchbench.compare.contrast import cold_total_seconds
-from benchbench.measure.noise import noise_marks, usual_calibration
-from benchbench.records import Check, RunRecord
-from benchbench.report import text
-from benchbench.report.summary import (
+from benchbench.compare.summary import (
     Spread,
     epoch_seconds,
     evaluation_throughput,
     images_per_second,
     prediction_throughput,
 )
+from benchbench.compare.validity import objection
+from benchbench.measure.noise import noise_marks, usual_calibration
+from benchbench.records import Check, RunRecord
+from benchbench.report import text
 
 _MARKS = {True: "✓", False: "✗", None: text.UNKNOWN}
 

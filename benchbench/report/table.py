@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from benchbench.compare.summary import Cell, Spread
 from benchbench.report import text
-from benchbench.report.summary import Cell, Spread
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from types import MappingProxyType
 
 from benchbench.compare.cells import machine_name, model_order
+from benchbench.compare.summary import Cell, summarise
 from benchbench.errors import UsageError, nearest
 from benchbench.records import RunRecord
 from benchbench.report.exports import csv, json, latex, markdown
-from benchbench.report.summary import Cell, summarise
 from benchbench.report.table import Failure, Row, Table
 from benchbench.report.text import count
 

@@ -8,8 +8,9 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from benchbench.errors import BenchbenchError, PluginError, Unavailable, Unsupported
+from benchbench.errors import BenchbenchError, Unavailable, Unsupported
 from benchbench.measure.clock import EpochClock, Ledger
+from benchbench.plugins.devices import resolve_device
 from benchbench.records import (
     Built,
     EpochDone,
@@ -197,25 +198,6 @@ class _Run:
         self._epochs.append(epoch)
         self._ledger.enter("waiting")
         self._channel.hand_over(EpochDone(number, epoch))
-
-
-def resolve_device(wanted: str, devices: tuple[str, ...], backend: str) -> str:
-    """Return the backend's name for the wanted device. Raises Unavailable.
-
-    "auto" is the first CUDA device, else the first there is; "cuda" is the first CUDA device.
-    """
-    if not devices:
-        raise PluginError(f"the backend '{backend}' has no devices at all, not even 'cpu'")
-    cuda = [device for device in devices if device.startswith("cuda")]
-    if wanted == "auto":
-        return (cuda or list(devices))[0]
-    if wanted == "cuda" and cuda:
-        return cuda[0]
-    if wanted in devices:
-        return wanted
-    raise Unavailable(
-        f"the backend '{backend}' has no device '{wanted}' here; it has {', '.join(devices)}"
-    )
 
 
 def _must_fit(request: RunRequest, dataset: Dataset) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from makers import make_record
 
-from benchbench.cli.names import DivisionChoice
 from benchbench.cli.outcome import outcome
 from benchbench.data import catalog
 from benchbench.errors import UsageError
+from benchbench.experiments.names import DivisionChoice
 from benchbench.plugins.registry import load_registry
 from benchbench.records import Check, FinalScore, Variant
 from benchbench.run.store import Store, read
@@ -103,7 +103,7 @@ def test_only_the_seeds_that_are_missing_are_trained(ask, saved, capsys):
 
 
 def test_an_interrupted_command_goes_on_where_it_was(ask, saved, monkeypatch, capsys):
-    from benchbench.cli import session
+    from benchbench.experiments import session
 
     conduct, calls = session.conduct, []
 
@@ -189,7 +189,7 @@ def keep(chosen, tmp_path):
 @pytest.fixture
 def planned(monkeypatch):
     """Train nothing; list (backend, seed) of what would have been trained."""
-    from benchbench.cli import session
+    from benchbench.experiments import session
 
     requests = []
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchbench.testing.epoch_benchmark import EpochBenchmark
-from benchbench.testing.measurement import MARK, EpochMeasurement
-from benchbench.testing.plugin import FAIL_RATIO
+from benchbench.pytest_plugin.epoch_benchmark import EpochBenchmark
+from benchbench.pytest_plugin.measurement import MARK, EpochMeasurement
+from benchbench.pytest_plugin.plugin import FAIL_RATIO
 
 pytest_plugins = ["pytester"]
 

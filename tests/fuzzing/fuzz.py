@@ -22,9 +22,9 @@ from pathlib import Path
 from fuzzer import Cell, Fuzzer
 
 from benchbench.certify.reference import REFERENCE
-from benchbench.cli.names import DivisionChoice
-from benchbench.cli.selection import find_backends
 from benchbench.errors import BenchbenchError, UsageError
+from benchbench.experiments.names import DivisionChoice
+from benchbench.experiments.selection import find_backends
 from benchbench.measure.clock import now_ns
 from benchbench.plugins.registry import load_registry
 from benchbench.run.environment import worker_environment

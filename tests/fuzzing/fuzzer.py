@@ -18,8 +18,8 @@ from benchbench.certify.exercise import Exercise, Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import REFERENCE, Reference
 from benchbench.certify.rungs import Comparison
-from benchbench.cli.names import find_backend
 from benchbench.errors import Unsupported
+from benchbench.experiments.names import find_backend
 from benchbench.plugins.registry import load_registry
 from benchbench.report.ladder import break_in_words
 from benchbench.spec.files import dump

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from benchbench.report.summary import Cell, Spread
+from benchbench.compare.summary import Cell, Spread
 from benchbench.report.table import Table
 from benchbench.report.text import one_line
 

@@ -19,9 +19,9 @@ from benchbench import (
     Unsupported,
 )
 from benchbench.certify.exercise import PluginRaised
-from benchbench.testing import slices
-from benchbench.testing.slices import calibrated_steps, training_slice
-from benchbench.testing.training_thread import Job, TrainingThread
+from benchbench.pytest_plugin import slices
+from benchbench.pytest_plugin.slices import calibrated_steps, training_slice
+from benchbench.pytest_plugin.training_thread import Job, TrainingThread
 
 MODEL = ModelSpec("tiny", (4, 3, 1), (Flatten(), Dense(2, "softmax")))
 

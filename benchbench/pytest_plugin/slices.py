@@ -8,7 +8,7 @@ import numpy as np
 
 from benchbench.certify.samples import make_split
 from benchbench.data.dataset import Split
-from benchbench.testing.training_thread import Job, TrainingThread
+from benchbench.pytest_plugin.training_thread import Job, TrainingThread
 
 # The first guess, and the most by which one is outgrown: an epoch has a fixed cost as well, so a
 # short one says little of a long one.

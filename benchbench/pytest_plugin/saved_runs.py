@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbench.errors import StoreError
-from benchbench.testing.baseline import Baseline, read_baseline
-from benchbench.testing.plugin import FAIL_RATIO
+from benchbench.pytest_plugin.baseline import Baseline, read_baseline
+from benchbench.pytest_plugin.fail_ratio import FAIL_RATIO
 
 if TYPE_CHECKING:
     from pytest_benchmark.session import BenchmarkSession

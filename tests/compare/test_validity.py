@@ -8,7 +8,7 @@ from makers import make_certificate, make_record, make_rung
 
 from benchbench.certificates import Certificate
 from benchbench.certify.exercise import as_certified
-from benchbench.certify.validity import objection
+from benchbench.compare.validity import objection
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.protocol import TrainingProtocol

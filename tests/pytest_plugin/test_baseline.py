@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from benchbench.errors import StoreError
-from benchbench.testing.baseline import Baseline, Run, judge, read_baseline
-from benchbench.testing.measurement import EpochMeasurement, measurement_of
+from benchbench.pytest_plugin.baseline import Baseline, Run, judge, read_baseline
+from benchbench.pytest_plugin.measurement import EpochMeasurement, measurement_of
 
 THEN = EpochMeasurement(
     benchbench_version="0.1.0",

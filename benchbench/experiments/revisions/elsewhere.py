@@ -13,10 +13,10 @@ import msgspec
 from benchbench.certificates import Certificate
 from benchbench.certify.sources import module_of
 from benchbench.errors import CheckoutError
-from benchbench.run import inquiry
+from benchbench.experiments.revisions import inquiry
+from benchbench.experiments.revisions.inquiry import Findings, Inquiry
 from benchbench.run.environment import importing_from
 from benchbench.run.errand import Returned, exchange
-from benchbench.run.inquiry import Findings, Inquiry
 from benchbench.run.plan import Cell
 
 _ASKING_SECONDS = 120.0

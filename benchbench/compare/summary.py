@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from benchbench.certify.validity import objection
 from benchbench.compare.cells import machine_name, model_order
 from benchbench.compare.contrast import cold_total_seconds
+from benchbench.compare.validity import objection
 from benchbench.records import RunRecord
 
 

@@ -4,8 +4,8 @@ import pytest
 from makers import make_record
 
 from benchbench import records
+from benchbench.compare.summary import summarise
 from benchbench.records import Check
-from benchbench.report.summary import summarise
 
 
 def test_figures_of_one_run():

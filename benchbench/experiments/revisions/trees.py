@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbench.cli.certify import certify_all
-from benchbench.cli.names import DivisionChoice
-from benchbench.cli.selection import find_backends, find_cells, find_models
 from benchbench.errors import CheckoutError
+from benchbench.experiments.names import DivisionChoice
+from benchbench.experiments.selection import find_backends, find_cells, find_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from benchbench.certificates import Certificate
+    from benchbench.experiments.revisions.checkout import Checkout
+    from benchbench.experiments.revisions.elsewhere import Elsewhere
     from benchbench.plugins.contract import BackendInfo
     from benchbench.plugins.registry import Registry
-    from benchbench.run.checkout import Checkout
-    from benchbench.run.elsewhere import Elsewhere
     from benchbench.run.plan import Cell
     from benchbench.spec.protocol import TrainingProtocol
 
@@ -45,8 +45,8 @@ class Pair:
 def backends_of(root: Path, registry: Registry) -> list[BackendInfo]:
     """Return the backends that are ready and declared in the checkout. Raises CheckoutError."""
     from benchbench.certify.sources import module_of
+    from benchbench.experiments.revisions.checkout import is_imported_from
     from benchbench.plugins.registry import missing_requirements
-    from benchbench.run.checkout import is_imported_from
 
     infos = [offer.item for offer in registry.backends.values()]
     ready = [info for info in infos if not missing_requirements(info)]
@@ -62,7 +62,7 @@ def backends_of(root: Path, registry: Registry) -> list[BackendInfo]:
 def must_be_of(root: Path, backends: Sequence[BackendInfo]) -> None:
     """Raise CheckoutError for a backend of whose run nothing is imported from the checkout."""
     from benchbench.certify.sources import module_of
-    from benchbench.run.checkout import is_imported_from
+    from benchbench.experiments.revisions.checkout import is_imported_from
 
     if is_imported_from(root, "benchbench"):
         return
@@ -87,7 +87,7 @@ def find_tree_cells(
 
     Without names, the backends are those of the checkout. Raises CheckoutError, UsageError.
     """
-    from benchbench.run.inquiry import is_file
+    from benchbench.experiments.revisions.inquiry import is_file
     from benchbench.spec.catalog import MODELS
 
     find_models(models, registry)
@@ -115,9 +115,9 @@ def find_pairs(
     why some pairs cannot be compared. Raises CheckoutError.
     """
     from benchbench.certify.sources import module_of
-    from benchbench.run.checkout import import_folders
-    from benchbench.run.elsewhere import Elsewhere, objections
-    from benchbench.run.inquiry import Inquiry, find
+    from benchbench.experiments.revisions.checkout import import_folders
+    from benchbench.experiments.revisions.elsewhere import Elsewhere, objections
+    from benchbench.experiments.revisions.inquiry import Inquiry, find
 
     modules = tuple(dict.fromkeys(["benchbench", *(module_of(cell.backend) for cell in cells)]))
     folders = import_folders(checkout.root, modules)

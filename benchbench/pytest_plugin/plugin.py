@@ -6,21 +6,18 @@ heavy, and without pytest-benchmark it does nothing.
 
 from __future__ import annotations
 
-import argparse
-import math
-import re
 from typing import NoReturn
 
 import pytest
 
-FAIL_RATIO = "--benchbench-fail-ratio"
+from benchbench.pytest_plugin.fail_ratio import FAIL_RATIO, fail_ratio
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("benchbench").addoption(
         FAIL_RATIO,
         metavar="FRACTION",
-        type=_fraction,
+        type=fail_ratio,
         help="with --benchmark-compare: fail if an epoch benchmark's ratio to the calibration has "
         "grown by more than this, such as 10%% or 0.1",
     )
@@ -29,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # A hook of pytest-benchmark's, whatever name its plugin goes by.
     if hasattr(config.hook, "pytest_benchmark_update_json"):
-        from benchbench.testing.regression import Regression
+        from benchbench.pytest_plugin.regression import Regression
 
         config.pluginmanager.register(
             Regression(config, config.getoption(FAIL_RATIO)), "benchbench-regression"
@@ -49,15 +46,3 @@ class _WithoutBenchmark:
     def epoch_benchmark(self) -> NoReturn:
         """Time an epoch slice (needs pytest-benchmark)."""
         pytest.fail("epoch_benchmark needs pytest-benchmark: pip install pytest-benchmark")
-
-
-def _fraction(text: str) -> float:
-    """Read "10%" or "0.1". A bare number of 1 and more is refused: it was meant in per cent."""
-    match = re.fullmatch(r"([0-9]*\.?[0-9]+)(%?)", text.strip())
-    value = float(match[1]) / (100 if match[2] else 1) if match else math.nan
-    if not 0 < value < math.inf or (value >= 1 and not (match and match[2])):
-        raise argparse.ArgumentTypeError(
-            f"expected a fraction above 0, such as 10% or 0.1 (from 1 on in per cent: 150%), but "
-            f"came '{text}'"
-        )
-    return value

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchbench.cli.quantities import fraction, seconds
 from benchbench.errors import UsageError
+from benchbench.quantities import fraction, seconds
 
 
 @pytest.mark.parametrize(("words", "value"), [("3%", 0.03), ("0.03", 0.03), (" 2.5% ", 0.025)])

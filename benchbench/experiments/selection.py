@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchbench.cli.names import DivisionChoice, find_backend, find_divisions, find_model
 from benchbench.errors import UsageError
+from benchbench.experiments.names import DivisionChoice, find_backend, find_divisions, find_model
 
 if TYPE_CHECKING:
     from benchbench.plugins.contract import BackendInfo

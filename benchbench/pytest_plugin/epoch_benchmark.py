@@ -12,16 +12,16 @@ import benchbench
 from benchbench.errors import Unsupported, UsageError
 from benchbench.measure.machine import calibrate
 from benchbench.plugins.contract import BackendInfo
+from benchbench.plugins.devices import resolve_device
 from benchbench.plugins.registry import load_registry
+from benchbench.pytest_plugin.measurement import EpochMeasurement
+from benchbench.pytest_plugin.slices import calibrated_steps, training_slice
+from benchbench.pytest_plugin.training_thread import Job, TrainingThread
 from benchbench.run.environment import noted
-from benchbench.run.worker import resolve_device
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
-from benchbench.testing.measurement import EpochMeasurement
-from benchbench.testing.slices import calibrated_steps, training_slice
 from benchbench.testing.subject import ready
-from benchbench.testing.training_thread import Job, TrainingThread
 
 # The first epoch compiles and moves data, the second may still be finding its memory.
 _WARM_UP = 2

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from benchbench.errors import StoreError
-from benchbench.testing.baseline import Baseline, Run, judge
-from benchbench.testing.measurement import EpochMeasurement, measurement_of
-from benchbench.testing.plugin import FAIL_RATIO
-from benchbench.testing.saved_runs import compared_baselines, latest_baseline
+from benchbench.pytest_plugin.baseline import Baseline, Run, judge
+from benchbench.pytest_plugin.fail_ratio import FAIL_RATIO
+from benchbench.pytest_plugin.measurement import EpochMeasurement, measurement_of
+from benchbench.pytest_plugin.saved_runs import compared_baselines, latest_baseline
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
     from pytest_benchmark.session import BenchmarkSession
 
-    from benchbench.testing.epoch_benchmark import EpochBenchmark
+    from benchbench.pytest_plugin.epoch_benchmark import EpochBenchmark
 
 _ROUNDS = 10
 
@@ -50,7 +50,7 @@ class Regression:
         self, request: pytest.FixtureRequest, benchmark: BenchmarkFixture
     ) -> EpochBenchmark:
         """Time an epoch slice of a network: epoch_benchmark(model, backend="torch")."""
-        from benchbench.testing.epoch_benchmark import EpochBenchmark
+        from benchbench.pytest_plugin.epoch_benchmark import EpochBenchmark
 
         least = int(self._config.getoption("benchmark_min_rounds"))
         earlier = self._earlier(request.node.nodeid)

@@ -10,9 +10,9 @@ import sys
 import pytest
 
 from benchbench import Dense, Flatten, ModelSpec, TrainingProtocol
+from benchbench.pytest_plugin import epoch_benchmark
+from benchbench.pytest_plugin.plugin import FAIL_RATIO
 from benchbench.spec.identity import spec_sha256
-from benchbench.testing import epoch_benchmark
-from benchbench.testing.plugin import FAIL_RATIO
 
 pytest_plugins = ["pytester"]
 
@@ -314,7 +314,7 @@ def test_a_start_of_pytest_imports_nothing_heavy(pytester):
 
         def test_imports():
             heavy = {"numpy", "pandas", "scipy", "psutil", "torch", "tensorflow", "keras", "jax"}
-            assert "benchbench.testing.regression" in sys.modules
+            assert "benchbench.pytest_plugin.regression" in sys.modules
             assert not heavy & set(sys.modules)
         """
     )

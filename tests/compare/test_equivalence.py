@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from benchbench.certify.outcome import judge_outcome, margin_of
+from benchbench.compare.equivalence import judge_outcome, margin_of
 
 NAMES = {"model": "two-layer", "dataset": "mnist", "backend": "torch", "division": "tuned"}
 # Ten seeds like those of the band of two-layer on MNIST: mean 0.9781, sd 0.0012.

@@ -21,10 +21,10 @@ from benchbench.certify.sources import installed_versions, sources_sha256
 from benchbench.errors import BenchbenchError, Unavailable, Unsupported
 from benchbench.measure.clock import now_ns, utc_now
 from benchbench.plugins.contract import BackendInfo
+from benchbench.plugins.devices import resolve_device
 from benchbench.plugins.registry import load_registry
 from benchbench.records import GaveUp
 from benchbench.run import errand
-from benchbench.run.worker import resolve_device
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 

@@ -8,14 +8,14 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchbench.cli.session import conduct
+from benchbench.experiments.session import conduct
 from benchbench.measure.clock import now_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from benchbench.cli.trees import Pair
     from benchbench.compare.contrast import Contrast, Question
+    from benchbench.experiments.revisions.trees import Pair
     from benchbench.records import RunRecord
     from benchbench.report.gate import Contest, GateRow
     from benchbench.run.plan import Session
@@ -132,7 +132,7 @@ def _outcomes(
 
 def _failures(records: Iterable[RunRecord]) -> list[str]:
     """Return what is wrong with runs: how they ended, or with what they were certified."""
-    from benchbench.certify.validity import objection
+    from benchbench.compare.validity import objection
     from benchbench.report.tables import reason
 
     failures = []
@@ -165,8 +165,8 @@ def _sides(pair: Pair, records: Sequence[RunRecord]) -> tuple[list[RunRecord], l
 def _contest(
     pair: Pair, records: Sequence[RunRecord], judged: Contrast, session_id: str
 ) -> Contest:
+    from benchbench.compare.summary import epoch_seconds
     from benchbench.report.gate import Contest
-    from benchbench.report.summary import epoch_seconds
 
     (_, own), (_, baseline) = (epoch_seconds(side) for side in _sides(pair, records))
     return Contest(

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from benchbench.errors import StoreError, nearest
-from benchbench.testing.measurement import EpochMeasurement, measurement_of
+from benchbench.pytest_plugin.measurement import EpochMeasurement, measurement_of
 
 Measurements = Mapping[str, EpochMeasurement]
 

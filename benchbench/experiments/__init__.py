@@ -1,0 +1,1 @@
+"""What is asked of the lower rooms: sessions of runs, certification, gate, equivalence."""
