@@ -7,9 +7,11 @@ from benchbench.data.dataset import Dataset, DatasetInfo, Split
 from benchbench.errors import BenchbenchError, DataError, Unsupported
 from benchbench.plugins.contract import Backend, BackendInfo, Deviation, Observer, Score, Trainer
 from benchbench.plugins.hookspecs import hookimpl
-from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
+from benchbench.plugins.vocabulary import Vocabulary
+from benchbench.spec.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import Adam, TrainingProtocol
+from benchbench.spec.variables import Variable
 
 __version__ = "0.1.0"
 
@@ -25,6 +27,7 @@ __all__ = [
     "Dense",
     "Deviation",
     "Flatten",
+    "Layer",
     "MaxPool2D",
     "ModelSpec",
     "Observer",
@@ -33,5 +36,7 @@ __all__ = [
     "Trainer",
     "TrainingProtocol",
     "Unsupported",
+    "Variable",
+    "Vocabulary",
     "hookimpl",
 ]

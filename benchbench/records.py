@@ -11,9 +11,9 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from benchbench.certificates import Certificate
-from benchbench.spec.layers import Shape
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
+from benchbench.spec.variables import Shape
 
 # 1: the first. 2: `certificate` may be there, `uncertified` says why it is not. 3: `variant`;
 # of an epoch `waiting_cpu_seconds`, `foreign_cpu_fraction`, `gpus`; of a machine's state `cpu_mhz`.

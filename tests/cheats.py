@@ -68,7 +68,7 @@ def with_test_images(train):
 
     test = catalog.load(catalog.choose(os.environ["CHEATS_DATASET"], {}), {}).test
     return Split(
-        np.concatenate([train.images, test.images]), np.concatenate([train.labels, test.labels])
+        np.concatenate([train.inputs, test.inputs]), np.concatenate([train.targets, test.targets])
     )
 
 

@@ -22,10 +22,10 @@ class NullTrainer(Trainer):
     def __init__(self, model, protocol):
         self.model, self.protocol, self.arrays = model, protocol, []
 
-    def set_parameters(self, arrays):
+    def set_variables(self, arrays):
         self.arrays = [array.copy() for array in arrays]
 
-    def parameters(self):
+    def variables(self):
         return [array.copy() for array in self.arrays]
 
     def fit(self, train, validation, observer):
@@ -38,12 +38,12 @@ class NullTrainer(Trainer):
         self.arrays = [array + 1e-3 for array in self.arrays]
 
     def evaluate(self, split):
-        return Score(loss=1.0, accuracy=float((split.labels == 0).mean()))
+        return Score(loss=1.0, metric=float((split.targets == 0).mean()))
 
-    def predict(self, images):
+    def predict(self, inputs):
         import numpy as np
 
-        probabilities = np.zeros((len(images), self.model.classes), np.float32)
+        probabilities = np.zeros((len(inputs), self.model.classes), np.float32)
         probabilities[:, 0] = 1
         return probabilities
 
@@ -136,15 +136,15 @@ class BrokenFit(NullTrainer):
         options = {"device": "cpu", "division": "idiomatic", "threads": 1, "seed": 0}
         self.twin = backend.trainer(model, protocol, **options)
 
-    def set_parameters(self, arrays):
-        super().set_parameters(arrays)
-        self.twin.set_parameters(arrays)
+    def set_variables(self, arrays):
+        super().set_variables(arrays)
+        self.twin.set_variables(arrays)
 
     def evaluate(self, split):
         return self.twin.evaluate(split)
 
-    def predict(self, images):
-        return self.twin.predict(images)
+    def predict(self, inputs):
+        return self.twin.predict(inputs)
 
     def epoch(self):
         raise RuntimeError("the sky fell")
@@ -164,23 +164,23 @@ class NaN(NullTrainer):
 
 
 class NaNPredictions(NullTrainer):
-    def predict(self, images):
-        return super().predict(images) * float("nan")
+    def predict(self, inputs):
+        return super().predict(inputs) * float("nan")
 
 
 class WrongCount(NullTrainer):
-    def parameters(self):
-        return super().parameters()[:-1]
+    def variables(self):
+        return super().variables()[:-1]
 
 
 class WrongShape(NullTrainer):
-    def parameters(self):
-        return [array.T for array in super().parameters()]
+    def variables(self):
+        return [array.T for array in super().variables()]
 
 
 class WrongPredictions(NullTrainer):
-    def predict(self, images):
-        return super().predict(images)[:, :-1]
+    def predict(self, inputs):
+        return super().predict(inputs)[:, :-1]
 
 
 class Frozen(NullTrainer):
@@ -190,7 +190,7 @@ class Frozen(NullTrainer):
 
 class Lies(NullTrainer):
     def evaluate(self, split):
-        return Score(loss=0.1, accuracy=0.99)
+        return Score(loss=0.1, metric=0.99)
 
 
 # Seconds that `sleeps` is asleep in each phase, over three epochs.
@@ -225,9 +225,9 @@ class Sleeps(NullTrainer):
         time.sleep(SLEEPS["evaluate"])
         return super().evaluate(split)
 
-    def predict(self, images):
+    def predict(self, inputs):
         time.sleep(SLEEPS["predict"])
-        return super().predict(images)
+        return super().predict(inputs)
 
 
 def sleepy_backend():
@@ -262,12 +262,12 @@ class DrainsLate(NullTrainer):
     def epoch(self):
         self.pending += 1
 
-    def parameters(self):
+    def variables(self):
         while self.pending:
             self.pending -= 1
             time.sleep(0.5)
             super().epoch()
-        return super().parameters()
+        return super().variables()
 
 
 class SkipsAnEpoch(NullTrainer):

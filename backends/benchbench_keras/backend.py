@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from benchbench import Backend, ModelSpec, Trainer, TrainingProtocol, Unsupported
+from benchbench import (
+    Backend,
+    ModelSpec,
+    Trainer,
+    TrainingProtocol,
+    Unsupported,
+    Vocabulary,
+)
 from benchbench_keras.engines import Engine, TensorFlowEngine
 from benchbench_keras.idiomatic import IdiomaticTrainer
 from benchbench_keras.tuned import TunedTrainer
+
+# What both divisions have been taught; what is not here they refuse.
+KNOWN = Vocabulary(
+    layers={
+        "Flatten": (),
+        "Dense": ("units", "activation"),
+        "Conv2D": ("filters", "kernel_size", "activation"),
+        "MaxPool2D": ("pool_size",),
+    },
+    optimizers={"Adam": ("learning_rate", "beta_1", "beta_2", "epsilon")},
+)
 
 
 class KerasBackend(Backend):
@@ -37,6 +55,7 @@ class KerasBackend(Backend):
                 f"Keras on {self._engine.name} has the divisions {', '.join(self.divisions)}, "
                 f"not '{division}'"
             )
+        KNOWN.require(f"Keras on {self._engine.name}, {division},", model, protocol)
         self._engine.require(device)
         self._engine.prepare(device, threads)
         if division == "tuned" and isinstance(self._engine, TensorFlowEngine):

@@ -37,28 +37,28 @@ class IdiomaticTrainer(Trainer):
                 [self._model, engine.keras.layers.Softmax()]
             )
 
-    def set_parameters(self, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
+    def set_variables(self, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
         with self._engine.scope(self._device):
             self._model.set_weights(list(arrays))
 
-    def parameters(self) -> list[npt.NDArray[np.float32]]:
+    def variables(self) -> list[npt.NDArray[np.float32]]:
         return [weight.copy() for weight in self._model.get_weights()]
 
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
         keras = self._engine.keras
         size = self._protocol.batch_size
-        sizes = {min(size, len(train.images)), len(train.images) % size or size}
+        sizes = {min(size, len(train.inputs)), len(train.inputs) % size or size}
         if reason := self._engine.refusal(self._spec, sizes, self._device):
             raise Unsupported(reason)
         keras.utils.set_random_seed(self._seed)
         with self._engine.scope(self._device):
             self._model.fit(
-                train.images,
+                train.inputs,
                 self._one_hot(train),
                 batch_size=size,
                 epochs=self._protocol.epochs,
                 shuffle=self._protocol.shuffle,
-                validation_data=(validation.images, self._one_hot(validation)),
+                validation_data=(validation.inputs, self._one_hot(validation)),
                 callbacks=[_epoch_reporter(keras, observer)],
                 verbose=0,
             )
@@ -66,18 +66,18 @@ class IdiomaticTrainer(Trainer):
     def evaluate(self, split: Split) -> Score:
         with self._engine.scope(self._device):
             logs = self._model.evaluate(
-                split.images,
+                split.inputs,
                 self._one_hot(split),
                 batch_size=self._protocol.batch_size,
                 verbose=0,
                 return_dict=True,
             )
-        return Score(loss=float(logs["loss"]), accuracy=float(logs["accuracy"]))
+        return Score(loss=float(logs["loss"]), metric=float(logs["accuracy"]))
 
-    def predict(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def predict(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         with self._engine.scope(self._device):
             probabilities: npt.NDArray[np.float32] = self._probabilities.predict(
-                images, batch_size=self._protocol.batch_size, verbose=0
+                inputs, batch_size=self._protocol.batch_size, verbose=0
             )
         return probabilities
 
@@ -103,7 +103,7 @@ class IdiomaticTrainer(Trainer):
         return self._engine.peak_memory_bytes(self._device)
 
     def _one_hot(self, split: Split) -> Any:
-        return self._engine.keras.utils.to_categorical(split.labels, self._spec.classes)
+        return self._engine.keras.utils.to_categorical(split.targets, self._spec.classes)
 
 
 def _epoch_reporter(keras: Any, observer: Observer) -> Any:
@@ -119,7 +119,7 @@ def _epoch_reporter(keras: Any, observer: Observer) -> Any:
 
         def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
             observer.epoch_validated(
-                Score(loss=float(logs["val_loss"]), accuracy=float(logs["val_accuracy"]))
+                Score(loss=float(logs["val_loss"]), metric=float(logs["val_accuracy"]))
             )
 
     return EpochReporter()

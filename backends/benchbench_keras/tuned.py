@@ -67,8 +67,8 @@ class TunedTrainer(IdiomaticTrainer):
         import numpy as np
 
         tf, protocol = self._tf, self._protocol
-        images, labels = tf.constant(train.images), tf.constant(train.labels, tf.int32)
-        unseen = tf.constant(validation.images)
+        images, labels = tf.constant(train.inputs), tf.constant(train.targets, tf.int32)
+        unseen = tf.constant(validation.inputs)
         random = np.random.default_rng(self._seed)
         order = np.arange(len(train), dtype=np.int32)
         steps = -(-len(train) // protocol.batch_size)
@@ -78,14 +78,14 @@ class TunedTrainer(IdiomaticTrainer):
             rates = _learning_rates(protocol.optimizer, epoch * steps + 1, steps)
             loss = self._epoch(images, labels, tf.constant(order), tf.constant(rates))
             observer.epoch_trained(float(loss))
-            observer.epoch_validated(self._score(unseen, validation.labels))
+            observer.epoch_validated(self._score(unseen, validation.targets))
 
     def evaluate(self, split: Split) -> Score:
-        return self._score(self._tf.constant(split.images), split.labels)
+        return self._score(self._tf.constant(split.inputs), split.targets)
 
-    def predict(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def predict(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         probabilities: npt.NDArray[np.float32] = self._tf.nn.softmax(
-            self._logits(self._tf.constant(images))
+            self._logits(self._tf.constant(inputs))
         ).numpy()
         return probabilities
 
@@ -152,7 +152,7 @@ class TunedTrainer(IdiomaticTrainer):
         loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         right = tf.argmax(logits, axis=1) == labels
         accuracy = tf.reduce_mean(tf.cast(right, tf.float32))
-        return Score(loss=float(tf.reduce_mean(loss)), accuracy=float(accuracy))
+        return Score(loss=float(tf.reduce_mean(loss)), metric=float(accuracy))
 
     def _all_logits(self, images: Any) -> Any:
         """Return the logits (n, classes), computed in batches. Traced by `tf.function`."""
@@ -207,7 +207,13 @@ def _forward(tf: Any, model: ModelSpec) -> Callable[[Any, list[Any]], Any]:
             if waiting and not isinstance(following, MaxPool2D):
                 bias, activation = waiting
                 values, waiting = tf.nn.bias_add(values, bias), None
-                values = tf.nn.relu(values) if activation == "relu" else values
+                match activation:
+                    case "relu":
+                        values = tf.nn.relu(values)
+                    case "linear" | "softmax":  # the softmax of the output layer is in the loss
+                        pass
+                    case _:
+                        raise Unsupported(f"the tuned division has no activation '{activation}'")
         return values
 
     return forward

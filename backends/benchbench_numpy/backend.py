@@ -5,8 +5,19 @@ from __future__ import annotations
 import numpy as np
 import threadpoolctl
 
-from benchbench import Backend, ModelSpec, TrainingProtocol, Unsupported
+from benchbench import Backend, ModelSpec, TrainingProtocol, Unsupported, Vocabulary
 from benchbench_numpy.trainer import NumpyTrainer
+
+# What this backend has been taught; what is not here it refuses.
+KNOWN = Vocabulary(
+    layers={
+        "Flatten": (),
+        "Dense": ("units", "activation"),
+        "Conv2D": ("filters", "kernel_size", "activation"),
+        "MaxPool2D": ("pool_size",),
+    },
+    optimizers={"Adam": ("learning_rate", "beta_1", "beta_2", "epsilon")},
+)
 
 
 class NumpyBackend(Backend):
@@ -37,4 +48,5 @@ class NumpyBackend(Backend):
             raise Unsupported(f"NumPy computes on the device 'cpu' only, not on '{device}'")
         if division not in self.divisions:
             raise Unsupported(f"NumPy has the division 'idiomatic' only, not '{division}'")
+        KNOWN.require("NumPy", model, protocol)
         return NumpyTrainer(model, protocol, dtype=self._dtype, threads=threads, seed=seed)

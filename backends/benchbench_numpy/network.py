@@ -95,6 +95,8 @@ def _chain(
                 raise benchbench.Unsupported(
                     f"the NumPy backend has no {type(unknown).__name__} layer yet"
                 )
+        if activation not in {"relu", "linear", "softmax"}:
+            raise benchbench.Unsupported(f"the NumPy backend has no activation '{activation}'")
         if activation == "relu":
             layers.append(
                 ReLU(output_shape=trace.output_shape, batch_size=batch_size, dtype=parameters.dtype)

@@ -18,7 +18,7 @@ from benchbench_numpy.network import Network
 class NumpyTrainer(Trainer):
     """Trains in `dtype`.
 
-    In float64 nothing is rounded on the way out either: `parameters` returns float64. `predict`
+    In float64 nothing is rounded on the way out either: `variables` returns float64. `predict`
     returns float32 in both.
     """
 
@@ -32,7 +32,7 @@ class NumpyTrainer(Trainer):
         seed: int,
     ) -> None:
         self._protocol = protocol
-        self._parameter_shapes = model.parameter_shapes
+        self._shapes = model.variable_shapes
         self._classes = model.classes
         self._dtype = dtype
         self._network = Network(model, batch_size=protocol.batch_size, dtype=dtype)
@@ -40,18 +40,16 @@ class NumpyTrainer(Trainer):
         self._threads = threads
         self._blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
 
-    def set_parameters(self, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
+    def set_variables(self, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
         shapes = tuple(array.shape for array in arrays)
-        if shapes != self._parameter_shapes:
-            raise ValueError(f"expected arrays of shapes {self._parameter_shapes}, got {shapes}")
+        if shapes != self._shapes:
+            raise ValueError(f"expected arrays of shapes {self._shapes}, got {shapes}")
         self._network.parameters[...] = np.concatenate([array.ravel() for array in arrays])
 
-    def parameters(self) -> list[npt.NDArray[np.float32]]:
-        ends = np.cumsum([math.prod(shape) for shape in self._parameter_shapes])
+    def variables(self) -> list[npt.NDArray[np.float32]]:
+        ends = np.cumsum([math.prod(shape) for shape in self._shapes])
         parts = np.split(self._network.parameters.copy(), ends[:-1])
-        return [
-            part.reshape(shape) for part, shape in zip(parts, self._parameter_shapes, strict=True)
-        ]
+        return [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
         adam = Adam(self._protocol.optimizer, self._network.parameters)
@@ -68,8 +66,8 @@ class NumpyTrainer(Trainer):
         total_loss = 0.0
         for batch in self._batches(len(train)):
             samples = batch if order is None else order[batch]
-            labels = train.labels[samples]
-            logits = network.forward(train.images[samples].astype(self._dtype, copy=False))
+            labels = train.targets[samples]
+            logits = network.forward(train.inputs[samples].astype(self._dtype, copy=False))
             total_loss += float(cross_entropies(logits, labels).sum())
             network.backward(logits, labels)
             adam.update(network.parameters, network.gradient)
@@ -79,17 +77,17 @@ class NumpyTrainer(Trainer):
         total_loss, correct = 0.0, 0
         with self._blas.limit(limits=self._threads):
             for batch in self._batches(len(split)):
-                labels = split.labels[batch]
-                logits = self._network.forward(split.images[batch].astype(self._dtype, copy=False))
+                labels = split.targets[batch]
+                logits = self._network.forward(split.inputs[batch].astype(self._dtype, copy=False))
                 total_loss += float(cross_entropies(logits, labels).sum())
                 correct += int((logits.argmax(axis=1) == labels).sum())
-        return Score(loss=total_loss / len(split), accuracy=correct / len(split))
+        return Score(loss=total_loss / len(split), metric=correct / len(split))
 
-    def predict(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        probabilities = np.empty((len(images), self._classes), np.float32)
+    def predict(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        probabilities = np.empty((len(inputs), self._classes), np.float32)
         with self._blas.limit(limits=self._threads):
-            for batch in self._batches(len(images)):
-                logits = self._network.forward(images[batch].astype(self._dtype, copy=False))
+            for batch in self._batches(len(inputs)):
+                logits = self._network.forward(inputs[batch].astype(self._dtype, copy=False))
                 probabilities[batch] = softmax(logits)
         return probabilities
 

@@ -6,9 +6,27 @@ import contextlib
 
 import torch
 
-from benchbench import Backend, ModelSpec, Trainer, TrainingProtocol, Unsupported
+from benchbench import (
+    Backend,
+    ModelSpec,
+    Trainer,
+    TrainingProtocol,
+    Unsupported,
+    Vocabulary,
+)
 from benchbench_torch.idiomatic import IdiomaticTrainer
 from benchbench_torch.tuned import TunedTrainer
+
+# What both divisions have been taught; what is not here they refuse.
+KNOWN = Vocabulary(
+    layers={
+        "Flatten": (),
+        "Dense": ("units", "activation"),
+        "Conv2D": ("filters", "kernel_size", "activation"),
+        "MaxPool2D": ("pool_size",),
+    },
+    optimizers={"Adam": ("learning_rate", "beta_1", "beta_2", "epsilon")},
+)
 
 _TRAINERS: dict[str, type[IdiomaticTrainer] | type[TunedTrainer]] = {
     "idiomatic": IdiomaticTrainer,
@@ -45,6 +63,7 @@ class TorchBackend(Backend):
             raise Unsupported(
                 f"torch has the divisions {', '.join(_TRAINERS)}, but '{division}' was asked for"
             )
+        KNOWN.require(f"torch {division}", model, protocol)
         place = self._device(device)
         _set_up_process(threads, flush_denormal=division == "tuned")
         return _TRAINERS[division](model, protocol, device=place, seed=seed)

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from benchbench import (
     Conv2D,
     Dense,
+    Flatten,
     MaxPool2D,
     ModelSpec,
     Observer,
@@ -24,6 +25,7 @@ from benchbench import (
     Split,
     Trainer,
     TrainingProtocol,
+    Unsupported,
 )
 from benchbench_torch.adam import formula_adam
 from benchbench_torch.device import peak_memory_bytes, process_settings, synchronize
@@ -35,16 +37,24 @@ def sequential(model: ModelSpec) -> nn.Sequential:
     layers: list[nn.Module] = []
     for trace in model.trace():
         layer = trace.layer
-        if isinstance(layer, Conv2D):
-            layers.append(nn.Conv2d(trace.input_shape[2], layer.filters, layer.kernel_size))
-        elif isinstance(layer, MaxPool2D):
-            layers.append(nn.MaxPool2d(layer.pool_size))
-        elif isinstance(layer, Dense):
-            layers.append(nn.Linear(trace.input_shape[0], layer.units))
-        else:
-            layers.append(nn.Flatten())
-        if getattr(layer, "activation", None) == "relu":
-            layers.append(nn.ReLU())
+        match layer:
+            case Conv2D():
+                layers.append(nn.Conv2d(trace.input_shape[2], layer.filters, layer.kernel_size))
+            case MaxPool2D():
+                layers.append(nn.MaxPool2d(layer.pool_size))
+            case Dense():
+                layers.append(nn.Linear(trace.input_shape[0], layer.units))
+            case Flatten():
+                layers.append(nn.Flatten())
+            case _:
+                raise Unsupported(f"torch idiomatic has no layer {type(layer).__name__}")
+        match getattr(layer, "activation", "linear"):
+            case "relu":
+                layers.append(nn.ReLU())
+            case "linear" | "softmax":  # the softmax of the output layer is in the loss
+                pass
+            case unknown:
+                raise Unsupported(f"torch idiomatic has no activation '{unknown}'")
     return nn.Sequential(*layers)
 
 
@@ -62,14 +72,14 @@ class IdiomaticTrainer(Trainer):
         self._loss = nn.CrossEntropyLoss()
         self._optimizer = formula_adam(self._model.parameters(), protocol.optimizer)
 
-    def set_parameters(self, arrays: Sequence[FloatArray]) -> None:
+    def set_variables(self, arrays: Sequence[FloatArray]) -> None:
         with torch.no_grad():
             for parameter, tensor in zip(
                 self._model.parameters(), to_torch(self._spec, arrays), strict=True
             ):
                 parameter.copy_(tensor)
 
-    def parameters(self) -> list[FloatArray]:
+    def variables(self) -> list[FloatArray]:
         return to_canonical(self._spec, list(self._model.parameters()))
 
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
@@ -103,9 +113,9 @@ class IdiomaticTrainer(Trainer):
                 correct += int((logits.argmax(1) == labels).sum().item())
         return Score(loss / len(split), correct / len(split))
 
-    def predict(self, images: FloatArray) -> FloatArray:
+    def predict(self, inputs: FloatArray) -> FloatArray:
         self._model.eval()
-        unlabelled = TensorDataset(tensor_of(images).permute(0, 3, 1, 2))
+        unlabelled = TensorDataset(tensor_of(inputs).permute(0, 3, 1, 2))
         probabilities = []
         with torch.no_grad():
             for (batch,) in DataLoader(unlabelled, batch_size=self._protocol.batch_size):
@@ -115,7 +125,7 @@ class IdiomaticTrainer(Trainer):
 
     def _batches(self, split: Split, *, shuffle: bool = False) -> DataLoader:
         dataset = TensorDataset(
-            tensor_of(split.images).permute(0, 3, 1, 2), tensor_of(split.labels)
+            tensor_of(split.inputs).permute(0, 3, 1, 2), tensor_of(split.targets)
         )
         return DataLoader(
             dataset,

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from benchbench import Conv2D, Dense, Flatten, ModelSpec
+from benchbench import Conv2D, Dense, Flatten, Layer, ModelSpec, Unsupported, Variable
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -47,7 +47,7 @@ def to_canonical(model: ModelSpec, tensors: Sequence[torch.Tensor]) -> list[Floa
     """Return new arrays in canonical layout from tensors in torch's; the inverse of `to_torch`."""
     arrays = []
     for tensor, canonical, axes in zip(
-        tensors, model.parameter_shapes, _layouts(model), strict=True
+        tensors, model.variable_shapes, _layouts(model), strict=True
     ):
         shape, order, _ = axes
         turned = tensor.detach().cpu().numpy().reshape([shape[axis] for axis in order])
@@ -60,19 +60,30 @@ Axes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
 def _layouts(model: ModelSpec) -> Iterator[Axes]:
-    """Yield for each parameter array: its axes spelt out, their order in torch, torch's shape."""
+    """Yield for each variable: its axes spelt out, their order in torch, torch's shape."""
     image: tuple[int, ...] = ()
     for trace in model.trace():
+        for variable in trace.variables:
+            yield _axes(trace.layer, variable, image)
         if isinstance(trace.layer, Flatten) and len(trace.input_shape) == 3:
             image = trace.input_shape
-        if not trace.parameter_shapes:
-            continue
-        kernel, bias = trace.parameter_shapes
-        if isinstance(trace.layer, Conv2D):
-            yield kernel, (3, 2, 0, 1), (kernel[3], kernel[2], kernel[0], kernel[1])
-        elif isinstance(trace.layer, Dense) and image:
-            yield (*image, kernel[1]), (3, 2, 0, 1), (kernel[1], kernel[0])
+        elif isinstance(trace.layer, Dense):
             image = ()
-        else:
-            yield kernel, (1, 0), (kernel[1], kernel[0])
-        yield bias, (0,), bias
+
+
+def _axes(layer: Layer, variable: Variable, image: tuple[int, ...]) -> Axes:
+    """Return the axes of a variable; `image` is the shape that Flatten laid out before the layer.
+
+    Raises Unsupported for a variable whose layout in torch is not known here.
+    """
+    shape = variable.shape
+    match layer, variable.role:
+        case _, "bias":
+            return shape, (0,), shape
+        case Conv2D(), "kernel":
+            return shape, (3, 2, 0, 1), (shape[3], shape[2], shape[0], shape[1])
+        case Dense(), "kernel" if image:
+            return (*image, shape[1]), (3, 2, 0, 1), (shape[1], shape[0])
+        case Dense(), "kernel":
+            return shape, (1, 0), (shape[1], shape[0])
+    raise Unsupported(f"torch: the layout of {variable.name} ({type(layer).__name__}) is not known")

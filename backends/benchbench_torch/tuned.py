@@ -38,10 +38,10 @@ class TunedTrainer(Trainer):
             self._network.parameters, self._network.gradients, protocol.optimizer
         )
 
-    def set_parameters(self, arrays: Sequence[FloatArray]) -> None:
+    def set_variables(self, arrays: Sequence[FloatArray]) -> None:
         self._network.load(arrays)
 
-    def parameters(self) -> list[FloatArray]:
+    def variables(self) -> list[FloatArray]:
         return self._network.canonical()
 
     @torch.inference_mode()
@@ -83,14 +83,14 @@ class TunedTrainer(Trainer):
         return Score(functional.cross_entropy(logits, labels).item(), correct.item() / len(labels))
 
     @torch.inference_mode()
-    def predict(self, images: FloatArray) -> FloatArray:
-        return self._logits(self._cropped(images)).softmax(1).cpu().numpy()
+    def predict(self, inputs: FloatArray) -> FloatArray:
+        return self._logits(self._cropped(inputs)).softmax(1).cpu().numpy()
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
         return torch.cat([self._network.logits(part) for part in images.split(_EVALUATION_BATCH)])
 
     def _resident(self, split: Split) -> tuple[torch.Tensor, torch.Tensor]:
-        return self._cropped(split.images), tensor_of(split.labels).to(self._device)
+        return self._cropped(split.inputs), tensor_of(split.targets).to(self._device)
 
     def _cropped(self, images: FloatArray) -> torch.Tensor:
         height, width = self._network.needed_size

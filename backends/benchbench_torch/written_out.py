@@ -16,14 +16,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from math import prod
+from typing import TypeAlias
 
 import torch
 
-from benchbench import Conv2D, Dense, Flatten, MaxPool2D, ModelSpec
+from benchbench import (
+    Conv2D,
+    Dense,
+    Flatten,
+    Layer,
+    MaxPool2D,
+    ModelSpec,
+    Unsupported,
+    Variable,
+)
 from benchbench_torch.layout import FloatArray
 
 _aten = torch.ops.aten
+
+# The variables of a layer, by role, as views into one vector.
+_Views: TypeAlias = dict[str, torch.Tensor]
 
 
 class _Step(ABC):
@@ -47,9 +59,10 @@ class _Learnt(_Step):
         self._relu = relu
         self._first = first
 
-    def bind(self, parameters: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]) -> None:
-        self._kernel, self._bias = parameters
-        self._kernel_gradient, self._bias_gradient = gradients
+    def bind(self, views: _Views, gradients: _Views) -> None:
+        """Take the views of the layer's variables, by role."""
+        self._kernel, self._bias = views["kernel"], views["bias"]
+        self._kernel_gradient, self._bias_gradient = gradients["kernel"], gradients["bias"]
 
 
 class _DenseStep(_Learnt):
@@ -156,12 +169,12 @@ class WrittenOut:
         self._backward_steps = self._steps[::-1]
         while not isinstance(self._backward_steps[-1], _Learnt):
             self._backward_steps.pop()
-        self._views = list(_views(model, self.parameters))
-        gradient_views = list(_views(model, self.gradients))
-        learnt = [step for step in self._steps if isinstance(step, _Learnt)]
-        for index, step in enumerate(learnt):
-            place = slice(2 * index, 2 * index + 2)
-            step.bind(self._views[place], gradient_views[place])
+        views, gradients = _views(model, self.parameters), _views(model, self.gradients)
+        learnt = (step for step in self._steps if isinstance(step, _Learnt))
+        for step, own, gradient in zip(learnt, views, gradients, strict=True):
+            step.bind(own, gradient)
+        self._views = [view for own in views for view in own.values()]
+        self._orders = [_order(trace.layer, v) for trace in model.trace() for v in trace.variables]
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:
         """Return the logits (n, classes) of images (n, *needed_size, channels)."""
@@ -176,40 +189,55 @@ class WrittenOut:
 
     def load(self, arrays: Sequence[FloatArray]) -> None:
         """Take canonical arrays as the parameters."""
-        for view, array in zip(self._views, arrays, strict=True):
-            view.copy_(
-                torch.tensor(array).permute(_TURN) if array.ndim == 4 else torch.tensor(array)
-            )
+        for view, order, array in zip(self._views, self._orders, arrays, strict=True):
+            view.copy_(torch.tensor(array).permute(order))
 
     def canonical(self) -> list[FloatArray]:
         """Return copies of the parameters as canonical arrays."""
         return [
-            (view.permute(_TURN_BACK) if view.ndim == 4 else view).contiguous().cpu().numpy().copy()
-            for view in self._views
+            view.permute(_inverse(order)).contiguous().cpu().numpy().copy()
+            for view, order in zip(self._views, self._orders, strict=True)
         ]
 
 
-# Conv2D kernels: canonical (height, width, in, out) to torch's (out, in, height, width), and back.
-_TURN, _TURN_BACK = (3, 2, 0, 1), (2, 3, 1, 0)
+def _order(layer: Layer, variable: Variable) -> tuple[int, ...]:
+    """Return the order of a variable's canonical axes in its view: Conv2D's as torch has them."""
+    if isinstance(layer, Conv2D) and variable.role == "kernel":
+        return 3, 2, 0, 1
+    return tuple(range(len(variable.shape)))
 
 
-def _views(model: ModelSpec, vector: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Yield the parameters within the vector, each over the memory order that is fastest.
+def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(order.index(axis) for axis in range(len(order)))
+
+
+def _views(model: ModelSpec, vector: torch.Tensor) -> list[_Views]:
+    """Return each layer's variables within the vector, each over the memory order that is fastest.
 
     Dense: (in, out) over memory (out, in); with 10 units the products take half to a quarter of the
     time. Conv2D: (out, in, height, width) over (out, height, width, in).
     """
+    views: list[_Views] = []
     start = 0
-    for shape in model.parameter_shapes:
-        part = vector[start : start + prod(shape)]
-        start += len(part)
-        if len(shape) == 4:
-            height, width, channels, filters = shape
-            yield part.view(filters, height, width, channels).permute(0, 3, 1, 2)
-        elif len(shape) == 2:
-            yield part.view(shape[1], shape[0]).t()
-        else:
-            yield part
+    for trace in model.trace():
+        own: _Views = {}
+        for variable in trace.variables:
+            part = vector[start : start + variable.count]
+            start += variable.count
+            match trace.layer, variable.role:
+                case Conv2D(), "kernel":
+                    height, width, channels, filters = variable.shape
+                    part = part.view(filters, height, width, channels).permute(0, 3, 1, 2)
+                case Dense(), "kernel":
+                    part = part.view(variable.shape[1], variable.shape[0]).t()
+                case _, "bias":
+                    pass
+                case _:
+                    raise Unsupported(f"torch tuned has no place for {variable.name}")
+            own[variable.role] = part
+        if own:
+            views.append(own)
+    return views
 
 
 def _steps(model: ModelSpec) -> Iterator[_Step]:
@@ -226,10 +254,12 @@ def _steps(model: ModelSpec) -> Iterator[_Step]:
         elif isinstance(layer, Dense):
             yield _DenseStep(relu=layer.activation == "relu", first=first)
             first = False
-        else:
+        elif isinstance(layer, Conv2D):
             pool = following.pool_size if isinstance(following, MaxPool2D) else None
             yield _ConvStep(relu=layer.activation == "relu", first=first, pool=pool)
             first, pooled = False, pool is not None
+        else:
+            raise Unsupported(f"torch tuned has no layer {type(layer).__name__}")
 
 
 def _needed_size(model: ModelSpec) -> tuple[int, int]:

@@ -13,8 +13,8 @@ from benchbench.certify.exercise import Arrays, relative_difference
 from benchbench.certify.suspects import Suspects, flattened_shape, in_order
 from benchbench.certify.update_diagnosis import array_names, of_update
 from benchbench.plugins.contract import Score
-from benchbench.spec.layers import Shape
 from benchbench.spec.model import ModelSpec
+from benchbench.spec.variables import Shape
 
 __all__ = ["array_names", "of_predictions", "of_returned", "of_score", "of_shapes", "of_update"]
 
@@ -29,11 +29,11 @@ _CLAMPED_COST = 16.2
 
 def of_shapes(model: ModelSpec, observed: Sequence[Shape]) -> str:
     """Say which of the arrays has another shape than the spec's."""
-    expected = model.parameter_shapes
+    expected = model.variable_shapes
     if len(observed) != len(expected):
         return (
-            f"`parameters` gives {len(observed)} arrays, the spec has {len(expected)}: a kernel "
-            f"and a bias for every Dense and Conv2D layer"
+            f"`variables` gives {len(observed)} arrays, the spec has {len(expected)}: "
+            f"{', '.join(array_names(model))}"
         )
     wrong = [
         (f"the {name} is {theirs}, the spec's is {ours}", sorted(theirs) == sorted(ours))
@@ -63,14 +63,15 @@ def of_returned(model: ModelSpec, given: Arrays, returned: Arrays, changed: Sequ
             f"weights came back rounded, by {rounded:.1e}: {which}; are they kept in half or "
             f"bfloat16? They must be float32"
         )
-    return f"other weights came back than were given: {which}; `set_parameters` must take them all"
+    return f"other weights came back than were given: {which}; `set_variables` must take them all"
 
 
 def _flatten_order(model: ModelSpec, index: int, ours: Any, theirs: Any) -> str:
     """Say whether a kernel's rows are in the order of another Flatten."""
-    owners = [n for n, trace in enumerate(model.trace(), 1) for _ in trace.parameter_shapes]
-    shape = flattened_shape(model, owners[index])
-    if shape and np.ndim(ours) == 2:
+    owners = [(trace, variable) for trace in model.trace() for variable in trace.variables]
+    trace, variable = owners[index]
+    shape = flattened_shape(model, trace)
+    if shape and variable.role == "kernel":
         there = in_order(ours, shape, (2, 0, 1))
         back = ours[np.arange(len(ours)).reshape(shape).transpose(2, 0, 1).ravel()]
         if any(np.array_equal(theirs, one) for one in (there, back)):
@@ -145,7 +146,7 @@ def _other_function(expected: Probabilities, observed: Probabilities, *, trained
     if trained:
         return (
             f"off by {difference:.1e}: these are not the predictions of the weights that "
-            f"`parameters` gives after training: does `predict` keep older ones?"
+            f"`variables` gives after training: does `predict` keep older ones?"
         )
     if _LOW_PRECISION[0] < difference < _LOW_PRECISION[1]:
         return (
@@ -172,20 +173,20 @@ def of_score(
     """
     told = (
         f"loss {observed.loss:.6g} for {expected.loss:.6g}, "
-        f"accuracy {observed.accuracy:.4f} for {expected.accuracy:.4f} of {count} samples"
+        f"accuracy {observed.metric:.4f} for {expected.metric:.4f} of {count} samples"
     )
     if not math.isfinite(observed.loss):
         return f"{told}: the loss is not finite"
     for words, score in suspected:
         near = abs(observed.loss - score.loss) < 0.02 * abs(observed.loss - expected.loss)
-        if near and abs(observed.accuracy - score.accuracy) * count < 0.5:
+        if near and abs(observed.metric - score.metric) * count < 0.5:
             return f"{told}: it is so where {words}"
     if short:
         return (
             f"{told}: is the short last batch left out, or counted as much as a whole one? Or are "
             f"they the scores of older weights?"
         )
-    if abs(observed.accuracy - expected.accuracy) * count < 0.5:
+    if abs(observed.metric - expected.metric) * count < 0.5:
         return f"{told}: the accuracy is right: {_of_loss(expected.loss, observed.loss, count)}"
     if abs(observed.loss - expected.loss) < 1e-4 * max(1.0, expected.loss):
         return f"{told}: the loss is right: look at how right predictions are counted"

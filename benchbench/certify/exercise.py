@@ -17,7 +17,7 @@ from benchbench.data.dataset import Split
 from benchbench.errors import Unsupported
 from benchbench.plugins.contract import Backend, Score, Trainer
 from benchbench.spec.identity import spec_sha256
-from benchbench.spec.initial import initial_parameters
+from benchbench.spec.initial import initial_variables
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
@@ -83,7 +83,7 @@ class Exercise:
         size = self.protocol.batch_size
         count = program.whole_batches * size + program.short_batch * self._short
         whole = self._drawn(draw)
-        return Split(whole.images[:count], whole.labels[:count])
+        return Split(whole.inputs[:count], whole.targets[:count])
 
     @functools.cached_property
     def evaluation(self) -> Split:
@@ -95,24 +95,41 @@ class Exercise:
     def batch(self) -> Split:
         """The first batch of `evaluation`."""
         size = self.protocol.batch_size
-        return Split(self.evaluation.images[:size], self.evaluation.labels[:size])
+        return Split(self.evaluation.inputs[:size], self.evaluation.targets[:size])
 
     def fresh(self, draw: int = 0) -> Arrays:
         """Return weights drawn as a run's first ones are; draw 0 of seed 0 are those of a run."""
-        return initial_parameters(self.model, self._seed(draw))
+        return initial_variables(self.model, self._seed(draw))
 
     def large(self, draw: int, last: int) -> list[npt.NDArray[Any]]:
         """Return the fresh weights four times as large, the last layer's `2**last` times that."""
-        arrays = [array * np.float32(_LARGE_SCALE) for array in self.fresh(draw)]
-        return [*arrays[:-2], *(array * np.float32(2.0**last) for array in arrays[-2:])]
+        scales = [
+            np.float32(_LARGE_SCALE * (2.0**last if variable.name in self.output_names else 1))
+            for variable in self.model.variables
+        ]
+        return [array * scale for array, scale in zip(self.fresh(draw), scales, strict=True)]
 
     def saturated(self, draw: int, last: int) -> Arrays:
         """Return the large weights, with a bias for the class that is rarest in the first batch."""
         arrays = self.large(draw, last)
-        labels = self.training(ONE_STEP, draw).labels
+        labels = self.training(ONE_STEP, draw).targets
         rarest = np.argmin(np.bincount(labels, minlength=self.model.classes))
-        arrays[-1][rarest] += np.float32(SATURATING_NATS)
+        arrays[self.output_bias][rarest] += np.float32(SATURATING_NATS)
         return arrays
+
+    @functools.cached_property
+    def output_names(self) -> frozenset[str]:
+        """The names of the output layer's variables."""
+        return frozenset(variable.name for variable in self.model.trace()[-1].variables)
+
+    @functools.cached_property
+    def output_bias(self) -> int:
+        """The place of the output layer's bias among the model's variables."""
+        return next(
+            place
+            for place, variable in enumerate(self.model.variables)
+            if variable.name in self.output_names and variable.role == "bias"
+        )
 
     @functools.lru_cache(maxsize=4)  # noqa: B019 - an exercise is done and dropped
     def _drawn(self, draw: int) -> Split:
@@ -178,7 +195,7 @@ class Implementation:
             threads=self.threads,
             seed=exercise.seed,
         )
-        call("set_parameters", trainer.set_parameters, [array.copy() for array in start])
+        call("set_variables", trainer.set_variables, [array.copy() for array in start])
         return trainer
 
     def train(self, exercise: Exercise, start: Arrays, program: Program, draw: int = 0) -> Trainer:

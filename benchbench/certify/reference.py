@@ -111,14 +111,17 @@ class Reference:
             ]
             # Probabilities are rounded even where no weight counts: of a dead network the gradient
             # of a logit may be a sum of thirds, which is 0 but for that. All logits up is no nudge.
-            nudged[-1] = nudged[-1] + direction * np.resize([_NUDGE, -_NUDGE], nudged[-1].shape)
+            bias = self._exercise.output_bias
+            nudged[bias] = nudged[bias] + direction * np.resize(
+                [_NUDGE, -_NUDGE], nudged[bias].shape
+            )
             other = self._train(nudged, program, draw)
             moved = max(moved, relative_difference(other, update))
         return update, moved
 
     def _train(self, start: Arrays, program: Program, draw: int) -> Row:
         trainer = self._implementation.train(self._exercise, start, program, draw)
-        return as_row(trainer.parameters()) - as_row(start)
+        return as_row(trainer.variables()) - as_row(start)
 
     def _weights(self, name: str, draw: int) -> Arrays:
         if name == FRESH:
@@ -157,10 +160,10 @@ class Reference:
 
         def work_out() -> Row:
             start = self._exercise.fresh()
-            return as_row(self._implementation.train(self._exercise, start, SCHOOLING).parameters())
+            return as_row(self._implementation.train(self._exercise, start, SCHOOLING).variables())
 
         row = self._memory("trained", work_out).astype(np.float32)
-        shapes = self._exercise.model.parameter_shapes
+        shapes = self._exercise.model.variable_shapes
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
         parts = np.split(row, ends)
         return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]

@@ -95,7 +95,7 @@ class Comparison:
         """Return the SHA-256 of the samples that both sides are given."""
         split, training = self._exercise.evaluation, self._exercise.training(TEN_STEPS)
         digest = hashlib.sha256()
-        for array in (split.images, split.labels, training.images, training.labels):
+        for array in (split.inputs, split.targets, training.inputs, training.targets):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
@@ -106,9 +106,9 @@ class Comparison:
     def _architecture(self, start: str) -> Finding:
         given = self._reference.start(start, ONE_STEP)
         trainer = self._trainer(start)
-        arrays = call("parameters", trainer.parameters)
+        arrays = call("variables", trainer.variables)
         shapes = tuple(np.shape(array) for array in arrays)
-        if shapes != self._exercise.model.parameter_shapes:
+        if shapes != self._exercise.model.variable_shapes:
             words = diagnosis.of_shapes(self._exercise.model, shapes)
             return Finding(None, lambda: words)
         changed = [
@@ -148,7 +148,7 @@ class Comparison:
             draw = self._reference.draw(start, program, attempt)
             trainer = self._candidate.train(self._exercise, given, program, draw)
         before = as_row(given)
-        observed = as_row(call("parameters", trainer.parameters)) - before
+        observed = as_row(call("variables", trainer.variables)) - before
         rounding = program.steps * _rounding(before + expected)
         beyond = np.maximum(np.abs(observed - expected) - rounding, 0)
         return Finding(
@@ -181,8 +181,8 @@ class Comparison:
     ) -> Finding:
         """Compare with what the reference predicts from the start, or from the trainer's `own`."""
         weights = self._weights(trainer, start, own=own)
-        expected = self._reference.predict(weights, split.images)
-        observed = np.asarray(call("predict", trainer.predict, split.images))
+        expected = self._reference.predict(weights, split.inputs)
+        observed = np.asarray(call("predict", trainer.predict, split.inputs))
         if observed.shape != expected.shape:
             words = f"`predict` gives {observed.shape}, expected {expected.shape} (n, classes)"
             return Finding(None, lambda: words)
@@ -199,11 +199,9 @@ class Comparison:
         weights = self._weights(trainer, start, own=own)
         expected = self._reference.evaluate(weights, split)
         observed: Score = call("evaluate", trainer.evaluate, split)
-        probabilities = np.sort(self._reference.predict(weights, split.images), axis=1)
+        probabilities = np.sort(self._reference.predict(weights, split.inputs), axis=1)
         ties = int((probabilities[:, -1] - probabilities[:, -2] < _TIE).sum())
-        miscounted = max(
-            0.0, abs(observed.accuracy - expected.accuracy) - (ties + 0.4) / len(split)
-        )
+        miscounted = max(0.0, abs(observed.metric - expected.metric) - (ties + 0.4) / len(split))
         of_loss = abs(observed.loss - expected.loss) / max(1.0, abs(expected.loss))
         return Finding(
             _finite(max(of_loss, miscounted)),
@@ -219,7 +217,7 @@ class Comparison:
     def _suspects(self, weights: Arrays, start: str, split: Split, own: bool) -> Suspects:
         older = self._reference.start(start, ONE_STEP) if own else None
         model, predict = self._exercise.model, self._reference.predict
-        return Suspects(model, weights, split.images, predict, older)
+        return Suspects(model, weights, split.inputs, predict, older)
 
     def _suspected_scores(
         self, weights: Arrays, start: str, split: Split
@@ -230,7 +228,7 @@ class Comparison:
 
     def _weights(self, trainer: Trainer, start: str, *, own: bool) -> Arrays:
         if own:
-            weights: Arrays = call("parameters", trainer.parameters)
+            weights: Arrays = call("variables", trainer.variables)
             return weights
         return self._reference.start(start, ONE_STEP)
 

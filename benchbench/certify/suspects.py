@@ -14,8 +14,9 @@ import numpy.typing as npt
 from benchbench.certify.exercise import Arrays, relative_difference
 from benchbench.data.dataset import Split
 from benchbench.plugins.contract import Score
-from benchbench.spec.layers import Dense, Flatten, Shape
-from benchbench.spec.model import ModelSpec
+from benchbench.spec.layers import Conv2D, Dense, Flatten
+from benchbench.spec.model import LayerTrace, ModelSpec
+from benchbench.spec.variables import Shape, Variable
 
 Images = npt.NDArray[Any]
 # A suspect is guilty where it leaves a tenth of the difference, or less.
@@ -33,7 +34,7 @@ class Suspects:
 
     model: ModelSpec
     weights: Arrays
-    images: Images
+    inputs: Images
     predict: Callable[[Arrays, Images], npt.NDArray[Any]]
     older: Arrays | None = None
 
@@ -48,7 +49,7 @@ class Suspects:
         return found
 
     def _mistakes(self) -> Iterator[tuple[str, Arrays, Images]]:
-        images = self.images
+        images = self.inputs
         if self.older is not None:
             yield "the weights are those before training", self.older, images
         for words, weights in self._of_weights():
@@ -68,31 +69,34 @@ class Suspects:
             told = f"Flatten runs over {words}, not over (height, width, channels)"
             yield told, self._changed(partial(self._unflattened, order=order))
         yield "kernels are turned round: convolution, not cross-correlation", self._changed(_turned)
-        layers = [type(trace.layer).__name__ for trace in self.model.trace()]
-        learning = {"Dense", "Conv2D"} & set(layers)
-        for kinds in (learning, *({kind} for kind in sorted(learning))):
-            numbers = {number for number, kind in enumerate(layers, 1) if kind in kinds}
-            words = f"the biases of {' and '.join(sorted(kinds))} layers are not added"
-            yield words, self._changed(partial(_unbiased, numbers=numbers))
-        for number, kind in enumerate(layers, 1):
-            words = f"the bias of layer {number} ({kind}) is not added"
-            if kind in {"Dense", "Conv2D"}:
-                yield words, self._changed(partial(_unbiased, numbers={number}))
+        biased = {
+            variable.name: type(trace.layer).__name__
+            for trace in self.model.trace()
+            for variable in trace.variables
+            if variable.role == "bias"
+        }
+        kinds = sorted(set(biased.values()))
+        for chosen in (kinds, *([kind] for kind in kinds)):
+            names = {name for name, kind in biased.items() if kind in chosen}
+            words = f"the biases of {' and '.join(chosen)} layers are not added"
+            yield words, self._changed(partial(_unbiased, names=names))
+        for name, kind in biased.items():
+            yield f"{name} ({kind}) is not added", self._changed(partial(_unbiased, names={name}))
 
-    def _changed(self, change: Callable[[int, Images], Images]) -> Arrays:
-        """Return the weights, each as `change(number of its layer, array)` gives it."""
-        numbers = [
-            number
-            for number, trace in enumerate(self.model.trace(), 1)
-            for _ in trace.parameter_shapes
+    def _changed(self, change: Callable[[LayerTrace, Variable, Images], Images]) -> Arrays:
+        """Return the weights, each as `change(its layer, its variable, array)` gives it."""
+        owners = [(trace, variable) for trace in self.model.trace() for variable in trace.variables]
+        return [
+            np.ascontiguousarray(change(trace, variable, array))
+            for (trace, variable), array in zip(owners, self.weights, strict=True)
         ]
-        pairs = zip(numbers, self.weights, strict=True)
-        return [np.ascontiguousarray(change(number, array)) for number, array in pairs]
 
-    def _unflattened(self, number: int, array: Images, order: Sequence[int]) -> Images:
+    def _unflattened(
+        self, trace: LayerTrace, variable: Variable, array: Images, order: Sequence[int]
+    ) -> Images:
         """Return a kernel behind Flatten as it acts on features that run in another order."""
-        shape = flattened_shape(self.model, number)
-        return in_order(array, shape, order) if shape and array.ndim == 2 else array
+        shape = flattened_shape(self.model, trace)
+        return in_order(array, shape, order) if shape and variable.role == "kernel" else array
 
 
 def suspected_scores(
@@ -107,33 +111,33 @@ def suspected_scores(
 
     `evaluate(weights, split)` gives the reference's score.
     """
-    whole = Split(split.images[:batch_size], split.labels[:batch_size])
-    short = Split(split.images[batch_size:], split.labels[batch_size:])
+    whole = Split(split.inputs[:batch_size], split.targets[:batch_size])
+    short = Split(split.inputs[batch_size:], split.targets[batch_size:])
     scores = evaluate(weights, whole), evaluate(weights, short)
     yield "the short last batch is left out", scores[0]
     loss, accuracy = (
         (first + last) / 2
-        for first, last in zip(*((one.loss, one.accuracy) for one in scores), strict=True)
+        for first, last in zip(*((one.loss, one.metric) for one in scores), strict=True)
     )
     yield "the short last batch counts as much as a whole one", Score(loss, accuracy)
     yield "the weights are those before training", evaluate(older, split)
 
 
-def _turned(_layer: int, array: Images) -> Images:
-    return array[::-1, ::-1] if array.ndim == 4 else array
+def _turned(trace: LayerTrace, variable: Variable, array: Images) -> Images:
+    turns = isinstance(trace.layer, Conv2D) and variable.role == "kernel"
+    return array[::-1, ::-1] if turns else array
 
 
-def _unbiased(number: int, array: Images, numbers: set[int]) -> Images:
-    return np.zeros_like(array) if array.ndim == 1 and number in numbers else array
+def _unbiased(_trace: LayerTrace, variable: Variable, array: Images, names: set[str]) -> Images:
+    return np.zeros_like(array) if variable.name in names else array
 
 
-def flattened_shape(model: ModelSpec, number: int) -> Shape | None:
-    """Return the shape that Flatten lays out just before this layer (from 1), if it does."""
-    traces = model.trace()
-    before = traces[number - 2] if number > 1 else None
+def flattened_shape(model: ModelSpec, trace: LayerTrace) -> Shape | None:
+    """Return the shape that Flatten lays out just before this layer, if it does and it is Dense."""
+    before = model.trace()[trace.place - 1] if trace.place else None
     if before is None or not isinstance(before.layer, Flatten):
         return None
-    return before.input_shape if isinstance(traces[number - 1].layer, Dense) else None
+    return before.input_shape if isinstance(trace.layer, Dense) else None
 
 
 def in_order(kernel: Images, shape: Shape, order: Sequence[int]) -> Images:

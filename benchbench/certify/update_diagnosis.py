@@ -48,11 +48,11 @@ _ANY = "look at gradients, batches and their order, penalties, Adam's settings a
 
 
 def array_names(model: ModelSpec) -> list[str]:
-    """Name every parameter array: "kernel of layer 2 (Dense)"."""
+    """Name every variable with the kind of its layer: "layers.1.kernel (Dense)"."""
     return [
-        f"{part} of layer {number} ({type(trace.layer).__name__})"
-        for number, trace in enumerate(model.trace(), 1)
-        for part, _ in zip(("kernel", "bias"), trace.parameter_shapes, strict=False)
+        f"{variable.name} ({type(trace.layer).__name__})"
+        for trace in model.trace()
+        for variable in trace.variables
     ]
 
 
@@ -89,7 +89,7 @@ def of_update(
 
 def _unmoved(model: ModelSpec, expected: Row, observed: Row) -> str | None:
     if not observed.any():
-        return "nothing moved: does `fit` train, and does `parameters` give what was trained?"
+        return "nothing moved: does `fit` train, and does `variables` give what was trained?"
     still = [
         name
         for name, ours, theirs in _by_array(model, expected, observed)
@@ -277,7 +277,7 @@ def _place(model: ModelSpec, expected: Row, observed: Row, program: Program | No
 
 def _by_array(model: ModelSpec, expected: Row, observed: Row) -> Iterator[tuple[str, Row, Row]]:
     start = 0
-    for name, shape in zip(array_names(model), model.parameter_shapes, strict=True):
+    for name, shape in zip(array_names(model), model.variable_shapes, strict=True):
         part = slice(start, start + math.prod(shape))
         start = part.stop
         yield name, expected[part], observed[part]

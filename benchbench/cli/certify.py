@@ -10,7 +10,6 @@ import typer
 
 from benchbench.cli import options
 from benchbench.errors import Unavailable, UsageError
-from benchbench.experiments.names import DivisionChoice
 from benchbench.experiments.selection import (
     find_backends,
     find_cells,
@@ -39,8 +38,8 @@ def certify(  # noqa: PLR0917 - one parameter an option
         typer.Option("--model", "-m", help="A model, 'all' (the default), or a TOML file."),
     ] = None,
     division: Annotated[
-        DivisionChoice, typer.Option(help="'all' certifies every division a backend has.")
-    ] = DivisionChoice.ALL,
+        str, typer.Option(help="'all' certifies every division a backend has.")
+    ] = "all",
     device: options.Device = "auto",
     protocol: options.Protocol = None,
     batch_size: options.CertifiedBatchSize = None,

@@ -15,9 +15,9 @@ from benchbench.report import text
 from benchbench.spec import files
 from benchbench.spec.catalog import MODELS, PUBLISHED_ACCURACY
 from benchbench.spec.identity import spec_sha256
-from benchbench.spec.layers import Shape
 from benchbench.spec.model import LayerTrace, ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
+from benchbench.spec.variables import Shape
 
 
 class LayerDescription(msgspec.Struct, frozen=True):

@@ -11,7 +11,6 @@ import typer
 
 from benchbench.cli import options
 from benchbench.experiments.contest import Limits
-from benchbench.experiments.names import DivisionChoice
 from benchbench.experiments.selection import find_processors
 from benchbench.experiments.session import find_dataset
 
@@ -46,8 +45,8 @@ def gate(  # noqa: PLR0917 - one parameter an option
         typer.Option("--model", "-m", help="A model, 'all', or a TOML file; default single-layer."),
     ] = None,
     division: Annotated[
-        DivisionChoice, typer.Option(help="'all' compares every division a backend has.")
-    ] = DivisionChoice.ALL,
+        str, typer.Option(help="'all' compares every division a backend has.")
+    ] = "all",
     device: options.Device = "auto",
     dataset: options.Dataset = "auto",
     margin: options.Margin = "3%",

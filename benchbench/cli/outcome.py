@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbench.errors import UsageError
-from benchbench.experiments.names import DivisionChoice, find_backend, find_divisions
+from benchbench.experiments.names import find_backend, find_divisions
 
 if TYPE_CHECKING:
     from benchbench.data.catalog import Chosen
@@ -46,7 +46,7 @@ class _Setting:
 def outcome(
     *,
     backends: Sequence[BackendInfo],
-    divisions: DivisionChoice,
+    divisions: str,
     models: Sequence[ModelSpec],
     protocol: TrainingProtocol,
     chosen: Chosen,
@@ -123,7 +123,7 @@ def _reference_cells(reference: str, models: Sequence[ModelSpec]) -> list[Cell]:
 
 
 def _tested_cells(
-    backends: Sequence[BackendInfo], divisions: DivisionChoice, references: Sequence[Cell]
+    backends: Sequence[BackendInfo], divisions: str, references: Sequence[Cell]
 ) -> list[Cell]:
     """Return the cells asked for, without those of the reference itself. Raises UsageError."""
     from benchbench.run.plan import Cell

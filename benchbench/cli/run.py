@@ -12,7 +12,6 @@ from benchbench import quantities
 from benchbench.cli import options
 from benchbench.cli.certify import certify_all
 from benchbench.errors import Unavailable
-from benchbench.experiments.names import DivisionChoice
 from benchbench.experiments.selection import (
     find_backends,
     find_cells,
@@ -39,8 +38,8 @@ def run(  # noqa: PLR0917 - one parameter an option
     backend: options.Backends,
     model: options.Models,
     division: Annotated[
-        DivisionChoice, typer.Option(help="'all' runs every division a backend has.")
-    ] = DivisionChoice.IDIOMATIC,
+        str, typer.Option(help="'all' runs every division a backend has.")
+    ] = "idiomatic",
     device: options.Device = "auto",
     dataset: options.Dataset = "auto",
     protocol: options.Protocol = None,

@@ -10,7 +10,6 @@ import typer
 from benchbench import quantities
 from benchbench.cli import options
 from benchbench.errors import BenchbenchError, UsageError
-from benchbench.experiments.names import DivisionChoice
 from benchbench.experiments.selection import find_backends, find_cells, find_models, find_processors
 from benchbench.experiments.session import conduct, find_dataset
 
@@ -29,9 +28,7 @@ _UNCERTIFIED = "a self-test compares a backend with itself"
 def selftest(  # noqa: PLR0917 - one parameter an option
     backend: Annotated[str, typer.Option("--backend", "-b", help="The backend.")] = "numpy",
     model: Annotated[str, typer.Option("--model", "-m", help="A model.")] = "single-layer",
-    division: Annotated[DivisionChoice, typer.Option(help="idiomatic or tuned.")] = (
-        DivisionChoice.IDIOMATIC
-    ),
+    division: Annotated[str, typer.Option(help="idiomatic or tuned.")] = ("idiomatic"),
     slowdown: Annotated[
         list[str] | None,
         typer.Option(help="How much copies are slowed down; default 3%, 5% and 10%."),

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Images and their labels.
+    """Samples and what is to be learnt of each.
 
-    `images`: float32 (n, height, width, channels) in [0, 1]. `labels`: int64 (n,), from 0. Both are
-    C-contiguous and read-only: every phase of a run sees the same arrays.
+    `inputs`: float32 (n, height, width, channels), images in [0, 1]. `targets`: int64 (n,), the
+    classes, from 0. Both are C-contiguous and read-only: every phase of a run sees the same arrays.
     """
 
-    images: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
+    inputs: npt.NDArray[np.float32]
+    targets: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.targets)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -66,13 +66,13 @@ def check(dataset: Dataset) -> None:
     faults = []
     for part in ("train", "validation", "test"):
         one: Split = getattr(dataset, part)
-        images, labels = one.images, one.labels
+        images, labels = one.inputs, one.targets
         if images.dtype != np.float32 or images.ndim != 4 or not images.flags.c_contiguous:
             faults.append(
                 f"{part} images: expected C-contiguous float32 (n, height, width, channels), but "
                 f"they are {images.dtype} {images.shape}"
             )
-        elif images.shape[1:] != dataset.train.images.shape[1:]:
+        elif images.shape[1:] != dataset.train.inputs.shape[1:]:
             faults.append(f"{part} images differ in shape from the training images")
         elif not (images.size and images.min() >= 0 and images.max() <= 1):
             faults.append(f"{part} images: expected some, with values in [0, 1]")
@@ -90,7 +90,7 @@ def check(dataset: Dataset) -> None:
 def _first_tenth(whole: Split) -> Split:
     count = max(1, len(whole) // 10)
     # Copies: views would keep the whole in memory.
-    return _sealed(whole.images[:count].copy(), whole.labels[:count].copy())
+    return _sealed(whole.inputs[:count].copy(), whole.targets[:count].copy())
 
 
 def _split(images: Bytes, labels: Bytes) -> Split:

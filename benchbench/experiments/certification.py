@@ -25,6 +25,7 @@ from benchbench.plugins.devices import resolve_device
 from benchbench.plugins.registry import load_registry
 from benchbench.records import GaveUp
 from benchbench.run import errand
+from benchbench.spec.identity import canonical
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
@@ -123,7 +124,7 @@ def _ask(
     """Ask in one process; if it dies or hangs, in one each, so that only the guilty ones fail."""
     returned = errand.send(
         __name__,
-        msgspec.json.encode(requests),
+        msgspec.json.encode(canonical(requests)),
         info=infos[requests[0].backend],
         threads=requests[0].threads,
         timeout_seconds=timeout_seconds * len(requests),
@@ -172,12 +173,7 @@ def _certificate(request: CertificationRequest) -> Certificate:
         KeptAnswers(_answers_name(exercise, reference_info)),
     )
     comparison = Comparison(candidate, reference, exercise)
-    deviations = [
-        one
-        for one in info.deviations
-        if request.division in one.divisions and one.applies(request.model)
-    ]
-    ladder = Ladder(comparison, deviations)
+    ladder = Ladder(comparison, info.deviations_of(request.division, request.model))
     rungs = ladder.climb()
     verdicts = {rung.verdict for rung in rungs}
     certificate = Certificate(

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchbench.errors import Unavailable, UsageError
+from benchbench.errors import Unavailable, UsageError, nearest
 
 if TYPE_CHECKING:
-    from benchbench.plugins.contract import BackendInfo, Division
+    from benchbench.plugins.contract import BackendInfo
     from benchbench.plugins.registry import Registry
     from benchbench.spec.model import ModelSpec
 
 
-class DivisionChoice(StrEnum):
-    """What `--division` takes."""
-
-    IDIOMATIC = "idiomatic"
-    TUNED = "tuned"
-    ALL = "all"
+# In place of a division's name: every division that a backend has.
+ALL_DIVISIONS = "all"
 
 
 def find_model(name: str, registry: Registry) -> ModelSpec:
@@ -48,12 +43,13 @@ def find_backend(name: str, registry: Registry) -> BackendInfo:
     return info
 
 
-def find_divisions(info: BackendInfo, choice: DivisionChoice) -> tuple[Division, ...]:
-    """Return the divisions of the backend that were chosen. Raises UsageError if it has none."""
-    wanted = tuple(one for one in info.divisions if choice in {DivisionChoice.ALL, one})
-    if not wanted:
+def find_divisions(info: BackendInfo, choice: str) -> tuple[str, ...]:
+    """Return the division of the backend that was chosen, or all. Raises UsageError if none is."""
+    chosen = tuple(name for name in info.divisions if choice in {ALL_DIVISIONS, name})
+    if not chosen:
         raise UsageError(
-            f"the backend '{info.name}' has no division '{choice}'; it has "
-            f"{', '.join(info.divisions)} (--division all takes what there is)"
+            f"the backend '{info.name}' has no division '{choice}'"
+            f"{nearest(choice, info.divisions)}; it has {', '.join(info.divisions)} "
+            f"(--division all takes what there is)"
         )
-    return wanted
+    return chosen

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbench.errors import UsageError
-from benchbench.experiments.names import DivisionChoice, find_backend, find_divisions, find_model
+from benchbench.experiments.names import find_backend, find_divisions, find_model
 
 if TYPE_CHECKING:
     from benchbench.plugins.contract import BackendInfo
@@ -46,9 +46,7 @@ def find_backends(names: list[str], registry: Registry) -> list[BackendInfo]:
     return list(dict.fromkeys(found))
 
 
-def find_cells(
-    backends: list[BackendInfo], division: DivisionChoice, models: list[ModelSpec]
-) -> list[Cell]:
+def find_cells(backends: list[BackendInfo], division: str, models: list[ModelSpec]) -> list[Cell]:
     from benchbench.run.plan import Cell
 
     return [

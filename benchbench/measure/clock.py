@@ -166,7 +166,7 @@ class EpochClock:
             train_cpu_seconds=train_cpu_seconds,
             loss=loss,
             validation_loss=self._finite("validation loss", score.loss),
-            validation_accuracy=self._finite("validation accuracy", score.accuracy),
+            validation_accuracy=self._finite("validation accuracy", score.metric),
         )
         self._done += 1
         idle_ns = cpu_ns()

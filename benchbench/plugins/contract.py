@@ -9,9 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from benchbench.data.dataset import Split
+from benchbench.errors import PluginError
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
@@ -19,20 +20,26 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-API_VERSION = 1
+# 1: the first. 2: `variables`, `Split(inputs, targets)`, `Score(loss, metric)`; see below.
+API_VERSION = 2
 
-Division: TypeAlias = Literal["idiomatic", "tuned"]
+# What a plugin that was written for version 1 has to rename.
+RENAMED_SINCE_1 = (
+    "Trainer.set_parameters is set_variables, Trainer.parameters is variables, Split.images and "
+    "Split.labels are inputs and targets, Score.accuracy is metric, and a spec's parameter_shapes "
+    "are variable_shapes"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Cross-entropy and accuracy, averaged over samples (not over batches).
+    """Loss and metric, averaged over samples (not over batches).
 
-    `loss` in nats; `accuracy` a fraction in [0, 1].
+    `loss` is the cross-entropy in nats; `metric` is the accuracy, a fraction in [0, 1].
     """
 
     loss: float
-    accuracy: float
+    metric: float
 
 
 class Observer(Protocol):
@@ -54,18 +61,26 @@ class Observer(Protocol):
 class Trainer(ABC):
     """One model, ready to be trained once by one protocol on one device.
 
-    Arrays cross this border in canonical layout: per layer kernel, then bias, float32; Dense kernel
+    Arrays cross this border in the order and layout of `ModelSpec.variables`, float32: Dense kernel
     (in, out), Conv2D kernel (height, width, in, out); Flatten runs row-major over (height, width,
     channels).
     """
 
-    @abstractmethod
-    def set_parameters(self, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
-        """Take these as the weights. Called once, before `fit`; untimed as training."""
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if hasattr(cls, "set_parameters"):
+            raise PluginError(
+                f"{cls.__name__} is written for version 1 of the plugin API, this is version "
+                f"{API_VERSION}: {RENAMED_SINCE_1}"
+            )
 
     @abstractmethod
-    def parameters(self) -> list[npt.NDArray[np.float32]]:
-        """Return the weights, copied out of the framework. Called outside timed regions."""
+    def set_variables(self, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
+        """Take these as the variables. Called once, before `fit`; untimed as training."""
+
+    @abstractmethod
+    def variables(self) -> list[npt.NDArray[np.float32]]:
+        """Return the variables, copied out of the framework. Called outside timed regions."""
 
     @abstractmethod
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
@@ -85,8 +100,8 @@ class Trainer(ABC):
         """Return loss and accuracy over the split. Timed, once, on the test images."""
 
     @abstractmethod
-    def predict(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return the class probabilities, float32 (n, classes). Timed, once, on the test images."""
+    def predict(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the class probabilities, float32 (n, classes). Timed, once, on the test inputs."""
 
     @abstractmethod
     def synchronize(self) -> None:
@@ -107,7 +122,7 @@ class Trainer(ABC):
 class Backend(ABC):
     """A framework, imported. Made in the worker's process by `BackendInfo.create`."""
 
-    divisions: tuple[Division, ...] = ("idiomatic",)
+    divisions: tuple[str, ...] = ("idiomatic",)
 
     @abstractmethod
     def versions(self) -> dict[str, str]:
@@ -146,8 +161,8 @@ class Deviation:
 
     `rung` and `start` are those of the certificate ("loss", "saturated"). The difference there
     must lie from `least` to `most`: a deviation that is not there, or is larger, breaks the
-    certificate as an undeclared one would. `applies` and `divisions` say for which models and
-    divisions it is declared.
+    certificate as an undeclared one would. `applies` says for which models it is declared,
+    `divisions` for which of the backend's divisions, None for all.
     """
 
     rung: str
@@ -156,7 +171,7 @@ class Deviation:
     most: float
     reason: str
     applies: Callable[[ModelSpec], bool] = _every_model
-    divisions: tuple[Division, ...] = ("idiomatic", "tuned")
+    divisions: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +189,16 @@ class BackendInfo:
     name: str
     requires: tuple[str, ...]
     create: Callable[[], Backend]
-    divisions: tuple[Division, ...] = ("idiomatic",)
+    divisions: tuple[str, ...] = ("idiomatic",)
     install: str | None = None
     environment: tuple[tuple[str, str], ...] = ()
     deviations: tuple[Deviation, ...] = ()
     deterministic: bool = True
+
+    def deviations_of(self, division: str, model: ModelSpec) -> tuple[Deviation, ...]:
+        """Return the deviations declared for this division on this model."""
+        return tuple(
+            deviation
+            for deviation in self.deviations
+            if division in (deviation.divisions or self.divisions) and deviation.applies(model)
+        )

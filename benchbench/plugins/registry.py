@@ -19,7 +19,7 @@ from benchbench.data.catalog import QUICK, RESERVED
 from benchbench.data.dataset import DatasetInfo
 from benchbench.errors import PluginError, UsageError, nearest
 from benchbench.plugins import hookspecs
-from benchbench.plugins.contract import API_VERSION, BackendInfo
+from benchbench.plugins.contract import API_VERSION, RENAMED_SINCE_1, BackendInfo
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.model import ModelSpec
 
@@ -187,8 +187,10 @@ def _load(entry_point: metadata.EntryPoint) -> Any:
     plugin = entry_point.load()
     wanted = getattr(plugin, "BENCHBENCH_API_VERSION", API_VERSION)
     if wanted != API_VERSION:
+        renamed = f": {RENAMED_SINCE_1}; then set it to {API_VERSION}" if wanted == 1 else ""
         raise PluginError(
-            f"it was written for version {wanted} of the plugin API; this is version {API_VERSION}"
+            f"its BENCHBENCH_API_VERSION is {wanted}, but this benchbench has version "
+            f"{API_VERSION} of the plugin API{renamed}"
         )
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)

@@ -27,7 +27,7 @@ def training_slice(job: Job, steps: int) -> Split:
     count = steps * job.protocol.batch_size
     distinct = make_split(job.model, min(count, _most(job, _DISTINCT_BYTES)), seed=0)
     places = np.arange(count) % len(distinct)
-    return Split(distinct.images[places], distinct.labels[places])
+    return Split(distinct.inputs[places], distinct.targets[places])
 
 
 def calibrated_steps(job: Job, seconds: float) -> int:

@@ -21,7 +21,7 @@ from benchbench.errors import PluginError
 from benchbench.measure.clock import EpochClock, Ledger, now_ns
 from benchbench.plugins.contract import Backend, Score, Trainer
 from benchbench.records import EpochRecord, Setting
-from benchbench.spec.initial import initial_parameters
+from benchbench.spec.initial import initial_variables
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
@@ -58,7 +58,7 @@ class Job:
             threads=self.threads,
             seed=self.seed,
         )
-        call("set_parameters", trainer.set_parameters, initial_parameters(self.model, self.seed))
+        call("set_variables", trainer.set_variables, initial_variables(self.model, self.seed))
         call("synchronize", trainer.synchronize)
         return trainer
 
@@ -162,7 +162,7 @@ class TrainingThread:
             hand_over=self._hand_over,
         )
         batch_size = self._job.protocol.batch_size
-        validation = Split(self._train.images[:batch_size], self._train.labels[:batch_size])
+        validation = Split(self._train.inputs[:batch_size], self._train.targets[:batch_size])
         self._moments.put("built")
         self._take_turn()
         clock.start()

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import msgspec
 
 from benchbench.records import Event, RunRequest
+from benchbench.spec.identity import canonical
 
 _BATON = b"g"
 
@@ -69,7 +70,7 @@ class ConductorEnd:
 
     def send_request(self, request: RunRequest) -> None:
         """Send the request. A worker that is already dead is noticed when it is read from."""
-        self._write(msgspec.json.encode(request) + b"\n")
+        self._write(msgspec.json.encode(canonical(request)) + b"\n")
 
     def give_baton(self) -> None:
         """Let the worker go on."""

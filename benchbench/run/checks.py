@@ -37,17 +37,17 @@ def check_run(
 ) -> tuple[Check, ...]:
     """Return every check with its outcome. Never raises for what a plugin returned."""
     model = request.model
-    labels = dataset.test.labels
+    labels = dataset.test.targets
     probabilities = _check_probabilities(predictions, (len(labels), model.classes))
     classes = np.argmax(predictions, axis=1) if probabilities.passed else None
     return (
         _check_count(parameters, model.parameter_count),
-        _check_shapes(parameters, model.parameter_shapes),
+        _check_shapes(parameters, model.variable_shapes),
         _check_finite(not_finite, score, parameters),
         _check_moved(initial, parameters),
         probabilities,
-        _check_recomputed(classes, labels, score.accuracy),
-        _check_band(request, dataset, score.accuracy),
+        _check_recomputed(classes, labels, score.metric),
+        _check_band(request, dataset, score.metric),
         _check_first_image(request, dataset, classes),
         _check_threads(request.threads, threads_observed),
         _check_synchronization(residue, request.threads, train_seconds),
@@ -70,8 +70,8 @@ def _check_finite(
     not_finite: Sequence[str], score: Score, parameters: Sequence[npt.NDArray[Any]]
 ) -> Check:
     faults = list(not_finite)
-    if not np.isfinite([score.loss, score.accuracy]).all():
-        faults.append(f"test loss {score.loss}, test accuracy {score.accuracy}")
+    if not np.isfinite([score.loss, score.metric]).all():
+        faults.append(f"test loss {score.loss}, test accuracy {score.metric}")
     faults += [
         f"array {index} of the parameters holds NaN or infinity"
         for index, array in enumerate(parameters)

@@ -11,6 +11,7 @@ import msgspec
 
 from benchbench.errors import StoreError
 from benchbench.records import SCHEMA, RunRecord
+from benchbench.spec.identity import canonical
 
 RESULTS_VARIABLE = "BENCHBENCH_RESULTS"
 
@@ -65,7 +66,7 @@ class Store:
 
         Raises StoreError, which names where the record is now.
         """
-        text = msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+        text = msgspec.json.format(msgspec.json.encode(canonical(record)), indent=1) + b"\n"
         path = self.path(record.run_id)
         try:
             _write_once(path, text)

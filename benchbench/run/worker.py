@@ -99,7 +99,7 @@ class _Run:
         self._dataset = catalog.load(request.dataset, offered)
 
         self._ledger.enter("build")
-        from benchbench.spec.initial import initial_parameters
+        from benchbench.spec.initial import initial_variables
 
         _must_fit(request, self._dataset)
         self._device = resolve_device(request.device, self._backend.devices(), request.backend)
@@ -111,8 +111,8 @@ class _Run:
             threads=request.threads,
             seed=request.seed,
         )
-        self._initial = initial_parameters(request.model, request.seed)
-        self._trainer.set_parameters([array.copy() for array in self._initial])
+        self._initial = initial_variables(request.model, request.seed)
+        self._trainer.set_variables([array.copy() for array in self._initial])
         self._trainer.synchronize()
 
         self._ledger.enter("waiting")
@@ -145,13 +145,13 @@ class _Run:
         from benchbench.run.checks import check_run
 
         # Before `evaluate`, which would wait for what is left over.
-        parameters, reads = read_twice(self._trainer.parameters)
+        parameters, reads = read_twice(self._trainer.variables)
         test = self._dataset.test
         self._ledger.enter("evaluate")
         score = self._trainer.evaluate(test)
         self._trainer.synchronize()
         self._ledger.enter("predict")
-        predictions = self._trainer.predict(test.images)
+        predictions = self._trainer.predict(test.inputs)
         self._trainer.synchronize()
         self._ledger.enter("other")
 
@@ -177,7 +177,7 @@ class _Run:
             parameter_shapes=tuple(array.shape for array in parameters),
             train_image_count=len(self._dataset.train),
             validation_image_count=len(self._dataset.validation),
-            test=FinalScore(float(score.loss), float(score.accuracy), len(test)),
+            test=FinalScore(float(score.loss), float(score.metric), len(test)),
             checks=checks,
             settings=self._trainer.settings(),
             versions=self._backend.versions(),
@@ -202,7 +202,7 @@ class _Run:
 
 def _must_fit(request: RunRequest, dataset: Dataset) -> None:
     """Raise Unsupported unless the model takes the images and tells the classes apart."""
-    image_shape = dataset.train.images.shape[1:]
+    image_shape = dataset.train.inputs.shape[1:]
     model = request.model
     if image_shape != model.input_shape or dataset.classes > model.classes:
         raise Unsupported(

@@ -1,7 +1,8 @@
 """The layers a model is made of, each with its shapes, its parameters and its arithmetic.
 
 A layer is data. What it computes is written in the backends; what follows from its numbers alone
-(shapes, counts, FLOPs) is written here. A new kind of layer is a new class and a place in `Layer`.
+(shapes, variables, FLOPs) is written here. A new kind of layer is a new class and a place in
+`Layer`; `original_fields` are those that its first release had (see `spec.identity`).
 
 Shapes are those of one sample, without the batch: (height, width, channels) or (features,).
 """
@@ -9,13 +10,13 @@ Shapes are those of one sample, without the batch: (height, width, channels) or 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import msgspec
 
 from benchbench.errors import SpecError
+from benchbench.spec.variables import Shape, Variable
 
-Shape: TypeAlias = tuple[int, ...]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Activation: TypeAlias = Literal["linear", "relu", "softmax"]
 
@@ -27,8 +28,8 @@ class _Layer(
         """Return the shape of one output sample. Raises SpecError where the input does not fit."""
         raise NotImplementedError
 
-    def parameter_shapes(self, input_shape: Shape) -> tuple[Shape, ...]:
-        """Return the shapes of kernel and bias in canonical layout; empty if there are none."""
+    def variables(self, input_shape: Shape) -> tuple[Variable, ...]:
+        """Return the layer's variables in canonical order and layout, by their names within it."""
         return ()
 
     def count_formula(self, input_shape: Shape) -> str:
@@ -51,6 +52,8 @@ class _Layer(
 class Flatten(_Layer, frozen=True, tag="Flatten"):
     """Lay (height, width, channels) out as one row of features, row-major."""
 
+    original_fields: ClassVar = ()
+
     def output_shape(self, input_shape: Shape) -> Shape:
         return (math.prod(input_shape),)
 
@@ -60,6 +63,8 @@ class Flatten(_Layer, frozen=True, tag="Flatten"):
 
 class Dense(_Layer, frozen=True, tag="Dense"):
     """`activation(x @ kernel + bias)`, kernel (features, units), bias (units,)."""
+
+    original_fields: ClassVar = ("units", "activation")
 
     units: Count
     activation: Activation = "linear"
@@ -72,8 +77,11 @@ class Dense(_Layer, frozen=True, tag="Dense"):
             )
         return (self.units,)
 
-    def parameter_shapes(self, input_shape: Shape) -> tuple[Shape, ...]:
-        return (input_shape[0], self.units), (self.units,)
+    def variables(self, input_shape: Shape) -> tuple[Variable, ...]:
+        return (
+            Variable("kernel", (input_shape[0], self.units), "glorot_uniform"),
+            Variable("bias", (self.units,), "zeros"),
+        )
 
     def count_formula(self, input_shape: Shape) -> str:
         return f"{input_shape[0]}*{self.units} + {self.units}"
@@ -87,6 +95,8 @@ class Dense(_Layer, frozen=True, tag="Dense"):
 
 class Conv2D(_Layer, frozen=True, tag="Conv2D"):
     """Cross-correlation, stride 1, no padding; kernel (h, w, in, filters), bias (filters,)."""
+
+    original_fields: ClassVar = ("filters", "kernel_size", "activation")
 
     filters: Count
     kernel_size: tuple[Count, Count]
@@ -103,8 +113,12 @@ class Conv2D(_Layer, frozen=True, tag="Conv2D"):
             )
         return height - kernel_height + 1, width - kernel_width + 1, self.filters
 
-    def parameter_shapes(self, input_shape: Shape) -> tuple[Shape, ...]:
-        return (*self.kernel_size, input_shape[2], self.filters), (self.filters,)
+    def variables(self, input_shape: Shape) -> tuple[Variable, ...]:
+        kernel = (*self.kernel_size, input_shape[2], self.filters)
+        return (
+            Variable("kernel", kernel, "glorot_uniform"),
+            Variable("bias", (self.filters,), "zeros"),
+        )
 
     def count_formula(self, input_shape: Shape) -> str:
         height, width = self.kernel_size
@@ -122,6 +136,8 @@ class Conv2D(_Layer, frozen=True, tag="Conv2D"):
 
 class MaxPool2D(_Layer, frozen=True, tag="MaxPool2D"):
     """The largest of each window; the stride is the window, and what is left over is dropped."""
+
+    original_fields: ClassVar = ("pool_size",)
 
     pool_size: tuple[Count, Count] = (2, 2)
 

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 
 from benchbench.errors import SpecError
 from benchbench.spec.fields import settle_fields
-from benchbench.spec.layers import Count, Dense, Layer, Shape
+from benchbench.spec.layers import Count, Dense, Layer
+from benchbench.spec.variables import Shape, Variable
 
 
 class LayerTrace(msgspec.Struct, frozen=True):
-    """One layer in its place: what goes in, what comes out, what is learnt, what it costs."""
+    """One layer in its place: what goes in, what comes out, what is learnt, what it costs.
 
+    `place` is the layer's in `ModelSpec.layers`, from 0. `variables` bear their names in the model.
+    """
+
+    place: int
     layer: Layer
     input_shape: Shape
     output_shape: Shape
-    parameter_shapes: tuple[Shape, ...]
+    variables: tuple[Variable, ...]
     count_formula: str
     forward_flops: int
 
     @property
     def parameter_count(self) -> int:
-        return sum(math.prod(shape) for shape in self.parameter_shapes)
+        """How many values the layer's variables have together."""
+        return sum(variable.count for variable in self.variables)
 
 
 class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,6 +39,8 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     with softmax: it gives the probabilities of the classes. Raises SpecError if the layers do not
     fit together.
     """
+
+    original_fields: ClassVar = ("name", "input_shape", "layers")
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
     input_shape: tuple[Count, Count, Count]
@@ -71,10 +78,14 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise SpecError(f"layer {index + 1}: {error.reason}", path) from None
             traces.append(
                 LayerTrace(
+                    place=index,
                     layer=layer,
                     input_shape=shape,
                     output_shape=output_shape,
-                    parameter_shapes=layer.parameter_shapes(shape),
+                    variables=tuple(
+                        msgspec.structs.replace(one, name=f"layers.{index}.{one.name}")
+                        for one in layer.variables(shape)
+                    ),
                     count_formula=layer.count_formula(shape),
                     forward_flops=layer.forward_flops(shape),
                 )
@@ -88,13 +99,24 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.trace()[-1].output_shape[0]
 
     @property
-    def parameter_shapes(self) -> tuple[Shape, ...]:
-        """The shapes of all parameter arrays in canonical order: per layer kernel, then bias."""
-        return tuple(shape for trace in self.trace() for shape in trace.parameter_shapes)
+    def variables(self) -> tuple[Variable, ...]:
+        """Every array that the model holds, in canonical order: layer by layer."""
+        return tuple(variable for trace in self.trace() for variable in trace.variables)
+
+    @property
+    def variable_shapes(self) -> tuple[Shape, ...]:
+        """The shapes of all variables, in canonical order."""
+        return tuple(variable.shape for variable in self.variables)
 
     @property
     def parameter_count(self) -> int:
-        return sum(math.prod(shape) for shape in self.parameter_shapes)
+        """The number of values of all variables, trainable or not."""
+        return sum(variable.count for variable in self.variables)
+
+    @property
+    def trainable_parameter_count(self) -> int:
+        """The number of values that the optimiser changes."""
+        return sum(variable.count for variable in self.variables if variable.trainable)
 
     @property
     def forward_flops(self) -> int:
@@ -109,5 +131,5 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         its kernel and one for that of its input; the first layer that learns needs no gradient of
         its input. The optimiser's few operations a parameter are spread over a batch, not counted.
         """
-        costs = [trace.forward_flops for trace in self.trace() if trace.parameter_shapes]
+        costs = [trace.forward_flops for trace in self.trace() if trace.variables]
         return 3 * sum(costs) - costs[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
 import msgspec
 
@@ -25,6 +25,8 @@ class Adam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t
     2 ("epsilon hat"); it is what Keras computes.
     """
 
+    original_fields: ClassVar = ("learning_rate", "beta_1", "beta_2", "epsilon")
+
     learning_rate: Positive = 1e-3
     beta_1: Fraction = 0.9
     beta_2: Fraction = 0.999
@@ -41,6 +43,8 @@ class TrainingProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `shuffle`: a fresh permutation of the training samples every epoch; false means in the order
     given. Raises SpecError for a value out of range.
     """
+
+    original_fields: ClassVar = ("epochs", "batch_size", "shuffle", "optimizer")
 
     epochs: Count = 5
     batch_size: Count = 128

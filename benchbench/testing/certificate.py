@@ -50,11 +50,7 @@ class CertificateTests(Subject):
     def _climb(self, model: ModelSpec) -> dict[str, Rung] | str:
         exercise = Exercise(model, PROTOCOLS.get(model, SMALL))
         candidate = Implementation(self.created(), self.division, self.device, self.threads)
-        deviations = [
-            one
-            for one in self.info().deviations
-            if self.division in one.divisions and one.applies(model)
-        ]
+        deviations = self.info().deviations_of(self.division, model)
         try:
             comparison = Comparison(candidate, _reference(exercise), exercise)
             return {rung.name: rung for rung in Ladder(comparison, deviations).climb()}

@@ -62,22 +62,22 @@ class DeclarationTests(Subject):
     def test_returns_the_parameters_it_was_given(self, model: ModelSpec) -> None:
         """Exactly, in canonical order and layout: what was given is float32 already."""
         given = first_weights(model)
-        returned = self.trainer(model, PROTOCOL).parameters()
-        assert tuple(array.shape for array in returned) == model.parameter_shapes
+        returned = self.trainer(model, PROTOCOL).variables()
+        assert tuple(array.shape for array in returned) == model.variable_shapes
         assert sum(array.size for array in returned) == model.parameter_count
         for index, (ours, theirs) in enumerate(zip(given, returned, strict=True)):
             np.testing.assert_array_equal(theirs, ours, f"parameter array {index} has changed")
 
     def test_returns_copies_of_the_parameters(self) -> None:
         trainer = self.trainer(self.some_model(), PROTOCOL)
-        first = trainer.parameters()
+        first = trainer.variables()
         kept = [array.copy() for array in first]
         for array in first:
             if array.flags.writeable:
                 array[...] = 1
-        for ours, theirs in zip(kept, trainer.parameters(), strict=True):
+        for ours, theirs in zip(kept, trainer.variables(), strict=True):
             np.testing.assert_array_equal(
-                theirs, ours, "`parameters` must copy: writing to its arrays changed the model"
+                theirs, ours, "`variables` must copy: writing to its arrays changed the model"
             )
 
     def test_says_what_really_ran(self) -> None:

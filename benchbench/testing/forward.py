@@ -28,7 +28,7 @@ class ForwardTests(Subject):
     @each_scale
     @each_model
     def test_predicts_probabilities(self, model: ModelSpec, scale: float) -> None:
-        images = make_split(model, SAMPLES, seed=1).images
+        images = make_split(model, SAMPLES, seed=1).inputs
         observed = self.trainer(model, PROTOCOL, scale=scale).predict(images)
         assert observed.dtype == np.float32
         assert observed.shape == (SAMPLES, model.classes)
@@ -45,7 +45,7 @@ class ForwardTests(Subject):
             trainer = self.bare_trainer(PRODUCT, PROTOCOL)
         except Unsupported as answer:
             pytest.skip(f"{self.backend} does not do a lone Dense layer: {answer}")
-        trainer.set_parameters([kernel, np.zeros(2, np.float32)])
+        trainer.set_variables([kernel, np.zeros(2, np.float32)])
         first, second = trainer.predict(images).astype(np.float64).T
         expected = images.reshape(SAMPLES, -1).astype(np.float64) @ kernel[:, 0].astype(np.float64)
         away = float(np.abs(np.log(first / second) - expected).max())

@@ -21,7 +21,7 @@ from benchbench.plugins.registry import (
     load_registry,
     missing_requirements,
 )
-from benchbench.spec.initial import initial_parameters
+from benchbench.spec.initial import initial_variables
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.testing.cases import CATALOG
@@ -100,7 +100,7 @@ class Subject:
             trainer = self.bare_trainer(model, protocol, seed=seed)
         except Unsupported as answer:
             pytest.skip(f"{self.backend} does not do {model.name}: {answer}")
-        trainer.set_parameters(first_weights(model, scale=scale))
+        trainer.set_variables(first_weights(model, scale=scale))
         return trainer
 
     def fit(
@@ -119,12 +119,12 @@ class Subject:
         trainer.fit(train, validation, observer)
         trainer.synchronize()
         first = as_row(first_weights(model, scale=scale))
-        return Trained(as_row(trainer.parameters()) - first, observer)
+        return Trained(as_row(trainer.variables()) - first, observer)
 
 
 def first_weights(model: ModelSpec, *, scale: float = 1) -> list[npt.NDArray[np.float32]]:
     """Return the first weights of seed 0, `scale` times as large."""
-    return [array * np.float32(scale) for array in initial_parameters(model, 0)]
+    return [array * np.float32(scale) for array in initial_variables(model, 0)]
 
 
 def ready(info: BackendInfo) -> Backend:

@@ -45,7 +45,7 @@ class TrainingTests(Subject):
         assert observer.names == ["epoch_trained", "epoch_validated"] * 3
         assert all(loss is None or math.isfinite(loss) for loss in observer.losses)
         assert all(math.isfinite(score.loss) for score in observer.scores)
-        assert all(0 <= score.accuracy <= 1 for score in observer.scores)
+        assert all(0 <= score.metric <= 1 for score in observer.scores)
 
     def test_tells_the_mean_loss_of_the_epoch(self) -> None:
         """As the steps met the samples, before each update: close to the loss at the start."""
@@ -68,7 +68,7 @@ class TrainingTests(Subject):
         trainer.fit(train, validation, observer)
         score = trainer.evaluate(validation)
         assert observer.scores[-1].loss == pytest.approx(score.loss, rel=1e-5)
-        assert observer.scores[-1].accuracy == pytest.approx(score.accuracy, abs=1e-6)
+        assert observer.scores[-1].metric == pytest.approx(score.metric, abs=1e-6)
 
     def test_keeps_the_order_only_if_told_to(self) -> None:
         in_order = self._small_fit(IN_ORDER).update
@@ -102,9 +102,9 @@ class TrainingTests(Subject):
         trainer = self.trainer(model, one)
         trainer.fit(train, validation, RecordingObserver())
         repeating = self.bare_trainer(model, one)
-        repeating.set_parameters(trainer.parameters())
+        repeating.set_variables(trainer.variables())
         repeating.fit(train, validation, RecordingObserver())
-        repeated = as_row(repeating.parameters()) - as_row(first_weights(model))
+        repeated = as_row(repeating.variables()) - as_row(first_weights(model))
         observed = self.fit(model, two, train, validation).update
         assert relative_difference(observed, repeated) > 100 * SAME, (
             "the second epoch met the samples in the order of the first"
@@ -116,14 +116,14 @@ class TrainingTests(Subject):
         train, validation = _splits(model, 70)
         given = first_weights(model)
         trainer = self.bare_trainer(model, SHUFFLED)
-        trainer.set_parameters(given)
-        returned = trainer.parameters()
+        trainer.set_variables(given)
+        returned = trainer.variables()
         watched: list[npt.NDArray[Any]] = [*given, *returned]
-        watched += [train.images, train.labels, validation.images, validation.labels]
+        watched += [train.inputs, train.targets, validation.inputs, validation.targets]
         before = [array.copy() for array in watched]
         trainer.fit(train, validation, RecordingObserver())
         trainer.evaluate(validation)
-        trainer.predict(validation.images)
+        trainer.predict(validation.inputs)
         for ours, theirs in zip(before, watched, strict=True):
             np.testing.assert_array_equal(theirs, ours, "training wrote to an array of another")
 
@@ -133,11 +133,11 @@ class TrainingTests(Subject):
         trainer = self.trainer(model, SHUFFLED)
         trainer.fit(*_splits(model, 10 * BATCH), RecordingObserver())
         trainer.synchronize()
-        at_once = as_row(trainer.parameters())
+        at_once = as_row(trainer.variables())
         before = cpu_ns()
         time.sleep(LATE_SECONDS)
         busy = (cpu_ns() - before) / 1e9
-        np.testing.assert_array_equal(as_row(trainer.parameters()), at_once)
+        np.testing.assert_array_equal(as_row(trainer.variables()), at_once)
         assert busy < LATE_SECONDS / 5, f"{busy:.2f} s of CPU time were spent after `synchronize`"
 
     def test_uses_no_more_threads_than_it_was_given(self) -> None:
@@ -175,7 +175,7 @@ class _Threads:
 def _splits(model: ModelSpec, count: int) -> tuple[Split, Split]:
     """Return `count` training samples, always the same first ones, and the validation samples."""
     train, validation = _drawn(model)
-    return Split(train.images[:count], train.labels[:count]), validation
+    return Split(train.inputs[:count], train.targets[:count]), validation
 
 
 @functools.cache

@@ -160,7 +160,7 @@ FIT = """
     split = Split(np.ones((10, 2, 2, 1), np.float32), np.arange(10) % 2)
     trainer.fit(split, split, Listener())
     print(int(trainer._model.optimizer.iterations))
-    print(sorted({str(array.dtype) for array in trainer.parameters()}))
+    print(sorted({str(array.dtype) for array in trainer.variables()}))
     print(trainer.settings()["image_data_format"], trainer.settings()["precision"])
 """
 

@@ -11,7 +11,7 @@ import pytest
 from benchbench.errors import Unsupported
 from benchbench.plugins.registry import load_registry
 from benchbench.spec.catalog import MODELS
-from benchbench.spec.initial import initial_parameters
+from benchbench.spec.initial import initial_variables
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.testing import BackendConformance
 
@@ -55,7 +55,7 @@ def test_declaring_imports_no_numpy():
 @pytest.mark.parametrize(("backend", "dtype"), [("numpy", "float32"), ("numpy-float64", "float64")])
 def test_the_two_differ_in_dtype_alone(backend, dtype):
     trainer = _trainer(backend)
-    assert {array.dtype.name for array in trainer.parameters()} == {dtype}
+    assert {array.dtype.name for array in trainer.variables()} == {dtype}
     assert trainer.predict(np.zeros((3, 28, 28, 1), np.float32)).dtype == np.float32
     assert trainer.settings()["dtype"] == dtype
 
@@ -65,9 +65,9 @@ def test_the_settings_say_how_many_threads_multiply():
 
 
 def test_weights_of_another_shape_are_refused():
-    arrays = [array.T for array in initial_parameters(MODELS["single-layer"], 0)]
+    arrays = [array.T for array in initial_variables(MODELS["single-layer"], 0)]
     with pytest.raises(ValueError, match=r"expected .*\(784, 10\).* got .*\(10, 784\)"):
-        _trainer("numpy").set_parameters(arrays)
+        _trainer("numpy").set_variables(arrays)
 
 
 @pytest.mark.parametrize(

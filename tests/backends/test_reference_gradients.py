@@ -136,7 +136,7 @@ def _logits_by_loops(model, parameters, x):
     offset = 0
     for trace in model.trace():
         arrays = []
-        for shape in trace.parameter_shapes:
+        for shape in (variable.shape for variable in trace.variables):
             arrays.append(parameters[offset : offset + math.prod(shape)].reshape(shape))
             offset += math.prod(shape)
         y = np.empty(trace.output_shape)

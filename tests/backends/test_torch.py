@@ -24,7 +24,7 @@ from benchbench import (
     Unsupported,
 )
 from benchbench.spec.catalog import MODELS
-from benchbench.spec.initial import initial_parameters
+from benchbench.spec.initial import initial_variables
 from benchbench.testing import BackendConformance
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -86,7 +86,7 @@ def make_trainer(model: ModelSpec, division: str, **options: object) -> Trainer:
     protocol = TrainingProtocol(epochs=1, batch_size=32)
     chosen = {"device": "cpu", "threads": 1, "seed": 0} | options
     trainer = TorchBackend().trainer(model, protocol, division=division, **chosen)  # type: ignore[arg-type]
-    trainer.set_parameters(initial_parameters(model, 0))
+    trainer.set_variables(initial_variables(model, 0))
     return trainer
 
 
@@ -137,7 +137,7 @@ def test_adam_follows_the_formula(optimizer_of) -> None:
 
 @pytest.mark.parametrize("model", [*MODELS.values(), NOT_SQUARE], ids=lambda model: model.name)
 def test_layout_there_and_back_is_the_identity(model: ModelSpec) -> None:
-    arrays = initial_parameters(model, 0)
+    arrays = initial_variables(model, 0)
     there = layout.to_torch(model, arrays)
     assert [tensor.shape for tensor in there] == [
         parameter.shape for parameter in idiomatic.sequential(model).parameters()
@@ -155,7 +155,7 @@ def test_dense_after_flatten_meets_its_features() -> None:
     image[0, 1, 2, 3] = math.log(3)
     for division in DIVISIONS:
         trainer = make_trainer(model, division)
-        trainer.set_parameters([kernel.reshape(24, 2), np.zeros(2, np.float32)])
+        trainer.set_variables([kernel.reshape(24, 2), np.zeros(2, np.float32)])
         np.testing.assert_allclose(trainer.predict(image), [[0.25, 0.75]], rtol=1e-6)
 
 
@@ -171,7 +171,7 @@ def test_tuned_looks_at_the_pixels_that_pooling_keeps(name: str, size: tuple[int
 def test_pixels_left_out_do_not_change_the_idiomatic_logits() -> None:
     model = MODELS["deeper-cnn"]
     trainer = make_trainer(model, "idiomatic")
-    images = random_split(model, 3).images
+    images = random_split(model, 3).inputs
     blanked = images.copy()
     blanked[:, 26:] = blanked[:, :, 26:] = 0.5
     np.testing.assert_array_equal(trainer.predict(blanked), trainer.predict(images))
@@ -222,13 +222,13 @@ def test_tuned_reads_nothing_back_within_an_epoch(monkeypatch: pytest.MonkeyPatc
 def test_read_only_arrays_are_neither_copied_with_a_warning_nor_written(division: str) -> None:
     model = NOT_SQUARE
     split = random_split(model, 40)
-    before = split.images.copy()
+    before = split.inputs.copy()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         trainer = make_trainer(model, division)
         trainer.fit(split, split, Silence())
-        trainer.predict(split.images)
-    np.testing.assert_array_equal(split.images, before)
+        trainer.predict(split.inputs)
+    np.testing.assert_array_equal(split.inputs, before)
 
 
 def test_a_tensor_shares_the_memory_of_its_array() -> None:

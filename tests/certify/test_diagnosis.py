@@ -52,7 +52,7 @@ def rows(change):
 )
 def test_a_kernel_in_the_order_of_another_flatten_says_so(change):
     told = returned(rows(change))
-    assert "kernel of layer 4 (Dense) came back in another order" in told
+    assert "layers.3.kernel (Dense) came back in another order" in told
     assert "(channels, height, width)" in told
 
 
@@ -65,7 +65,7 @@ def test_weights_that_are_nearly_right_were_rounded():
 
 
 def test_shapes_that_are_turned_are_told_from_others():
-    shapes = list(MODEL.parameter_shapes)
+    shapes = list(MODEL.variable_shapes)
     shapes[2] = (7, 24)
     assert "(in, out)" in diagnosis.of_shapes(MODEL, shapes)
     shapes[2] = (60, 7)
@@ -83,7 +83,7 @@ def test_shapes_that_are_turned_are_told_from_others():
 )
 def test_the_suspect_among_images_is_found(model, words, images):
     exercise, reference = sides(model)
-    weights, seen = reference.start(TRAINED), exercise.batch.images
+    weights, seen = reference.start(TRAINED), exercise.batch.inputs
     expected = reference.predict(weights, seen)
     observed = reference.predict(weights, np.ascontiguousarray(images(seen), np.float32))
     suspects = Suspects(model, weights, seen, reference.predict)
@@ -95,18 +95,18 @@ def test_the_suspect_among_images_is_found(model, words, images):
 @pytest.mark.parametrize("number", [1, 4, 5, 6])
 def test_a_single_bias_is_named(number):
     exercise, reference = sides(MODEL)
-    weights, seen = reference.start(TRAINED), exercise.batch.images
+    weights, seen = reference.start(TRAINED), exercise.batch.inputs
     place = {1: 1, 4: 3, 5: 5, 6: 7}[number]
     other = [np.zeros_like(a) if i == place else a for i, a in enumerate(weights)]
     expected, observed = (reference.predict(one, seen) for one in (weights, other))
     told = Suspects(MODEL, weights, seen, reference.predict).guilty(expected, observed)
-    kind = "Conv2D layers" if number == 1 else f"layer {number} (Dense)"
+    kind = "Conv2D layers" if number == 1 else f"layers.{number - 1}.bias (Dense)"
     assert kind in told
 
 
 def test_no_suspect_is_blamed_for_noise():
     exercise, reference = sides(MODEL)
-    weights, seen = reference.start(FRESH), exercise.batch.images
+    weights, seen = reference.start(FRESH), exercise.batch.inputs
     expected = reference.predict(weights, seen)
     noise = np.random.default_rng(0).normal(0, 1e-3, expected.shape)
     assert (
@@ -155,7 +155,7 @@ def test_a_gradient_in_another_layout_names_the_array():
     kernel = slice(64, 64 + 24 * 7)
     observed[kernel] = expected[kernel].reshape(24, 7).T.ravel()
     told = tell(expected, observed)
-    assert "kernel of layer 4 (Dense) has the right numbers in another order" in told
+    assert "layers.3.kernel (Dense) has the right numbers in another order" in told
 
 
 def test_signs_that_balance_are_no_layout():

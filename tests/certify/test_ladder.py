@@ -76,8 +76,8 @@ def raising(method, error):
 
 METHODS = [
     ("trainer", "architecture"),
-    ("set_parameters", "architecture"),
-    ("parameters", "architecture"),
+    ("set_variables", "architecture"),
+    ("variables", "architecture"),
     ("predict", "forward"),
     ("evaluate", "loss"),
     ("fit", "update after 1 step"),
@@ -126,7 +126,7 @@ class Clamps(NumpyTrainer):
 
     def evaluate(self, split):
         score = super().evaluate(split)
-        return Score(score.loss - 0.5 * (score.loss > 3), score.accuracy)
+        return Score(score.loss - 0.5 * (score.loss > 3), score.metric)
 
 
 def declared(rung, least, most, start=SATURATED):
@@ -191,16 +191,16 @@ class Vandal(NumpyTrainer):
 
     def fit(self, train, validation, observer):
         super().fit(train, validation, observer)
-        self.vandalise("fit", train.images)
+        self.vandalise("fit", train.inputs)
 
     def evaluate(self, split):
         score = super().evaluate(split)
-        self.vandalise("evaluate", split.images)
+        self.vandalise("evaluate", split.inputs)
         return score
 
-    def predict(self, images):
-        probabilities = super().predict(images)
-        self.vandalise("predict", images)
+    def predict(self, inputs):
+        probabilities = super().predict(inputs)
+        self.vandalise("predict", inputs)
         return probabilities
 
     def vandalise(self, method, samples):
@@ -224,7 +224,7 @@ def test_samples_that_are_written_to_break_the_data_rung(method):
 def test_samples_cannot_be_written_to_by_mistake():
     class Careless(NumpyTrainer):
         def fit(self, train, validation, observer):
-            train.images[...] -= train.images.mean()
+            train.inputs[...] -= train.inputs.mean()
 
     rungs = climb(Careless)
     assert rungs["data"].verdict == "holds"
@@ -247,11 +247,11 @@ ANSWERS = [
     ("predict", lambda p: p[:, :-1], "forward", "`predict` gives (128, 2), expected (128, 3)"),
     ("predict", lambda p: p[0], "forward", "`predict` gives (3,), expected (128, 3)"),
     ("predict", lambda p: p[:, ::-1], "forward", "another order of the classes"),
-    ("evaluate", lambda s: Score(float("nan"), s.accuracy), "loss", "the loss is not finite"),
-    ("evaluate", lambda s: Score(s.loss, 1 - s.accuracy), "loss", "how right predictions are"),
-    ("evaluate", lambda s: Score(128 * s.loss, s.accuracy), "loss", "summed over the samples"),
-    ("parameters", lambda a: a[:-1], "architecture", "gives 7 arrays, the spec has 8"),
-    ("parameters", lambda a: [a[0][::-1], *a[1:]], "architecture", "in another order"),
+    ("evaluate", lambda s: Score(float("nan"), s.metric), "loss", "the loss is not finite"),
+    ("evaluate", lambda s: Score(s.loss, 1 - s.metric), "loss", "how right predictions are"),
+    ("evaluate", lambda s: Score(128 * s.loss, s.metric), "loss", "summed over the samples"),
+    ("variables", lambda a: a[:-1], "architecture", "gives 7 arrays, the spec has 8"),
+    ("variables", lambda a: [a[0][::-1], *a[1:]], "architecture", "in another order"),
 ]
 
 

@@ -43,7 +43,7 @@ def test_without_a_fault_the_backend_is_the_right_one_to_the_bit(name):
     none = Fault("none", "nothing is wrong", "")
     assert catch(none, exercise.model).rung is None
     ours, theirs = (
-        Implementation(backend).train(exercise, reference.start(FRESH), TEN_STEPS).parameters()
+        Implementation(backend).train(exercise, reference.start(FRESH), TEN_STEPS).variables()
         for backend in (FaultyBackend(none), NumpyBackend("float32"))
     )
     assert all(np.array_equal(*pair) for pair in zip(ours, theirs, strict=True))
@@ -57,11 +57,11 @@ def test_what_is_said_to_escape_does(fault):
 
 # What must be told, by fault; the model is one in which there is enough to go by.
 WORDS = [
-    ("Kaiming weights", "odd-sizes", ["other weights came back", "kernel of layer 1 (Conv2D)"]),
+    ("Kaiming weights", "odd-sizes", ["other weights came back", "layers.0.kernel (Conv2D)"]),
     ("bfloat16 weights", "odd-sizes", ["came back rounded", "bfloat16"]),
-    ("transposed kernels", "odd-sizes", ["kernel of layer 4 (Dense) is (7, 24)", "(in, out)"]),
-    ("'same' padding", "odd-sizes", ["`set_parameters` raised", "(60, 7)", "(24, 7)"]),
-    ("no bias", "single-layer", ["`set_parameters` raised"]),
+    ("transposed kernels", "odd-sizes", ["layers.3.kernel (Dense) is (7, 24)", "(in, out)"]),
+    ("'same' padding", "odd-sizes", ["`set_variables` raised", "(60, 7)", "(24, 7)"]),
+    ("no bias", "single-layer", ["`set_variables` raised"]),
     ("average pool", "odd-sizes", ["another function", "pool"]),
     ("Flatten in (c, h, w) order", "odd-sizes", ["Flatten runs over (channels, height, width)"]),
     ("turned kernels", "odd-sizes", ["kernels are turned round"]),
@@ -92,9 +92,9 @@ WORDS = [
     ("Nesterov's momentum", "odd-sizes", ["1.9000 times as far", "momentum"]),
     ("weight decay 1e-5", "single-layer", ["no gradient move towards 0", "weight decay"]),
     ("decoupled weight decay", "odd-sizes", ["shrink by 1.0e-05", "decoupled weight decay"]),
-    ("last bias not trained", "odd-sizes", ["bias of layer 6 (Dense) did not move: it is not"]),
-    ("first bias not trained", "odd-sizes", ["bias of layer 1 (Conv2D) did not move"]),
-    ("last layer frozen", "odd-sizes", ["kernel of layer 6 (Dense), bias of layer 6 (Dense)"]),
+    ("last bias not trained", "odd-sizes", ["layers.5.bias (Dense) did not move: it is not"]),
+    ("first bias not trained", "odd-sizes", ["layers.0.bias (Conv2D) did not move"]),
+    ("last layer frozen", "odd-sizes", ["layers.5.kernel (Dense), layers.5.bias (Dense)"]),
     ("validation trained on", "odd-sizes", ["more steps", "validation images"]),
     ("first batch twice", "odd-sizes", ["more steps", "a batch used twice"]),
     ("short batch not trained on", "odd-sizes", ["fewer steps", "left out"]),

@@ -42,12 +42,12 @@ def _reference(implementation, model=SMALL, seed=0, **options):
 
 
 def test_the_fresh_start_of_seed_0_is_that_of_a_run(implementation):
-    from benchbench.spec.initial import initial_parameters
+    from benchbench.spec.initial import initial_variables
 
     _, reference = _reference(implementation)
     assert reference.draw(FRESH, ONE_STEP) == 0
     for ours, theirs in zip(
-        reference.start(FRESH, ONE_STEP), initial_parameters(SMALL, 0), strict=True
+        reference.start(FRESH, ONE_STEP), initial_variables(SMALL, 0), strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -70,8 +70,8 @@ def test_from_the_saturated_start_clamping_would_act_and_logits_are_no_larger_th
     start = reference.start(SATURATED, ONE_STEP)
     trained_on = exercise.training(ONE_STEP, reference.draw(SATURATED, ONE_STEP))
     for split in (exercise.batch, trained_on):
-        probabilities = reference.predict(start, split.images)
-        right = probabilities[np.arange(len(split)), split.labels]
+        probabilities = reference.predict(start, split.inputs)
+        right = probabilities[np.arange(len(split)), split.targets]
         assert (right < 2e-8).mean() > 0.3
         assert reference.evaluate(start, split).loss < 3 * SATURATING_NATS
 
@@ -81,7 +81,7 @@ def test_updates_are_of_the_programs_own_draw(implementation):
     for program in PROGRAMS:
         start, draw = reference.start(FRESH, program), reference.draw(FRESH, program)
         trainer = implementation.train(exercise, start, program, draw)
-        expected = as_row(trainer.parameters()) - as_row(start)
+        expected = as_row(trainer.variables()) - as_row(start)
         np.testing.assert_array_equal(reference.update(FRESH, program), expected)
 
 
@@ -116,9 +116,9 @@ def test_a_draw_on_which_only_probabilities_are_rounded_is_passed_over():
     def off(draw: int, expected: np.ndarray) -> float:
         start = exercise.fresh(draw)
         trainer = float32.train(exercise, start, ONE_STEP, draw)
-        return relative_difference(as_row(trainer.parameters()) - as_row(start), expected)
+        return relative_difference(as_row(trainer.variables()) - as_row(start), expected)
 
-    dead = as_row(float64.train(exercise, exercise.fresh(), ONE_STEP).parameters())
+    dead = as_row(float64.train(exercise, exercise.fresh(), ONE_STEP).variables())
     assert off(0, dead - as_row(exercise.fresh())) > 1e-3, "no draw on which rounding decides"
     reference = Reference(float64, exercise)
     draw, expected = reference.draw(FRESH, ONE_STEP), reference.update(FRESH, ONE_STEP)
@@ -133,7 +133,7 @@ def test_an_unsteady_draw_is_passed_over(implementation, monkeypatch):
     def unsteady(self, exercise, start, program, draw=0):
         trainer = train(self, exercise, start, program, draw)
         if draw < 3 and start[0].dtype == np.float64:  # a nudged start
-            trainer.set_parameters([array * 1.001 for array in trainer.parameters()])
+            trainer.set_variables([array * 1.001 for array in trainer.variables()])
         return trainer
 
     monkeypatch.setattr(Implementation, "train", unsteady)
@@ -154,5 +154,5 @@ def test_a_nudge_of_float32_size_moves_no_update_far(implementation):
     random = np.random.default_rng(99)
     nudged = [array * (1 + random.choice([-6e-8, 6e-8], array.shape)) for array in start]
     trainer = implementation.train(exercise, nudged, TEN_STEPS, reference.draw(FRESH, TEN_STEPS))
-    update = as_row(trainer.parameters()) - as_row(nudged)
+    update = as_row(trainer.variables()) - as_row(nudged)
     assert 0 < relative_difference(update, reference.update(FRESH, TEN_STEPS)) < STEADY

@@ -15,7 +15,7 @@ def test_shape_and_classes_are_read_from_the_files(arrays, write, tmp_path):
     assert dataset.name == "mine"
     assert dataset.classes == 4
     # Keras: floor(53 * 0.8) = 42 train.
-    assert dataset.train.images.shape == (42, 9, 12, 3)
+    assert dataset.train.inputs.shape == (42, 9, 12, 3)
     assert len(dataset.validation) == 11
     assert len(dataset.test) == 20
 

@@ -34,19 +34,19 @@ def test_real_mnist_is_split_as_the_notebook_splits_it(mnist_folder):
         10_000,
     )
     assert dataset.classes == 10
-    assert dataset.train.labels[:5].tolist() == [5, 0, 4, 1, 9]
-    assert dataset.test.labels[0] == 7
+    assert dataset.train.targets[:5].tolist() == [5, 0, 4, 1, 9]
+    assert dataset.test.targets[0] == 7
     scaled = raw["train-images"].astype("float32") / 255
-    assert (dataset.train.images[..., 0] == scaled[:48_000]).all()
-    assert (dataset.validation.images[..., 0] == scaled[-12_000:]).all()
-    assert (dataset.validation.labels == raw["train-labels"][-12_000:]).all()
+    assert (dataset.train.inputs[..., 0] == scaled[:48_000]).all()
+    assert (dataset.validation.inputs[..., 0] == scaled[-12_000:]).all()
+    assert (dataset.validation.targets == raw["train-labels"][-12_000:]).all()
     for split in (dataset.train, dataset.validation, dataset.test):
-        assert split.images.shape == (len(split), 28, 28, 1)
-        assert split.images.dtype == np.float32
-        assert split.images.flags.c_contiguous
-        assert not split.images.flags.writeable
-        assert split.labels.dtype == np.int64
-        assert not split.labels.flags.writeable
+        assert split.inputs.shape == (len(split), 28, 28, 1)
+        assert split.inputs.dtype == np.float32
+        assert split.inputs.flags.c_contiguous
+        assert not split.inputs.flags.writeable
+        assert split.targets.dtype == np.int64
+        assert not split.targets.flags.writeable
 
 
 @pytest.mark.parametrize("how", ["idx", "npz"])

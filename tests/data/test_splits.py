@@ -21,25 +21,25 @@ def dataset(arrays) -> Dataset:
 
 def test_validation_is_the_last_of_training(dataset, arrays):
     raw = arrays()
-    assert (dataset.train.labels == raw["train-labels"][:48]).all()
-    assert (dataset.validation.labels == raw["train-labels"][48:]).all()
+    assert (dataset.train.targets == raw["train-labels"][:48]).all()
+    assert (dataset.validation.targets == raw["train-labels"][48:]).all()
     expected = raw["train-images"][48:, ..., np.newaxis].astype(np.float32) / np.float32(255)
-    assert (dataset.validation.images == expected).all()
+    assert (dataset.validation.inputs == expected).all()
 
 
 def test_coloured_images_keep_their_channels(arrays):
     content = container.Content(arrays(shape=(5, 7, 3)), dict.fromkeys(container.PARTS, ""))
     dataset = splits.split(content, name="x", validation_count=12, source="here")
-    assert dataset.train.images.shape == (48, 5, 7, 3)
+    assert dataset.train.inputs.shape == (48, 5, 7, 3)
     assert splits.image_shape(content) == (5, 7, 3)
 
 
 def test_quick_is_the_first_tenth_under_a_hash_of_its_own(dataset):
     quick = splits.quick(dataset, "noise-quick")
     assert (len(quick.train), len(quick.validation), len(quick.test)) == (4, 1, 2)
-    assert (quick.train.images == dataset.train.images[:4]).all()
-    assert not np.shares_memory(quick.train.images, dataset.train.images)
-    assert not quick.train.images.flags.writeable
+    assert (quick.train.inputs == dataset.train.inputs[:4]).all()
+    assert not np.shares_memory(quick.train.inputs, dataset.train.inputs)
+    assert not quick.train.inputs.flags.writeable
     expected = hashlib.sha256(f"first tenth of {dataset.sha256}\n".encode()).hexdigest()
     assert quick.sha256 == expected
 
@@ -51,17 +51,17 @@ def test_a_sound_data_set_passes(dataset):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: Split(s.images.astype(np.float64), s.labels), "float64"),
-        (lambda s: Split(s.images[..., 0], s.labels), r"but they are float32 \(20, 28, 28\)"),
-        (lambda s: Split(s.images[:, :, ::-1], s.labels), "C-contiguous"),
-        (lambda s: Split(s.images * 255, s.labels), r"values in \[0, 1\]"),
-        (lambda s: Split(np.full_like(s.images, np.nan), s.labels), r"values in \[0, 1\]"),
-        (lambda s: Split(s.images[:0], s.labels[:0]), "expected some"),
-        (lambda s: Split(s.images[:, :9].copy(), s.labels), "differ in shape"),
-        (lambda s: Split(s.images, s.labels.astype(np.int32)), "int64"),
-        (lambda s: Split(s.images, s.labels[:-1]), "one an image"),
-        (lambda s: Split(s.images, s.labels + 1), "expected 0 to 9"),
-        (lambda s: Split(s.images, s.labels - 1), "expected 0 to 9"),
+        (lambda s: Split(s.inputs.astype(np.float64), s.targets), "float64"),
+        (lambda s: Split(s.inputs[..., 0], s.targets), r"but they are float32 \(20, 28, 28\)"),
+        (lambda s: Split(s.inputs[:, :, ::-1], s.targets), "C-contiguous"),
+        (lambda s: Split(s.inputs * 255, s.targets), r"values in \[0, 1\]"),
+        (lambda s: Split(np.full_like(s.inputs, np.nan), s.targets), r"values in \[0, 1\]"),
+        (lambda s: Split(s.inputs[:0], s.targets[:0]), "expected some"),
+        (lambda s: Split(s.inputs[:, :9].copy(), s.targets), "differ in shape"),
+        (lambda s: Split(s.inputs, s.targets.astype(np.int32)), "int64"),
+        (lambda s: Split(s.inputs, s.targets[:-1]), "one an image"),
+        (lambda s: Split(s.inputs, s.targets + 1), "expected 0 to 9"),
+        (lambda s: Split(s.inputs, s.targets - 1), "expected 0 to 9"),
     ],
 )
 def test_an_unfit_plugin_s_data_set_is_refused(change, message, dataset):

@@ -21,14 +21,14 @@ class MeanOfBatchMeans(FaultyTrainer):
             FaultyTrainer.evaluate(self, taken(split, batch)) for batch in self._batches(len(split))
         ]
         loss = float(np.mean([score.loss for score in scores]))
-        return Score(loss, float(np.mean([score.accuracy for score in scores])))
+        return Score(loss, float(np.mean([score.metric for score in scores])))
 
 
 class CapturedAtTheStart(FaultyTrainer):
     """Compiles `predict` with the weights it is given, as a closure under `jit` would."""
 
-    def set_parameters(self, arrays):
-        super().set_parameters(arrays)
+    def set_variables(self, arrays):
+        super().set_variables(arrays)
         self.capture()
 
     def capture(self):
@@ -41,8 +41,8 @@ class CapturedAtTheStart(FaultyTrainer):
         self._network.parameters[...] = weights
         return answered
 
-    def predict(self, images):
-        return self.with_captured(super().predict, images)
+    def predict(self, inputs):
+        return self.with_captured(super().predict, inputs)
 
 
 class CapturedAtFirstPrediction(CapturedAtTheStart):
@@ -50,20 +50,20 @@ class CapturedAtFirstPrediction(CapturedAtTheStart):
 
     captured = None
 
-    def set_parameters(self, arrays):
-        FaultyTrainer.set_parameters(self, arrays)
+    def set_variables(self, arrays):
+        FaultyTrainer.set_variables(self, arrays)
 
-    def predict(self, images):
+    def predict(self, inputs):
         if self.captured is None:
             self.capture()
-        return super().predict(images)
+        return super().predict(inputs)
 
 
 class CapturedAtFirstEvaluation(CapturedAtFirstPrediction):
     """Compiles `evaluate` when it is called for the first time, with the weights of that time."""
 
-    def predict(self, images):
-        return FaultyTrainer.predict(self, images)
+    def predict(self, inputs):
+        return FaultyTrainer.predict(self, inputs)
 
     def evaluate(self, split):
         if self.captured is None:
@@ -72,21 +72,21 @@ class CapturedAtFirstEvaluation(CapturedAtFirstPrediction):
 
 
 class ShortBatchNotPredicted(FaultyTrainer):
-    def predict(self, images):
-        count = len(images) - len(images) % self._protocol.batch_size or len(images)
-        return super().predict(images[:count])
+    def predict(self, inputs):
+        count = len(inputs) - len(inputs) % self._protocol.batch_size or len(inputs)
+        return super().predict(inputs[:count])
 
 
 class SharedBuffer(FaultyTrainer):
     """Gives views of the buffer that every batch's probabilities are written to."""
 
-    def predict(self, images):
+    def predict(self, inputs):
         size = self._protocol.batch_size
         buffer = np.empty((size, self._classes), np.float32)
         views = []
-        for batch in self._batches(len(images)):
+        for batch in self._batches(len(inputs)):
             view = buffer[: batch.stop - batch.start]
-            view[...] = super().predict(images[batch])
+            view[...] = super().predict(inputs[batch])
             views.append(view)
         return np.concatenate(views)
 

@@ -33,8 +33,8 @@ class RoundedUpMaxPool2D(benchbench.MaxPool2D, frozen=True):
 class UnbiasedDense(benchbench.Dense, frozen=True):
     """A Dense layer with a kernel and nothing else."""
 
-    def parameter_shapes(self, input_shape):
-        return ((input_shape[0], self.units),)
+    def variables(self, input_shape):
+        return super().variables(input_shape)[:1]
 
 
 class SameConvolution(Convolution):
@@ -133,7 +133,7 @@ class NoBias(Misread):
 def _rung_of_padding(model: ModelSpec) -> str:
     """Padding shows in the kernel behind Flatten, unless a pool drops what it added."""
     padded = misread(model, SamePadding.read)
-    return "forward" if padded.parameter_shapes == model.parameter_shapes else "architecture"
+    return "forward" if padded.variable_shapes == model.variable_shapes else "architecture"
 
 
 def _is_padded(model: ModelSpec) -> bool:

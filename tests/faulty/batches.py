@@ -14,7 +14,7 @@ TEN_STEPS, TWO_EPOCHS = "update after 10 steps", "optimiser state"
 
 def taken(split, rows):
     """Return these rows of a split, in this order."""
-    return Split(split.images[rows], split.labels[rows])
+    return Split(split.inputs[rows], split.targets[rows])
 
 
 class OtherSamples(FaultyTrainer):
@@ -88,8 +88,8 @@ class ValidationTrainedOn(FaultyTrainer):
     """Trains on everything it is given."""
 
     def fit(self, train, validation, observer):
-        images = np.concatenate([train.images, validation.images])
-        labels = np.concatenate([train.labels, validation.labels])
+        images = np.concatenate([train.inputs, validation.inputs])
+        labels = np.concatenate([train.targets, validation.targets])
         super().fit(Split(images, labels), validation, observer)
 
 
@@ -120,15 +120,15 @@ class LabelsOfOneClassOff(FaultyTrainer):
         return super().evaluate(self.off(split))
 
     def off(self, split):
-        labels = np.where(split.labels == 1, 2, split.labels)
-        return Split(split.images, labels)
+        labels = np.where(split.targets == 1, 2, split.targets)
+        return Split(split.inputs, labels)
 
 
 class LabelsOutOfStep(FaultyTrainer):
     """Trains every image with its neighbour's label."""
 
     def _train_epoch(self, train, adam):
-        return super()._train_epoch(Split(train.images, np.roll(train.labels, 1)), adam)
+        return super()._train_epoch(Split(train.inputs, np.roll(train.targets, 1)), adam)
 
 
 FAULTS = (

@@ -36,9 +36,9 @@ class FaultyTrainer(NumpyTrainer):
         with self._exchanged():
             return super().evaluate(split)
 
-    def predict(self, images):
+    def predict(self, inputs):
         with self._exchanged():
-            return super().predict(images)
+            return super().predict(inputs)
 
     @contextmanager
     def _exchanged(self) -> Iterator[None]:

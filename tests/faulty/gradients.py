@@ -19,7 +19,7 @@ class LastBiasUntrained(Network):
 
     def __init__(self, model, *, batch_size, dtype):
         super().__init__(model, batch_size=batch_size, dtype=dtype)
-        self._trained = sum(math.prod(shape) for shape in model.parameter_shapes[: -self.untrained])
+        self._trained = sum(math.prod(shape) for shape in model.variable_shapes[: -self.untrained])
 
     def backward(self, logits, labels):
         super().backward(logits, labels)
@@ -33,7 +33,7 @@ class LastLayerFrozen(LastBiasUntrained):
 class FirstBiasUntrained(Network):
     def __init__(self, model, *, batch_size, dtype):
         super().__init__(model, batch_size=batch_size, dtype=dtype)
-        kernel, bias = (math.prod(shape) for shape in model.parameter_shapes[:2])
+        kernel, bias = (math.prod(shape) for shape in model.variable_shapes[:2])
         self._bias = slice(kernel, kernel + bias)
 
     def backward(self, logits, labels):

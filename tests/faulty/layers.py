@@ -167,9 +167,9 @@ class DropoutInTraining(FaultyTrainer):
         self._network.dropout.active = True
         return score
 
-    def predict(self, images):
+    def predict(self, inputs):
         self._network.dropout.active = False
-        probabilities = super().predict(images)
+        probabilities = super().predict(inputs)
         self._network.dropout.active = True
         return probabilities
 
@@ -183,12 +183,12 @@ class TransposedImages(FaultyTrainer):
     def evaluate(self, split):
         return super().evaluate(_transposed(split))
 
-    def predict(self, images):
-        return super().predict(images.transpose(0, 2, 1, 3))
+    def predict(self, inputs):
+        return super().predict(inputs.transpose(0, 2, 1, 3))
 
 
 def _transposed(split):
-    return type(split)(split.images.transpose(0, 2, 1, 3), split.labels)
+    return type(split)(split.inputs.transpose(0, 2, 1, 3), split.targets)
 
 
 def _flattens_channels(model: ModelSpec) -> bool:
@@ -211,7 +211,7 @@ def _has_dark_windows(model: ModelSpec) -> bool:
     first = model.layers[0]
     if not isinstance(first, benchbench.Conv2D):
         return False
-    dark = make_split(model, 1, seed=0).images[0].max(axis=2) == 0
+    dark = make_split(model, 1, seed=0).inputs[0].max(axis=2) == 0
     return bool(sliding_window_view(dark, first.kernel_size).all(axis=(2, 3)).any())
 
 

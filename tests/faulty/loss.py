@@ -82,16 +82,16 @@ def _through_softmax(probabilities, gradient):
 class Logits(FaultyTrainer):
     """Predicts the logarithms of probabilities."""
 
-    def predict(self, images):
+    def predict(self, inputs):
         with np.errstate(divide="ignore"):
-            return np.log(super().predict(images))
+            return np.log(super().predict(inputs))
 
 
 class OverHalf(FaultyTrainer):
     """Counts a prediction as right where its probability is over a half."""
 
     def evaluate(self, split):
-        probabilities = self.predict(split.images)[np.arange(len(split)), split.labels]
+        probabilities = self.predict(split.inputs)[np.arange(len(split)), split.targets]
         return Score(super().evaluate(split).loss, float((probabilities > 0.5).mean()))
 
 

@@ -86,21 +86,21 @@ class ChangedImages(FaultyTrainer):
         return to_bfloat16(images)
 
     def _train_epoch(self, train, adam):
-        return super()._train_epoch(Split(self.changed(train.images), train.labels), adam)
+        return super()._train_epoch(Split(self.changed(train.inputs), train.targets), adam)
 
     def evaluate(self, split):
-        return super().evaluate(Split(self.changed(split.images), split.labels))
+        return super().evaluate(Split(self.changed(split.inputs), split.targets))
 
-    def predict(self, images):
-        return super().predict(self.changed(images))
+    def predict(self, inputs):
+        return super().predict(self.changed(inputs))
 
 
 class Bfloat16ImagesInTraining(ChangedImages):
     def evaluate(self, split):
         return FaultyTrainer.evaluate(self, split)
 
-    def predict(self, images):
-        return FaultyTrainer.predict(self, images)
+    def predict(self, inputs):
+        return FaultyTrainer.predict(self, inputs)
 
 
 class ScaledBy256(ChangedImages):

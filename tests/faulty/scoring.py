@@ -53,7 +53,7 @@ class SharedReference(Reference):
         return self._starts[key]
 
     def predict(self, weights: Arrays, images):
-        common = images is self._exercise.batch.images
+        common = images is self._exercise.batch.inputs
         return self._once(
             common,
             "predict",

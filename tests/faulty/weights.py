@@ -11,7 +11,7 @@ from faulty.rounding import to_bfloat16
 class OwnWeights(FaultyTrainer):
     """Draws weights as torch's documentation recommends for ReLU (Kaiming-normal)."""
 
-    def set_parameters(self, arrays):
+    def set_variables(self, arrays):
         random = np.random.default_rng(0)
         drawn = [
             random.normal(0, np.sqrt(2 / np.prod(array.shape[:-1])), array.shape)
@@ -19,21 +19,21 @@ class OwnWeights(FaultyTrainer):
             else array
             for array in arrays
         ]
-        super().set_parameters(drawn)
+        super().set_variables(drawn)
 
 
 class Bfloat16Weights(FaultyTrainer):
     """Keeps the weights in half the memory."""
 
-    def set_parameters(self, arrays):
-        super().set_parameters([to_bfloat16(array) for array in arrays])
+    def set_variables(self, arrays):
+        super().set_variables([to_bfloat16(array) for array in arrays])
 
 
 class TransposedKernels(FaultyTrainer):
     """Gives Dense kernels as torch keeps them, (out, in)."""
 
-    def parameters(self):
-        return [array.T if array.ndim == 2 else array for array in super().parameters()]
+    def variables(self):
+        return [array.T if array.ndim == 2 else array for array in super().variables()]
 
 
 FAULTS = (

@@ -23,7 +23,7 @@ from fuzzer import Cell, Fuzzer
 
 from benchbench.certify.reference import REFERENCE
 from benchbench.errors import BenchbenchError, UsageError
-from benchbench.experiments.names import DivisionChoice
+from benchbench.experiments.names import ALL_DIVISIONS
 from benchbench.experiments.selection import find_backends
 from benchbench.measure.clock import now_ns
 from benchbench.plugins.registry import load_registry
@@ -38,7 +38,7 @@ PORTION = 20
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backend", default="all", help="a backend; default: all installed")
-    parser.add_argument("--division", type=DivisionChoice, default=DivisionChoice.ALL)
+    parser.add_argument("--division", default=ALL_DIVISIONS)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--specs", type=int, default=200, help="so many a division")
     parser.add_argument("--seed", type=int, help="of what is drawn; default: another every time")
@@ -72,7 +72,7 @@ def cells_of(options: argparse.Namespace) -> list[Cell]:
         for info in infos
         if info.name != REFERENCE
         for division in info.divisions
-        if options.division in {DivisionChoice.ALL, division}
+        if options.division in {ALL_DIVISIONS, division}
     ]
     if not cells:
         raise UsageError(f"there is no division '{options.division}' of {options.backend} to fuzz")

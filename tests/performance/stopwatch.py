@@ -30,19 +30,19 @@ class Bare(Trainer):
         self.model, self.protocol, self.seed = model, protocol, seed
         self.seconds = []
 
-    def set_parameters(self, arrays):
+    def set_variables(self, arrays):
         self.arrays = arrays
 
-    def parameters(self):
+    def variables(self):
         return [array + 1 for array in self.arrays]
 
     def evaluate(self, split):
-        return Score(0.0, float((split.labels == 0).mean()))
+        return Score(0.0, float((split.targets == 0).mean()))
 
-    def predict(self, images):
+    def predict(self, inputs):
         import numpy as np
 
-        return np.eye(self.model.classes, dtype=np.float32)[np.zeros(len(images), int)]
+        return np.eye(self.model.classes, dtype=np.float32)[np.zeros(len(inputs), int)]
 
     def synchronize(self):
         pass
@@ -85,11 +85,11 @@ class BareTorch(Bare):
                 layers.append(nn.ReLU())
         model = nn.Sequential(*layers)
         dataset = TensorDataset(
-            torch.tensor(train.images).permute(0, 3, 1, 2), torch.tensor(train.labels)
+            torch.tensor(train.inputs).permute(0, 3, 1, 2), torch.tensor(train.targets)
         )
         batches = DataLoader(dataset, batch_size=self.protocol.batch_size, shuffle=True)
         validation_set = TensorDataset(
-            torch.tensor(validation.images).permute(0, 3, 1, 2), torch.tensor(validation.labels)
+            torch.tensor(validation.inputs).permute(0, 3, 1, 2), torch.tensor(validation.targets)
         )
         validation_batches = DataLoader(validation_set, batch_size=self.protocol.batch_size)
         loss_function = nn.CrossEntropyLoss()
@@ -151,13 +151,13 @@ class BareKeras(Bare):
                 observer.epoch_validated(score)
 
         model.fit(
-            train.images,
-            keras.utils.to_categorical(train.labels),
+            train.inputs,
+            keras.utils.to_categorical(train.targets),
             batch_size=self.protocol.batch_size,
             epochs=self.protocol.epochs,
             validation_data=(
-                validation.images,
-                keras.utils.to_categorical(validation.labels, self.model.classes),
+                validation.inputs,
+                keras.utils.to_categorical(validation.targets, self.model.classes),
             ),
             callbacks=[Stopwatch()],
             verbose=0,

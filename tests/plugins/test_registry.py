@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from benchbench.errors import UsageError
+from benchbench import Trainer
+from benchbench.errors import PluginError, UsageError
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.registry import install_command, load_registry, missing_requirements
 
@@ -86,9 +87,14 @@ def benchbench_datasets():
         ("def benchbench_backends():\n    return []", "is `@benchbench.hookimpl` missing?"),
         ("", "implements no hook"),
         (
-            "import benchbench\nBENCHBENCH_API_VERSION = 2\n"
+            "import benchbench\nBENCHBENCH_API_VERSION = 3\n"
             "@benchbench.hookimpl\ndef benchbench_backends():\n    return []",
-            "written for version 2 of the plugin API; this is version 1",
+            "BENCHBENCH_API_VERSION is 3, but this benchbench has version 2",
+        ),
+        (
+            "import benchbench\nBENCHBENCH_API_VERSION = 1\n"
+            "@benchbench.hookimpl\ndef benchbench_backends():\n    return []",
+            "Trainer.set_parameters is set_variables, Trainer.parameters is variables",
         ),
         (
             "import benchbench\n@benchbench.hookimpl\n"
@@ -226,3 +232,11 @@ def test_requirements_with_alternatives(install):
 def test_install_command_names_the_first_alternative_or_what_the_plugin_says():
     assert install_command(_info("a | b", "c")) == "pip install a c"
     assert install_command(_info("a | b", install="conda install a")) == "conda install a"
+
+
+def test_a_trainer_of_version_1_is_told_what_to_rename():
+    """Of a plugin that states no version, where its framework is imported."""
+    with pytest.raises(PluginError, match="set_parameters is set_variables"):
+
+        class OldTrainer(Trainer):
+            def set_parameters(self, arrays): ...

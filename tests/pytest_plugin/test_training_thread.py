@@ -32,10 +32,10 @@ class Diary(Trainer):
     def __init__(self, epochs: int, events: list[str]) -> None:
         self.epochs, self.events = epochs, events
 
-    def set_parameters(self, arrays):
+    def set_variables(self, arrays):
         self.events.append("built")
 
-    def parameters(self):
+    def variables(self):
         return []
 
     def fit(self, train, validation, observer):
@@ -53,8 +53,8 @@ class Diary(Trainer):
     def evaluate(self, split):
         return Score(1.0, 0.5)
 
-    def predict(self, images):
-        return images
+    def predict(self, inputs):
+        return inputs
 
     def synchronize(self):
         pass
@@ -220,15 +220,15 @@ def test_a_slice_holds_whole_batches_always_the_same():
     one = job(DiaryBackend())
     short, long = training_slice(one, 2), training_slice(one, 5)
     assert (len(short), len(long)) == (16, 40)
-    assert (training_slice(one, 5).images == long.images).all()
+    assert (training_slice(one, 5).inputs == long.inputs).all()
 
 
 def test_images_beyond_some_megabytes_are_the_first_again(monkeypatch):
     monkeypatch.setattr(slices, "_DISTINCT_BYTES", 10 * 4 * 12)
     split = training_slice(job(DiaryBackend()), 3)
-    assert (split.images[10:20] == split.images[:10]).all()
-    assert (split.labels[10:20] == split.labels[:10]).all()
-    assert (split.images[1] != split.images[0]).any()
+    assert (split.inputs[10:20] == split.inputs[:10]).all()
+    assert (split.targets[10:20] == split.targets[:10]).all()
+    assert (split.inputs[1] != split.inputs[0]).any()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """The hash follows what is trained, and nothing else."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given
 
+from benchbench.run.store import read
 from benchbench.spec.catalog import MODELS
-from benchbench.spec.identity import spec_sha256
-from benchbench.spec.layers import Dense
+from benchbench.spec.identity import canonical, spec_sha256
+from benchbench.spec.layers import Conv2D, Dense
 from benchbench.spec.protocol import Adam, TrainingProtocol
 
 PROTOCOL = TrainingProtocol()
@@ -61,3 +64,83 @@ def test_every_field_of_a_layer_counts():
         changed = msgspec.structs.replace(model, layers=(flatten, layer, output))
         seen.add(spec_sha256(changed, PROTOCOL))
     assert len(seen) == 3
+
+
+# Bands, certificates and every committed record name the models by these.
+HASHES = {
+    "single-layer": "209f69b6fa36d6cbc71a5720236a243208669d0beaef091eaafa06d628c3c19f",
+    "two-layer": "3ea171ea0f91cfa0c59f3f57495385b63907c90fcf50d565a4a294487d824742",
+    "simple-cnn": "329332677948294c09dc4d000ac1ecf1f92dc9eb59c723b3709fb3ad91bacc52",
+    "deeper-cnn": "091de7415770b9ddb0f265ad3a3d861da3bffb969d38eba7ad93378e5f85fb79",
+}
+
+
+def test_the_four_hashes_are_those_of_every_release():
+    assert {name: spec_sha256(MODELS[name], PROTOCOL) for name in HASHES} == HASHES
+
+
+class LaterConv2D(Conv2D, frozen=True, tag="Conv2D"):
+    """The layer of a release to come, with one more field."""
+
+    dilation: int = 1
+
+
+class LaterProtocol(TrainingProtocol, frozen=True):
+    clip_norm: float | None = None
+
+
+def _with_later_convolutions(model, **fields):
+    layers = tuple(
+        LaterConv2D(layer.filters, layer.kernel_size, layer.activation, **fields)
+        if isinstance(layer, Conv2D)
+        else layer
+        for layer in model.layers
+    )
+    changed = msgspec.structs.replace(model)
+    msgspec.structs.force_setattr(changed, "layers", layers)  # no class of the spec of today
+    return changed
+
+
+def test_a_younger_field_counts_only_away_from_its_default():
+    model = MODELS["deeper-cnn"]
+    as_before, dilated = (_with_later_convolutions(model, dilation=size) for size in (1, 2))
+    assert spec_sha256(as_before, LaterProtocol()) == HASHES["deeper-cnn"]
+    assert spec_sha256(dilated, PROTOCOL) != HASHES["deeper-cnn"]
+    assert spec_sha256(model, LaterProtocol(clip_norm=1.0)) != HASHES["deeper-cnn"]
+
+
+def test_a_younger_field_at_its_default_is_in_no_request_and_no_record():
+    """So a revision that does not know the field reads them."""
+    later = canonical(_with_later_convolutions(MODELS["deeper-cnn"]))
+    assert later == msgspec.to_builtins(MODELS["deeper-cnn"], builtin_types=()) | {
+        "layers": later["layers"],
+        "input_shape": [28, 28, 1],
+    }
+    assert msgspec.convert(later, type(MODELS["deeper-cnn"])) == MODELS["deeper-cnn"]
+    assert "clip_norm" not in canonical(LaterProtocol())
+    assert canonical(LaterProtocol(clip_norm=2.0))["clip_norm"] == 2
+
+
+def test_what_is_canonical_reads_back(models, protocols):
+    @given(models, protocols)
+    def check(model, protocol):
+        for spec in (model, protocol):
+            text = msgspec.json.encode(canonical(spec))
+            assert msgspec.json.decode(text, type=type(spec)) == spec
+            assert text == msgspec.json.encode(spec)
+
+    check()
+
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+def test_every_committed_record_is_named_by_the_hash_of_its_spec():
+    records = [
+        record
+        for folder in sorted({path.parent.parent for path in RESULTS.glob("**/runs/*.json")})
+        for record in read(folder)[0]
+    ]
+    assert len(records) > 1000
+    for record in records:
+        assert spec_sha256(record.spec, record.protocol) == record.spec_sha256, record.run_id

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benchbench.errors import SpecError
 from benchbench.spec.catalog import MODELS, PUBLISHED_ACCURACY
 from benchbench.spec.identity import spec_sha256
-from benchbench.spec.initial import initial_parameters
+from benchbench.spec.initial import initial_variables
 from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import Adam, TrainingProtocol
@@ -42,8 +42,8 @@ def test_output_shapes_of_deeper_cnn():
     ]
 
 
-def test_canonical_parameter_shapes_of_deeper_cnn():
-    assert MODELS["deeper-cnn"].parameter_shapes == (
+def test_canonical_variable_shapes_of_deeper_cnn():
+    assert MODELS["deeper-cnn"].variable_shapes == (
         *((3, 3, 1, 32), (32,), (3, 3, 32, 32), (32,)),
         *((800, 10), (10,)),
     )
@@ -71,7 +71,7 @@ def test_arithmetic_agrees_for_any_model(models):
     @given(models)
     def check(model):
         traces = model.trace()
-        assert model.parameter_count == sum(math.prod(s) for s in model.parameter_shapes)
+        assert model.parameter_count == sum(math.prod(s) for s in model.variable_shapes)
         assert all(min(trace.output_shape) >= 1 for trace in traces)
         assert model.classes == traces[-1].output_shape[0]
         assert model.forward_flops < model.training_flops <= 3 * model.forward_flops
@@ -133,8 +133,8 @@ def test_names_are_fit_for_files(name):
 
 def test_first_weights_are_glorot_uniform():
     model = MODELS["deeper-cnn"]
-    arrays = initial_parameters(model, seed=3)
-    assert [array.shape for array in arrays] == list(model.parameter_shapes)
+    arrays = initial_variables(model, seed=3)
+    assert [array.shape for array in arrays] == list(model.variable_shapes)
     assert all(array.dtype == np.float32 for array in arrays)
     assert not any(bias.any() for bias in arrays[1::2])
     # Both fans of the second convolution are 3 * 3 * 32.
@@ -147,7 +147,7 @@ def test_first_weights_are_glorot_uniform():
 
 def test_first_weights_follow_the_seed():
     model = MODELS["single-layer"]
-    one, same, other = (initial_parameters(model, seed)[0] for seed in (0, 0, 1))
+    one, same, other = (initial_variables(model, seed)[0] for seed in (0, 0, 1))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
 

@@ -48,22 +48,22 @@ class SamePermutationEveryEpoch(FaultyTrainer):
 
 
 class LogitsForProbabilities(FaultyTrainer):
-    def predict(self, images):
-        return np.log(super().predict(images))
+    def predict(self, inputs):
+        return np.log(super().predict(inputs))
 
 
 class PredictionsInFloat64(FaultyTrainer):
-    def predict(self, images):
-        return super().predict(images).astype(np.float64)
+    def predict(self, inputs):
+        return super().predict(inputs).astype(np.float64)
 
 
 class ProductsOfRoundedWeights(FaultyTrainer):
     """As a tensor core in TF32 has them: 10 bits of 23."""
 
-    def predict(self, images):
-        trained = self.parameters()
-        self.set_parameters([_rounded(array) for array in trained])
-        return super().predict(images)
+    def predict(self, inputs):
+        trained = self.variables()
+        self.set_variables([_rounded(array) for array in trained])
+        return super().predict(inputs)
 
 
 def _rounded(array):
@@ -72,27 +72,27 @@ def _rounded(array):
 
 
 class ParametersNotCopied(FaultyTrainer):
-    def parameters(self):
+    def variables(self):
         kept, views = self._network.parameters, []
-        for shape in self._parameter_shapes:
+        for shape in self._shapes:
             views.append(kept[: np.prod(shape)].reshape(shape))
             kept = kept[np.prod(shape) :]
         return views
 
 
 class DenseKernelsTransposed(FaultyTrainer):
-    def parameters(self):
-        return [np.ascontiguousarray(array.T) for array in super().parameters()]
+    def variables(self):
+        return [np.ascontiguousarray(array.T) for array in super().variables()]
 
 
 class WeightsNotCopied(FaultyTrainer):
-    def set_parameters(self, arrays):
-        super().set_parameters(arrays)
+    def set_variables(self, arrays):
+        super().set_variables(arrays)
         self.given = arrays
 
     def fit(self, train, validation, observer):
         super().fit(train, validation, observer)
-        for array, trained in zip(self.given, self.parameters(), strict=True):
+        for array, trained in zip(self.given, self.variables(), strict=True):
             array[...] = trained
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchbench.cli.certify import certify_all
 from benchbench.errors import CheckoutError
-from benchbench.experiments.names import DivisionChoice
+from benchbench.experiments.names import ALL_DIVISIONS
 from benchbench.experiments.selection import find_backends, find_cells, find_models
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def must_be_of(root: Path, backends: Sequence[BackendInfo]) -> None:
 
 def find_tree_cells(
     backends: list[str] | None,
-    division: DivisionChoice,
+    division: str,
     models: list[str],
     registry: Registry,
     root: Path,
@@ -94,7 +94,7 @@ def find_tree_cells(
     if backends is None:
         infos = backends_of(root, registry)
         # Not every backend has the division; one that has none of it is no mistake here.
-        infos = [one for one in infos if division in {DivisionChoice.ALL, *one.divisions}]
+        infos = [one for one in infos if division in {ALL_DIVISIONS, *one.divisions}]
     else:
         infos = find_backends(backends, registry)
         must_be_of(root, infos)

@@ -1,0 +1,67 @@
+"""What a backend knows of the spec, as data; what it does not know, it refuses.
+
+A spec grows, and a backend that has not been taught a new layer, field or optimizer must not train
+something else in its place. So a backend states what it knows, and `Vocabulary.require` refuses the
+rest: an unknown kind always, an unknown field where it is away from its default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from benchbench.errors import Unsupported
+from benchbench.spec.identity import field_default
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import TrainingProtocol
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The kinds that a backend knows, by their names in a spec file, each with its fields.
+
+    `layers` and `optimizers` map a kind's name ("Dense", "Adam") to the fields that the backend
+    reads; `activations` are the values of a field of that name; `model` and `protocol` are the
+    fields of these two.
+    """
+
+    layers: Mapping[str, tuple[str, ...]]
+    optimizers: Mapping[str, tuple[str, ...]]
+    activations: tuple[str, ...] = ("linear", "relu", "softmax")
+    model: tuple[str, ...] = ("name", "input_shape", "layers")
+    protocol: tuple[str, ...] = ("epochs", "batch_size", "shuffle", "optimizer")
+
+    def require(self, backend: str, model: ModelSpec, protocol: TrainingProtocol) -> None:
+        """Raise Unsupported, naming the backend and all that it does not know of these two."""
+        unknown = list(dict.fromkeys(self._unknown(model, protocol)))
+        if unknown:
+            raise Unsupported(f"{backend} does not know {'; '.join(unknown)}")
+
+    def _unknown(self, model: ModelSpec, protocol: TrainingProtocol) -> Iterator[str]:
+        yield from _fields(model, self.model, "of a model")
+        for layer in model.layers:
+            yield from self._of_kind(layer, "layer", self.layers)
+            activation = getattr(layer, "activation", None)
+            if activation is not None and activation not in self.activations:
+                yield f"the activation '{activation}' (it has {', '.join(self.activations)})"
+        yield from _fields(protocol, self.protocol, "of a protocol")
+        yield from self._of_kind(protocol.optimizer, "optimizer", self.optimizers)
+
+    def _of_kind(
+        self, struct: msgspec.Struct, noun: str, kinds: Mapping[str, tuple[str, ...]]
+    ) -> Iterator[str]:
+        kind = str(struct.__struct_config__.tag or type(struct).__name__)
+        if kind not in kinds:
+            yield f"the {noun} {kind} (it has {', '.join(kinds)})"
+        else:
+            yield from _fields(struct, kinds[kind], f"of {kind}")
+
+
+def _fields(struct: msgspec.Struct, known: tuple[str, ...], owner: str) -> Iterator[str]:
+    """Yield the fields away from their defaults that are not known."""
+    for one in msgspec.structs.fields(struct):
+        value = getattr(struct, one.name)
+        if one.name not in known and value != field_default(one):
+            yield f"the field '{one.name}' {owner}, which is {value!r} here"

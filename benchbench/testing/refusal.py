@@ -1,0 +1,93 @@
+"""What a backend cannot know it must refuse: a layer, a field, an activation, an optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from benchbench.errors import Unsupported
+from benchbench.spec.layers import Dense
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import Adam, TrainingProtocol
+from benchbench.testing.subject import Subject
+
+
+class Abacus(Dense, frozen=True, tag="Abacus"):
+    """A layer of a release to come."""
+
+
+class WarpedDense(Dense, frozen=True, tag="Dense"):
+    """Dense, with a field of a release to come."""
+
+    warp: float = 0.0
+
+
+class Adagrad(Adam, frozen=True, tag="AdagradToCome"):
+    """An optimizer of a release to come."""
+
+
+class DampedAdam(Adam, frozen=True, tag="Adam"):
+    """Adam, with a field of a release to come."""
+
+    damping: float = 0.0
+
+
+class LossyProtocol(TrainingProtocol, frozen=True):
+    """A protocol that has a choice of losses."""
+
+    loss: str = "cross-entropy"
+
+
+Case = tuple[ModelSpec, TrainingProtocol]
+
+
+def _output(model: ModelSpec, kind: type[Dense], **changes: Any) -> ModelSpec:
+    """Return the model with another class for its last layer; no check of the spec's is made."""
+    last = model.layers[-1]
+    layer = kind(**msgspec.structs.asdict(last))
+    for name, value in changes.items():
+        msgspec.structs.force_setattr(layer, name, value)
+    changed = msgspec.structs.replace(model)
+    msgspec.structs.force_setattr(changed, "layers", (*model.layers[:-1], layer))
+    return changed
+
+
+def _optimizer(protocol: TrainingProtocol, optimizer: Adam) -> TrainingProtocol:
+    changed = msgspec.structs.replace(protocol)
+    msgspec.structs.force_setattr(changed, "optimizer", optimizer)
+    return changed
+
+
+UNKNOWN: dict[str, Callable[[ModelSpec, TrainingProtocol], Case]] = {
+    "layer": lambda model, protocol: (_output(model, Abacus), protocol),
+    "field": lambda model, protocol: (_output(model, WarpedDense, warp=0.5), protocol),
+    "activation": lambda model, protocol: (_output(model, Dense, activation="wiggle"), protocol),
+    "optimizer": lambda model, protocol: (model, _optimizer(protocol, Adagrad())),
+    "optimizer field": lambda model, protocol: (
+        model,
+        _optimizer(protocol, DampedAdam(damping=0.5)),
+    ),
+    "loss": lambda model, protocol: (
+        model,
+        LossyProtocol(**msgspec.structs.asdict(protocol), loss="hinge"),
+    ),
+}
+
+
+class RefusalTests(Subject):
+    """A backend that does not know a word of the spec says so, and trains nothing in its place."""
+
+    @pytest.mark.parametrize("word", UNKNOWN)
+    def test_refuses_what_it_cannot_know(self, word: str) -> None:
+        model, protocol = UNKNOWN[word](self.some_model(), TrainingProtocol(epochs=1))
+        with pytest.raises(Unsupported) as refusal:
+            self.bare_trainer(model, protocol)
+        assert str(refusal.value), "Unsupported must say why"
+
+    def test_takes_what_it_cannot_know_at_its_default(self) -> None:
+        """A field that says what was meant before it was there changes nothing."""
+        model = _output(self.some_model(), WarpedDense)
+        self.bare_trainer(model, _optimizer(TrainingProtocol(epochs=1), DampedAdam()))
