@@ -24,9 +24,38 @@ sys.path.append(str(Path(__file__).parent))
 # A shell that starts the tests in the background has them ignore Ctrl-C, with all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A shared machine stops any test for a second at times; slowness is no failure here.
-settings.register_profile("benchbench", deadline=None)
-settings.load_profile("benchbench")
+# The same examples in every run: what passed once passes again. A shared machine stops any test for
+# a second at times; slowness is no failure here.
+settings.register_profile("benchbench", deadline=None, derandomize=True, database=None)
+# A random search, which `tox -e exhaustive` makes: what it finds becomes an example that is pinned.
+settings.register_profile("exhaustive", deadline=None, max_examples=1000)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--exhaustive",
+        action="store_true",
+        help="also run what takes long: every model under every backend, and a random search",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("exhaustive" if config.getoption("--exhaustive") else "benchbench")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--exhaustive"):
+        return
+    skip = pytest.mark.skip(reason="takes long: runs with --exhaustive, or tox -e exhaustive")
+    for item in items:
+        if item.get_closest_marker("exhaustive"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def exhaustive(pytestconfig: pytest.Config) -> bool:
+    """Say whether what takes long is to be done in full."""
+    return bool(pytestconfig.getoption("--exhaustive"))
 
 
 def _real_mnist() -> Path | None:
@@ -111,7 +140,7 @@ class Command:
 
     def __call__(self, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments, **options)
-        stdout, stderr = process.communicate(timeout=120)
+        stdout, stderr = process.communicate(timeout=600)
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def run(self, backend: str, *arguments: str, **options) -> subprocess.CompletedProcess[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -146,7 +145,8 @@ def _failures(records: Iterable[RunRecord]) -> list[str]:
 
 def _narrow(pair: Pair, records: Sequence[RunRecord], question: Question) -> bool:
     steady = _contrast(pair, records, question).steady
-    return steady is not None and (steady.half_width or math.inf) <= question.margin
+    width = steady.half_width if steady else None
+    return width is not None and width <= question.margin
 
 
 def _contrast(pair: Pair, records: Sequence[RunRecord], question: Question) -> Contrast:

@@ -28,10 +28,6 @@ CELLS = (
 )
 SUITE = Path(__file__).with_name("keras_conformance.py")
 
-# Keras traces every trainer's model anew, half a second each time, and the ladder needs twelve of
-# them: it is climbed for three models here, for all by hand and by `benchbench certify`.
-SELECTED = "not agrees_with or single-layer or deeper-cnn or odd-sizes"
-
 
 @dataclass
 class Suite:
@@ -45,7 +41,7 @@ class Suite:
         assert code == 0, self.log.read_text(errors="replace")
 
 
-def _start(backend: str, division: str, device: str, folder: Path) -> Suite:
+def _start(backend: str, division: str, device: str, folder: Path, *, exhaustive: bool) -> Suite:
     name = f"{backend}-{division}-{device}"
     log = folder / f"{name}.log"
     environment = _environment(backend) | {
@@ -64,8 +60,7 @@ def _start(backend: str, division: str, device: str, folder: Path) -> Suite:
         "-q",
         "-p",
         "no:cacheprovider",
-        "-k",
-        SELECTED,
+        *(("--exhaustive",) if exhaustive else ()),
         tests,
     ]
     with log.open("wb") as output:
@@ -87,12 +82,14 @@ def _require(*backends: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, str], Suite]]:
+def suites(
+    tmp_path_factory: pytest.TempPathFactory, exhaustive: bool
+) -> Iterator[dict[tuple[str, str], Suite]]:
     """Start the suites of all engines that are installed, side by side: each uses one thread."""
     folder = tmp_path_factory.mktemp("keras")
     registry = load_registry()
     running = {
-        (backend, division): _start(backend, division, "cpu", folder)
+        (backend, division): _start(backend, division, "cpu", folder, exhaustive=exhaustive)
         for backend, division in CELLS
         if not missing_requirements(registry.backend(backend))
     }
@@ -102,19 +99,17 @@ def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str,
         suite.process.wait()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("backend", "division"), CELLS)
 def test_conforms(backend: str, division: str, suites: dict[tuple[str, str], Suite]) -> None:
     _require(backend)
     suites[backend, division].assert_passes()
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("nvidia-smi") is None, reason="there is no NVIDIA driver here")
 @pytest.mark.parametrize(("backend", "division"), CELLS)
-def test_conforms_on_cuda(backend: str, division: str, tmp_path: Path) -> None:
+def test_conforms_on_cuda(backend: str, division: str, tmp_path: Path, exhaustive: bool) -> None:
     _require(backend)
-    _start(backend, division, "cuda:0", tmp_path).assert_passes()
+    _start(backend, division, "cuda:0", tmp_path, exhaustive=exhaustive).assert_passes()
 
 
 def _run(code: str, **environment: str) -> list[str]:

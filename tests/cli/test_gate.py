@@ -13,25 +13,29 @@ import pytest
 
 from benchbench.run.store import read
 
-pytestmark = pytest.mark.slow  # two minutes in all: once is enough, with the frameworks
-
-# It trains nothing, like the misfits, and sleeps its epochs away.
+# It trains nothing, like the misfits. The seconds of its epochs are made up, where the clock writes
+# them down: so no verdict hangs on how busy this machine is.
 PLUGIN = """
-import time
 from benchbench import BackendInfo, hookimpl
+from benchbench.measure import clock
+from benchbench.records import EpochRecord
 from misfits import MisfitBackend, NullTrainer
+
+clock.EpochRecord = lambda **fields: EpochRecord(**fields | {"train_seconds": seconds()})
+
+def seconds():
+    return 0.1
 
 class Sleeper(NullTrainer):
     def epoch(self):
         super().epoch()
-        time.sleep(0.1)
 
 @hookimpl
 def benchbench_backends():
     return [BackendInfo("sleeper", (), lambda: MisfitBackend(Sleeper))]
 """
-SLOWER = PLUGIN.replace("time.sleep(0.1)", "time.sleep(0.1 * 4 / 3)")
-FASTER = PLUGIN.replace("time.sleep(0.1)", "time.sleep(0.1 / 2)")
+SLOWER = PLUGIN.replace("return 0.1", "return 0.1 * 4 / 3")
+FASTER = PLUGIN.replace("return 0.1", "return 0.1 / 2")
 
 # It trains what the reference trains, so that it can be certified.
 CERTIFIABLE = """
@@ -102,7 +106,7 @@ def leaves_nothing(gate: Gate) -> bool:
     return len(gate.repository.worktrees()) == 1 and not list(temporary.glob("benchbench-*/*"))
 
 
-def test_a_planted_sleep_is_found_confirmed_and_fails(gate):
+def test_a_slower_tree_is_found_confirmed_and_fails(gate):
     gate.plant(SLOWER)
     done = gate()
     assert done.returncode == 1, done.stderr
@@ -118,12 +122,13 @@ def test_a_planted_sleep_is_found_confirmed_and_fails(gate):
         (f"main@{head[:7]}", head),
     }
     for record in records:
-        nap = 0.1 if record.variant.commit else 0.13
-        assert all(nap <= epoch.train_seconds for epoch in record.epochs)
+        seconds = 0.1 if record.variant.commit else 0.1 * 4 / 3
+        assert all(epoch.train_seconds == seconds for epoch in record.epochs)
     assert f"single-layer sleeper idiomatic main@{head[:7]} (block 2)" in done.stderr
     assert leaves_nothing(gate)
 
 
+@pytest.mark.exhaustive
 def test_an_unchanged_tree_passes_and_is_told_so(gate):
     done = gate("--json")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -132,7 +137,7 @@ def test_an_unchanged_tree_passes_and_is_told_so(gate):
     assert report["passed"]
     assert not report["objections"]
     contrast = row["first"]["contrast"]
-    assert contrast["verdict"] in {"SAME", "UNDECIDED"}
+    assert contrast["verdict"] == "SAME"
     assert contrast["steady"]["block_count"] == 3
     assert contrast["steady"]["low"] < 1.03
     assert contrast["steady"]["high"] > 1 / 1.03
@@ -143,6 +148,7 @@ def test_an_unchanged_tree_passes_and_is_told_so(gate):
     assert leaves_nothing(gate)
 
 
+@pytest.mark.exhaustive
 def test_a_faster_tree_passes(gate):
     gate.repository.commit("src/plugin.py", FASTER)
     done = gate("--against", "HEAD~1")
@@ -150,6 +156,7 @@ def test_a_faster_tree_passes(gate):
     assert last(done.stdout) == "PASS: 1 FASTER"
 
 
+@pytest.mark.exhaustive
 def test_a_second_session_may_acquit(gate, tmp_path):
     # Slow until a session is over: so it looks when something else keeps the machine busy.
     gate.plant(SLOWER.replace("4 / 3", f"(4 / 3 if {saved(gate)} < 6 else 1)"))
@@ -160,9 +167,10 @@ def test_a_second_session_may_acquit(gate, tmp_path):
     assert last(done.stdout) == "PASS: 1 SLOWER (1 SLOWER not confirmed)"
 
 
+@pytest.mark.exhaustive
 def test_undecided_passes_with_what_it_lacks_and_fails_where_it_must_be_decided(gate):
     # Twice as slow in one block, twice as fast in the next.
-    gate.plant(PLUGIN.replace("0.1)", f"0.2 if {saved(gate)} // 2 % 2 else 0.05)"))
+    gate.plant(PLUGIN.replace("return 0.1", f"return 0.2 if {saved(gate)} // 2 % 2 else 0.05"))
     done = gate("--budget", "1s", "--max-blocks", "9")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "UNDECIDED: " in done.stdout
@@ -173,11 +181,12 @@ def test_undecided_passes_with_what_it_lacks_and_fails_where_it_must_be_decided(
     assert "UNDECIDED, and --strict was given" in last(strict.stdout)
 
 
+@pytest.mark.exhaustive
 def test_it_goes_on_until_the_interval_is_narrow_whatever_it_says(gate):
-    done = gate("--blocks", "2", "--max-blocks", "8", "--margin", "25%", "--json")
+    done = gate("--blocks", "2", "--max-blocks", "8", "--json")
     steady = json.loads(done.stdout)["rows"][0]["first"]["contrast"]["steady"]
-    assert steady["high"] / steady["low"] <= 1.25**2
-    assert steady["block_count"] < 8
+    assert steady["high"] / steady["low"] <= 1.03**2
+    assert steady["block_count"] == 2
 
 
 def test_both_trees_are_certified_by_their_own_code(gate, tmp_path):
@@ -251,7 +260,7 @@ def benchbench_models():
 
 
 def test_a_run_that_fails_fails_the_gate(gate):
-    gate.plant(PLUGIN.replace("time.sleep(0.1)", "raise RuntimeError('the sky fell')"))
+    gate.plant(PLUGIN.replace("super().epoch()", "raise RuntimeError('the sky fell')"))
     done = gate()
     assert done.returncode == 1
     assert last(done.stdout).startswith("FAIL: ")
@@ -281,7 +290,12 @@ BAD = {
     "one epoch": (["--epochs", "1"], 2, "1 is not in the range", ""),
     "margin that is no fraction": (["--margin", "three"], 2, "--margin three", "like 3% or 0.03"),
     "budget that is no time": (["--budget", "soon"], 2, "--budget soon", "like 90s, 30m or 2h"),
-    "unknown division": (["--division", "best"], 2, "'best' is not one of", ""),
+    "unknown division": (
+        ["--division", "best"],
+        2,
+        "a division 'best'",
+        "idiomatic and all",
+    ),
 }
 
 
@@ -311,7 +325,7 @@ def test_a_checkout_that_nothing_is_imported_from_is_refused(gate):
 
 
 def test_ctrl_c_leaves_no_worktree_and_saves_what_was_done(gate):
-    gate.plant(PLUGIN.replace("time.sleep(0.1)", "time.sleep(60)"))
+    gate.plant(PLUGIN.replace("super().epoch()", "__import__('time').sleep(60)"))
     words = gate.words("--blocks", "2")
     process = gate.command.start(*words, **gate.options({"start_new_session": True}))
     deadline = time.monotonic() + 60
@@ -320,7 +334,7 @@ def test_ctrl_c_leaves_no_worktree_and_saves_what_was_done(gate):
     assert len(gate.repository.worktrees()) == 2
     time.sleep(4)  # into the epoch of a minute
     os.killpg(process.pid, signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130, stderr
     assert leaves_nothing(gate)
     assert all(record.status == "interrupted" for record in read(gate.command.results)[0])
@@ -339,7 +353,7 @@ def test_ctrl_c_while_the_other_tree_certifies_leaves_no_process(gate, tmp_path)
     while not (tmp_path / "asleep").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130, stderr
     sleeper = Path("/proc") / (tmp_path / "asleep").read_text()
     while sleeper.exists() and time.monotonic() < deadline:

@@ -110,7 +110,7 @@ BAD = {
     "no epochs": (["--epochs", "0"], 2, "0 is not in the range"),
     "no blocks": (["--blocks", "0"], 2, "0 is not in the range"),
     "too many threads": (["--threads", "9999"], 2, "give a number from 1 to"),
-    "unknown division": (["--division", "best"], 2, "'best' is not one of"),
+    "unknown division": (["--division", "best"], 2, "has no division 'best'"),
 }
 
 

@@ -85,16 +85,18 @@ def test_holm_by_hand():
 
 
 @pytest.mark.parametrize(("truth", "verdict"), [(0.10, "SLOWER"), (0.0, "SAME")])
-def test_the_blocks_named_settle_it_in_four_cases_of_five(weigh, truth, verdict):
+def test_the_blocks_named_settle_it_in_four_cases_of_five(weigh, truth, verdict, exhaustive):
+    draws = 400 if exhaustive else 100
     scatter = 0.04
     count = blocks_to_settle(truth, scatter, 1, QUESTION)
     random = np.random.default_rng(7)
     found = [
-        weigh(tuple(random.normal(truth, scatter, count)))[0].verdict == verdict for _ in range(400)
+        weigh(tuple(random.normal(truth, scatter, count)))[0].verdict == verdict
+        for _ in range(draws)
     ]
     assert 0.74 < np.mean(found) < 0.95
     fewer = [
         weigh(tuple(random.normal(truth, scatter, count // 2)))[0].verdict == verdict
-        for _ in range(400)
+        for _ in range(draws)
     ]
     assert np.mean(fewer) < 0.74

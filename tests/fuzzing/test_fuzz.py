@@ -10,8 +10,7 @@ import runpy
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,15 +25,18 @@ from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
 from benchbench.spec.protocol import Adam
 
 HERE = Path(__file__).parent
-# More than a portion, and less.
-QUICK = (("numpy", "idiomatic", 25), ("torch", "idiomatic", 10), ("torch", "tuned", 10))
-# Keras traces a dozen models a spec: a second each on TensorFlow.
-SLOW = (
-    ("keras", "idiomatic", 5),
-    ("keras", "tuned", 5),
-    ("keras-torch", "idiomatic", 10),
-    ("keras-jax", "idiomatic", 10),
+CELLS = (
+    ("numpy", "idiomatic"),
+    ("torch", "idiomatic"),
+    ("torch", "tuned"),
+    ("keras", "idiomatic"),
+    ("keras", "tuned"),
+    ("keras-torch", "idiomatic"),
+    ("keras-jax", "idiomatic"),
 )
+# Keras traces a dozen models a spec, a second each on TensorFlow; 25 are more than a portion.
+FEW, MANY = 3, {"numpy": 25, "torch": 20}
+MANY_OF_KERAS = 10
 
 strategies = runpy.run_path(str(HERE / "strategies.py"))
 
@@ -67,33 +69,13 @@ def assert_holds(done: Finished[str], backend: str, division: str, specs: int) -
     assert cells[6] == "0"
 
 
-@pytest.mark.parametrize(("backend", "division", "specs"), QUICK)
-def test_random_specs_hold(backend: str, division: str, specs: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("backend", "division"), CELLS)
+def test_random_specs_hold(backend: str, division: str, tmp_path: Path, exhaustive: bool) -> None:
     if reason := missing(backend):
         pytest.skip(reason)
+    specs = MANY.get(backend, MANY_OF_KERAS) if exhaustive else FEW
     assert_holds(fuzz(backend, division, specs, tmp_path), backend, division, specs)
     assert not list(tmp_path.iterdir())
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple, Future]]:
-    """Fuzz Keras on all engines that are installed, two side by side: each uses one thread."""
-    folder = tmp_path_factory.mktemp("fuzzed")
-    with ThreadPoolExecutor(2) as pool:
-        installed = [cell for cell in SLOW if not missing(cell[0])]
-        yield {cell: pool.submit(fuzz, *cell, folder) for cell in installed}
-        pool.shutdown(cancel_futures=True)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("backend", "division", "specs"), SLOW)
-def test_random_specs_hold_on_keras(
-    backend: str, division: str, specs: int, running: dict[tuple, Future]
-) -> None:
-    if reason := missing(backend):
-        pytest.skip(reason)
-    cell = backend, division, specs
-    assert_holds(running[cell].result(), *cell)
 
 
 CORNERS: dict[str, Callable[[Exercise], bool]] = {
@@ -207,7 +189,7 @@ def benchbench_backends():
 '''
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_breaks_is_shrunk_to_a_file_that_certify_takes(
     install, monkeypatch, tmp_path: Path
 ) -> None:

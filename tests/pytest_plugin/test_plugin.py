@@ -41,6 +41,12 @@ def calm(monkeypatch):
 """
 
 
+@pytest.fixture(autouse=True)
+def _timed_in_one_process(monkeypatch):
+    """pytest-benchmark times nothing where it finds that tests run side by side."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+
+
 @pytest.fixture
 def suite(pytester):
     """Write the five-line test, with these arguments, for a machine that is calm."""

@@ -40,8 +40,9 @@ def test_waiting_is_not_working(command):
     command.run("null", "--backend", "slow", "--epochs", "5")
     records = {record.backend: record for record in command.records()}
     waiting, working = records["null"].phases, records["slow"].phases
-    assert waiting.waiting > 0.5 > waiting.steady_epochs + waiting.first_epoch
-    assert working.first_epoch + working.steady_epochs >= 0.5
+    trained = [one.first_epoch + one.steady_epochs for one in (waiting, working)]
+    assert waiting.waiting >= 0.5
+    assert trained[0] < 0.5 <= trained[1], "the wait for another's turn is no time of its own"
     assert all(epoch.train_seconds >= 0.1 for epoch in records["slow"].epochs)
 
 
@@ -86,7 +87,7 @@ def test_an_interrupt_ends_the_workers_and_saves_what_there_is(command, number):
         time.sleep(0.1)
     time.sleep(3)  # into the epoch that hangs
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130, stderr
     statuses = {record.backend: record.status for record in command.records()}
     assert statuses["hangs"] == "interrupted"
@@ -104,7 +105,7 @@ def test_a_worker_killed_from_outside_is_recorded_as_crashed(command):
         time.sleep(0.1)
     time.sleep(1)
     os.kill(workers[0], signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 1
     (record,), _ = read(command.results)
     assert record.status == "crashed"
@@ -127,9 +128,9 @@ def test_the_conductor_sleeps_while_a_worker_works(misfits, small_mnist):
     try:
         worker.next_event()
         worker.turn()  # imports and builds
-        before, used = resource.getrusage(resource.RUSAGE_SELF), time.process_time()
+        before, used = resource.getrusage(resource.RUSAGE_THREAD), time.thread_time()
         event = worker.turn()  # an epoch of a tenth of a second
-        after, spent = resource.getrusage(resource.RUSAGE_SELF), time.process_time() - used
+        after, spent = resource.getrusage(resource.RUSAGE_THREAD), time.thread_time() - used
     finally:
         worker.close()
     assert isinstance(event, EpochDone)

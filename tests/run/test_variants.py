@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-
 import pytest
 
 from benchbench.data import catalog
@@ -61,12 +59,13 @@ def conduct(misfits, small_mnist, tmp_path):
 def test_a_slowdown_draws_out_the_training_epochs_and_nothing_else(conduct):
     slow = Variant("half as long again", slowdown=0.5)
     records = conduct((None, ()), (slow, ()))
-    medians = {
-        variant: statistics.median(epoch.train_seconds for epoch in record.epochs)
+    shortest = {
+        variant: min(epoch.train_seconds for epoch in record.epochs)
         for variant, record in records.items()
     }
-    assert 1.4 < medians[slow] / medians[None] < 1.6
-    assert records[slow].phases.validation < 0.1
+    assert shortest[None] >= 0.1
+    assert shortest[slow] >= 0.15, "a sleep may be longer than asked for, but not shorter"
+    assert records[slow].phases.validation < 4 * 0.05
     assert records[slow].run_id.endswith("-002-single-layer-slow-idiomatic-half-as-long-again")
     assert records[slow].seed == 5
 
@@ -77,7 +76,7 @@ def test_sources_come_from_the_import_path_of_the_cell(conduct, tmp_path, misfit
     (elsewhere / "misfits.py").write_text(misfit_source(0.3))
     there = Variant("elsewhere", commit="0" * 40)
     records = conduct((None, ()), (there, (str(elsewhere),)))
-    assert all(0.1 <= epoch.train_seconds < 0.3 for epoch in records[None].epochs)
+    assert 0.1 <= min(epoch.train_seconds for epoch in records[None].epochs) < 0.3
     assert all(epoch.train_seconds >= 0.3 for epoch in records[there].epochs)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbench.cli.certify import certify_all
-from benchbench.errors import CheckoutError
+from benchbench.errors import CheckoutError, UsageError, nearest
 from benchbench.experiments.names import ALL_DIVISIONS
 from benchbench.experiments.selection import find_backends, find_cells, find_models
 
@@ -94,7 +94,14 @@ def find_tree_cells(
     if backends is None:
         infos = backends_of(root, registry)
         # Not every backend has the division; one that has none of it is no mistake here.
-        infos = [one for one in infos if division in {ALL_DIVISIONS, *one.divisions}]
+        having = [one for one in infos if division in {ALL_DIVISIONS, *one.divisions}]
+        if not having:
+            names = list(dict.fromkeys(name for one in infos for name in one.divisions))
+            raise UsageError(
+                f"no backend of this checkout has a division '{division}'"
+                f"{nearest(division, names)}; there are {', '.join(names)} and all"
+            )
+        infos = having
     else:
         infos = find_backends(backends, registry)
         must_be_of(root, infos)
