@@ -216,6 +216,7 @@ REFUSALS = """
 """
 
 
+@pytest.mark.exhaustive
 def test_what_torch_has_no_gradient_of_is_refused_and_nothing_else(tmp_path: Path) -> None:
     """Should Keras or torch mend it, this fails: the refusal can go."""
     _require("keras-torch")

@@ -62,6 +62,7 @@ def rows(capsys) -> dict[str, dict]:
     return {row["backend"]: row for row in report["rows"]}
 
 
+@pytest.mark.exhaustive
 def test_a_twin_passes_and_half_the_learning_rate_is_too_bad(ask, capsys):
     code = ask("twin", "half-rate", seeds=4, epochs=4, margin=0.03, as_json=True)
     found = rows(capsys)
@@ -71,6 +72,7 @@ def test_a_twin_passes_and_half_the_learning_rate_is_too_bad(ask, capsys):
     assert (found["numpy"]["standing"], code) == ("REFERENCE", 1)
 
 
+@pytest.mark.exhaustive
 def test_training_on_the_test_images_is_too_good(ask, capsys):
     code = ask("peeks", model="two-layer", seeds=3, epochs=4, margin=0.02, as_json=True)
     assert rows(capsys)["peeks"]["standing"] == "TOO GOOD"

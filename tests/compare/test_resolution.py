@@ -27,11 +27,13 @@ def compared(make_runs):
 
 
 @pytest.mark.parametrize(("effect", "blocks"), [(0.10, 5), (0.06, 5), (0.08, 3)])
-def test_the_power_is_what_simulation_finds(compared, effect, blocks):
+def test_the_power_is_what_simulation_finds(compared, effect, blocks, exhaustive):
+    draws = 600 if exhaustive else 150
     random = np.random.default_rng(3)
-    found = [compared(random.normal(effect, 0.03, blocks)).verdict == "SLOWER" for _ in range(600)]
+    logs = random.normal(effect, 0.03, (draws, blocks))
+    found = [compared(tuple(one)).verdict == "SLOWER" for one in logs]
     expected = power(effect, 0.03, blocks, QUESTION)
-    assert np.mean(found) == pytest.approx(expected, abs=4 * math.sqrt(0.25 / 600))
+    assert np.mean(found) == pytest.approx(expected, abs=4 * math.sqrt(0.25 / draws))
 
 
 def test_the_smallest_slowdown_is_found_in_four_cases_of_five():
