@@ -20,6 +20,7 @@ from benchbench.cli import (
     list_,
     new_backend,
     report,
+    results,
     run,
     selftest,
     tolerances,
@@ -44,6 +45,7 @@ app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("gate")(gate.gate)
 app.add_typer(data.app, name="data", help="The data sets: status, fetch, verify.")
+app.add_typer(results.app, name="results", help="Saved records: pack, unpack, verify.")
 app.command("selftest")(selftest.selftest)
 app.command("doctor")(doctor.doctor)
 app.command("bands")(bands.bands)

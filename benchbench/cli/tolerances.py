@@ -10,6 +10,8 @@ import typer
 from benchbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from benchbench.certificates import Certificate
 
 
@@ -42,6 +44,16 @@ def tolerances(
         print(msgspec.toml.encode({"tolerance": derive(found)}).decode(), end="")
 
 
+def _files(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """Yield the JSON files of a folder, and those in its archive `certificates.jsonl.gz`."""
+    from benchbench.run.archive import SUFFIX, read_archive
+
+    archive = folder / f"certificates{SUFFIX}"
+    if archive.is_file():
+        yield from ((archive / entry.name, entry.content) for entry in read_archive(archive))
+    yield from ((path, path.read_bytes()) for path in sorted(folder.glob("*.json")))
+
+
 def _read(folder: Path) -> list[Certificate]:
     """Return the certificates of a folder: files of one, or lists of many (`certify --json`).
 
@@ -52,11 +64,9 @@ def _read(folder: Path) -> list[Certificate]:
     from benchbench.certificates import Certificate
 
     found: list[Certificate] = []
-    for path in sorted(folder.glob("*.json")):
+    for path, content in _files(folder):
         try:
-            certificates = msgspec.json.decode(
-                path.read_bytes(), type=Certificate | list[Certificate]
-            )
+            certificates = msgspec.json.decode(content, type=Certificate | list[Certificate])
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise UsageError(f"{path} holds no certificates: {error}") from None
         found += certificates if isinstance(certificates, list) else [certificates]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +13,19 @@ import msgspec
 
 from benchbench.errors import StoreError
 from benchbench.records import SCHEMA, RunRecord
+from benchbench.run.archive import (
+    SUFFIX,
+    JsonEntry,
+    file_entry,
+    is_archive,
+    read_archive,
+    write_archive,
+)
 from benchbench.spec.identity import canonical
 
 RESULTS_VARIABLE = "BENCHBENCH_RESULTS"
+# Records of a results folder that were packed; those of later runs stand beside it, in `runs/`.
+ARCHIVE = f"records{SUFFIX}"
 
 
 class _Version(msgspec.Struct):
@@ -84,16 +96,93 @@ class Store:
         return path
 
 
-def read(results: Path) -> tuple[list[RunRecord], list[Unreadable]]:
-    """Read every record under a results folder, oldest first, and tell what could not be read."""
-    records, unreadable = [], []
-    for path in sorted((results / "runs").glob("*.json")):
+def read(*places: Path) -> tuple[list[RunRecord], list[Unreadable]]:
+    """Read every record of results folders and archives, oldest first; tell what was unreadable.
+
+    A folder has its records in `runs/`, in the archive `records.jsonl.gz`, or in both. A run counts
+    once by its id, wherever it stands. Raises StoreError for an archive that is not whole, and
+    where two places hold different records of one run.
+    """
+    records: dict[str, tuple[RunRecord, Path]] = {}
+    unreadable = []
+    for path, data in (file for place in places for file in _files(place)):
         try:
-            records.append(_decode(path.read_bytes()))
+            record = _decode(data if isinstance(data, bytes) else data.read_bytes())
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError, StoreError) as error:
             unreadable.append(Unreadable(path, str(error)))
-    records.sort(key=lambda record: (record.started, record.run_id))
-    return records, unreadable
+            continue
+        known, where = records.setdefault(record.run_id, (record, path))
+        if known != record:
+            raise StoreError(
+                f"{where} and {path} hold different records of the run {record.run_id}: expected "
+                f"one; take away the one that is not the original"
+            )
+    found = [record for record, _ in records.values()]
+    return sorted(found, key=lambda record: (record.started, record.run_id)), unreadable
+
+
+def _files(place: Path) -> Iterator[tuple[Path, bytes | Path]]:
+    """Yield the records of a folder or an archive: where each stands, and its bytes or its file."""
+    if is_archive(place):
+        for entry in read_archive(place):
+            if isinstance(entry, JsonEntry):
+                yield place / entry.name, bytes(entry.json)
+        return
+    if (place / ARCHIVE).is_file():
+        yield from _files(place / ARCHIVE)
+    for path in sorted((place / "runs").glob("*.json")):
+        yield path, path
+
+
+def pack(folder: Path, archive: Path | None = None) -> tuple[Path, int]:
+    """Pack the records of a folder, with their logs; return the archive and how many records.
+
+    The archive is `records.jsonl.gz` in the folder, unless another is named. The folder stays as it
+    is. Raises StoreError where there is nothing to pack, or a record cannot be read.
+    """
+    target = archive or folder / ARCHIVE
+    if not is_archive(target):
+        raise StoreError(f"an archive's name ends in {SUFFIX}, but {target} does not")
+    records, unreadable = read(folder)
+    if unreadable:
+        raise StoreError(f"{unreadable[0].path} cannot be read: {unreadable[0].reason}")
+    paths = sorted((folder / "runs").glob("*.json")) + sorted((folder / "runs").glob("*.log"))
+    entries = {path.name: file_entry(f"runs/{path.name}", path.read_bytes()) for path in paths}
+    if (folder / ARCHIVE).is_file() and target != folder / ARCHIVE:
+        for entry in read_archive(folder / ARCHIVE):
+            entries.setdefault(Path(entry.name).name, entry)
+    if not entries:
+        raise StoreError(f"there are no records in {folder / 'runs'} to pack")
+    write_archive(target, list(entries.values()))
+    return target, len(records)
+
+
+def unpack(archive: Path, folder: Path) -> int:
+    """Write the files of an archive into a folder, each as it was saved; return how many.
+
+    Raises StoreError for an archive that is not whole, before anything is written, and for a file
+    that is there already with another content.
+    """
+    entries = list(read_archive(archive))
+    for entry in entries:
+        if not re.fullmatch(r"runs/[^/\0]{1,250}\.(json|log)", entry.name):
+            raise StoreError(
+                f"{archive} names a file {entry.name!r}: expected runs/ID.json or runs/ID.log"
+            )
+        path = folder / entry.name
+        if path.exists() and path.read_bytes() != entry.content:
+            raise StoreError(
+                f"{path} is there already and differs from that in {archive}: unpack into another "
+                f"folder"
+            )
+    try:
+        (folder / "runs").mkdir(parents=True, exist_ok=True)
+        for entry in entries:
+            if not (folder / entry.name).exists():
+                _write_once(folder / entry.name, entry.content)
+    except OSError as error:
+        raise StoreError(f"cannot unpack into {folder}: {error.strerror or error}") from None
+    return len(entries)
 
 
 def _decode(data: bytes) -> RunRecord:

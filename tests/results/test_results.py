@@ -23,6 +23,7 @@ from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
 from benchbench.compare.resolution import resolve
 from benchbench.report import comparison, ladder, resolution, tables
+from benchbench.run.archive import read_archive
 from benchbench.run.store import read
 from benchbench.spec.catalog import MODELS
 
@@ -166,8 +167,17 @@ def test_every_published_run_was_judged_by_a_band():
 
 
 def test_no_record_names_a_path_of_the_machine_that_made_it():
-    for path in RESULTS.rglob("runs/*.json"):
-        assert '"/' not in path.read_text(), f"{path} holds an absolute path"
+    archives = sorted(RESULTS.rglob("*.jsonl.gz"))
+    assert len(archives) == 13
+    for archive in archives:
+        for entry in read_archive(archive):
+            assert b'"/' not in entry.content, f"{entry.name} in {archive} holds an absolute path"
+
+
+def test_what_is_published_is_few_files_and_small():
+    files = [path for path in RESULTS.rglob("*") if path.is_file()]
+    assert len(files) <= 60
+    assert sum(path.stat().st_size for path in files) <= 3_000_000
 
 
 @pytest.mark.parametrize(
@@ -198,8 +208,8 @@ def test_the_outcomes_are_what_the_command_makes_of_their_records(seeds, models,
 
 def certificates():
     """Return what `results/certificates` holds: a list a cell, a certificate a seed."""
-    paths = sorted((RESULTS / "certificates").glob("*.json"))
-    lists = [msgspec.json.decode(path.read_bytes(), type=list[Certificate]) for path in paths]
+    entries = read_archive(RESULTS / "certificates" / "certificates.jsonl.gz")
+    lists = [msgspec.json.decode(entry.content, type=list[Certificate]) for entry in entries]
     return [one for cell in lists for one in cell]
 
 

@@ -1,0 +1,64 @@
+"""`benchbench results`: a results folder as one archive, and back; is what it holds whole?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchbench.errors import UsageError
+
+app = typer.Typer(no_args_is_help=True)
+
+_Folder = Annotated[Path, typer.Argument(help="A results folder.")]
+
+
+@app.command()
+def pack(
+    folder: _Folder,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The archive; default FOLDER/records.jsonl.gz."),
+    ] = None,
+) -> None:
+    """Pack the records of a folder into one archive, which every command reads in its place."""
+    from benchbench.run import store
+
+    archive, count = store.pack(folder, output)
+    typer.echo(f"packed {count} records into {archive} ({archive.stat().st_size:,} bytes)")
+    typer.echo(f"{folder / 'runs'} is as it was; it may be removed", err=True)
+
+
+@app.command()
+def unpack(
+    archive: Annotated[Path, typer.Argument(help="An archive, *.jsonl.gz.")],
+    into: Annotated[Path, typer.Option(help="The folder; its runs/ is made or added to.")],
+) -> None:
+    """Write the records of an archive as files again, each as it was saved."""
+    from benchbench.run import store
+
+    typer.echo(f"unpacked {store.unpack(archive, into)} files into {into / 'runs'}")
+
+
+@app.command()
+def verify(
+    places: Annotated[list[Path], typer.Argument(help="Folders of results, and archives.")],
+) -> None:
+    """Read everything: hashes, records, the seals of certificates; exit with 1 if one is off."""
+    from benchbench.run import store
+
+    records, unreadable = store.read(*places)
+    if not records and not unreadable:
+        raise UsageError(f"there are no records in {', '.join(map(str, places))}")
+    edited = [one for one in records if one.certificate and not one.certificate.genuine]
+    for problem in unreadable:
+        typer.echo(f"unreadable: {problem.path}: {problem.reason}")
+    for record in edited:
+        typer.echo(f"edited: {record.run_id}: the hash of its certificate no longer fits")
+    certified = sum(one.certificate is not None for one in records)
+    typer.echo(
+        f"{len(records)} records, {certified} of them with a certificate; {len(unreadable)} "
+        f"unreadable, {len(edited)} edited"
+    )
+    raise typer.Exit(1 if unreadable or edited else 0)
