@@ -1,7 +1,11 @@
 """benchbench: which framework trains this network faster here, and do they train the same thing?
 
-These are the names a plugin author writes. Importing them imports no framework and no NumPy.
+The names that a plugin's author writes, and those of the Python API (`run`, `certify`,
+`load_results`, `load_model`, `load_protocol`; docs/python-api.md). Importing this imports no
+framework and no NumPy: what the API needs comes when it is first asked for.
 """
+
+from typing import TYPE_CHECKING
 
 from benchbench.data.dataset import Dataset, DatasetInfo, Split
 from benchbench.errors import BenchbenchError, DataError, Unsupported
@@ -13,6 +17,10 @@ from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import Adam, TrainingProtocol
 from benchbench.spec.variables import Variable
 
+if TYPE_CHECKING:
+    from benchbench.experiments.results import Comparisons, Results, load_results
+    from benchbench.spec.files import load_model, load_protocol
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -20,6 +28,7 @@ __all__ = [
     "Backend",
     "BackendInfo",
     "BenchbenchError",
+    "Comparisons",
     "Conv2D",
     "DataError",
     "Dataset",
@@ -31,6 +40,7 @@ __all__ = [
     "MaxPool2D",
     "ModelSpec",
     "Observer",
+    "Results",
     "Score",
     "Split",
     "Trainer",
@@ -38,5 +48,30 @@ __all__ = [
     "Unsupported",
     "Variable",
     "Vocabulary",
+    "certify",
     "hookimpl",
+    "load_model",
+    "load_protocol",
+    "load_results",
+    "run",
 ]
+
+# Where the names of the API come from. `run` and `certify` are rooms as well, which may be called.
+_API = {
+    "Comparisons": "benchbench.experiments.results",
+    "Results": "benchbench.experiments.results",
+    "certify": "benchbench.certify",
+    "load_model": "benchbench.spec.files",
+    "load_protocol": "benchbench.spec.files",
+    "load_results": "benchbench.experiments.results",
+    "run": "benchbench.run",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _API:
+        raise AttributeError(f"module 'benchbench' has no attribute '{name}'")
+    from importlib import import_module
+
+    module = import_module(_API[name])
+    return module if module.__name__ == f"benchbench.{name}" else getattr(module, name)

@@ -40,6 +40,12 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
         known = [value for value in values if value is not None]
         return max(known) if known and len(known) == len(values) else None
 
+    @property
+    def summary(self) -> str:
+        """How far it is off: "update after 1 step: differs by 4.2e-02 (tolerance 1.0e-04)"."""
+        size = "by no finite number" if self.worst is None else f"by {self.worst:.1e}"
+        return f"{self.name}: differs {size} (tolerance {self.tolerance:.1e})"
+
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """One backend's division on one device, against the reference, on one spec.

@@ -1,1 +1,5 @@
-"""Do two implementations train the same thing? Rung by rung, and by where they end."""
+"""Do two implementations train the same thing? Rung by rung. `benchbench.certify` is called so."""
+
+from benchbench.callable_package import make_callable
+
+make_callable(__name__)

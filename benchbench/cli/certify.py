@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from benchbench.cli import options
-from benchbench.errors import Unavailable, UsageError
+from benchbench.cli.progress import certification_line, note
+from benchbench.errors import UsageError
 from benchbench.experiments.selection import (
     find_backends,
     find_cells,
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from benchbench.certificates import Certificate
     from benchbench.experiments.certification import Certification, CertificationRequest
     from benchbench.plugins.registry import Registry
-    from benchbench.run.plan import Cell
-    from benchbench.spec.protocol import TrainingProtocol
 
 _TIMEOUT_SECONDS = 1800.0
 _OUTCOME_SEEDS = 10
@@ -81,6 +79,7 @@ def certify(  # noqa: PLR0917 - one parameter an option
     """
     import msgspec
 
+    from benchbench.experiments.certification import requests_for
     from benchbench.plugins.registry import load_registry
 
     registry = load_registry()
@@ -107,7 +106,7 @@ def certify(  # noqa: PLR0917 - one parameter an option
     thread_count, cpus = find_processors(threads)
     requests = [
         msgspec.structs.replace(request, seed=number)
-        for request in _requests(
+        for request in requests_for(
             find_cells(backends, division, models),
             training,
             device=device,
@@ -118,56 +117,6 @@ def certify(  # noqa: PLR0917 - one parameter an option
     ]
     done = _certify(requests, registry, save, timeout=timeout, renew=renew, as_json=as_json)
     raise typer.Exit(_show(done, as_json=as_json))
-
-
-def certify_all(
-    cells: Sequence[Cell],
-    protocol: TrainingProtocol,
-    registry: Registry,
-    *,
-    device: str,
-    threads: int,
-    cpus: tuple[int, ...] | None,
-    timeout: float,
-) -> dict[Cell, Certificate | str]:
-    """Return for each cell its certificate, kept or made now, or why there is none.
-
-    What came of each is told on stderr.
-    """
-    from benchbench.experiments.certification import certify as certify_cells
-
-    requests = _requests(cells, protocol, device=device, threads=threads, cpus=cpus)
-    infos = {name: offer.item for name, offer in registry.backends.items()}
-    found: dict[Cell, Certificate | str] = {}
-    certifying = certify_cells(requests, infos, timeout_seconds=timeout)
-    for cell, one in zip(cells, certifying, strict=True):
-        tell(one)
-        found[cell] = one.certificate or (one.gave_up.reason if one.gave_up else "no answer")
-    return found
-
-
-def _requests(
-    cells: Sequence[Cell],
-    protocol: TrainingProtocol,
-    *,
-    device: str,
-    threads: int,
-    cpus: tuple[int, ...] | None,
-) -> list[CertificationRequest]:
-    from benchbench.experiments.certification import CertificationRequest
-
-    return [
-        CertificationRequest(
-            backend=cell.backend.name,
-            division=cell.division,
-            model=cell.model,
-            protocol=protocol,
-            device=device,
-            threads=threads,
-            cpus=cpus,
-        )
-        for cell in cells
-    ]
 
 
 def _certify(
@@ -187,30 +136,12 @@ def _certify(
     done = []
     for one in certify_cells(requests, infos, timeout_seconds=timeout, renew=renew):
         done.append(one)
-        tell(one)
+        note(certification_line(one))
         if one.certificate and save:
             _save(one.certificate, save)
         if one.certificate and not as_json:
             print(ladder.render(one.certificate), end="\n\n", flush=True)
     return done
-
-
-def tell(one: Certification) -> None:
-    """Say on stderr, in a line, what came of one cell."""
-    from benchbench.report import ladder
-
-    request, certificate = one.request, one.certificate
-    if one.warning:
-        print(f"warning: {one.warning}", file=sys.stderr)
-    cell = f"{request.model.name} {request.backend} {request.division}"
-    if certificate is None:
-        assert one.gave_up is not None  # noqa: S101 - it is one or the other
-        print(f"not certified: {cell}: {one.gave_up.reason}", file=sys.stderr, flush=True)
-        return
-    how = "from the cache" if one.from_cache else f"{certificate.seconds:.1f} s"
-    broken = certificate.broken
-    ending = f", {ladder.break_in_words(broken)}" if broken else ""
-    print(f"certified: {cell}: {certificate.verdict}{ending} ({how})", file=sys.stderr, flush=True)
 
 
 def _save(certificate: Certificate, folder: Path) -> None:
@@ -234,16 +165,9 @@ def _show(done: Sequence[Certification], *, as_json: bool) -> int:
         print(ladder.export(certificates))
     elif len(certificates) > 1:
         print(ladder.summary(certificates))
+    from benchbench.experiments.certification import exit_code
+
     return exit_code(done)
-
-
-def exit_code(done: Sequence[Certification]) -> int:
-    """0 if all hold or deviate as declared, 3 if nothing worse than a skip, else 1."""
-    broken = any(one.certificate.verdict == "breaks" for one in done if one.certificate)
-    statuses = {one.gave_up.status for one in done if one.gave_up}
-    if broken or statuses - {"skipped"}:
-        return 1
-    return Unavailable.exit_code if statuses else 0
 
 
 def _outcome(*, dataset: str, registry: Registry, results: Path | None, **options: Any) -> int:
@@ -255,5 +179,5 @@ def _outcome(*, dataset: str, registry: Registry, results: Path | None, **option
     offered = {name: offer.item for name, offer in registry.datasets.items()}
     chosen = catalog.choose(dataset, offered, quick=False)
     if chosen.note:
-        print(chosen.note, file=sys.stderr)
+        note(chosen.note)
     return outcome(chosen=chosen, results=results_folder(results), **options)

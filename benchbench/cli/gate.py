@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchbench.cli import options
+from benchbench.cli.progress import note, progress
 from benchbench.experiments.contest import Limits
 from benchbench.experiments.selection import find_processors
 from benchbench.experiments.session import find_dataset
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from benchbench.certificates import Certificate
     from benchbench.compare.contrast import Question
     from benchbench.data.catalog import Chosen
+    from benchbench.experiments.gate_report import GateReport, GateRow
+    from benchbench.experiments.listener import Listener
     from benchbench.experiments.revisions.checkout import Checkout
     from benchbench.experiments.revisions.elsewhere import Elsewhere
     from benchbench.experiments.revisions.trees import Pair
     from benchbench.plugins.registry import Registry
-    from benchbench.report.gate import GateReport, GateRow
     from benchbench.run.plan import Cell, Session
     from benchbench.run.store import Store
     from benchbench.spec.protocol import TrainingProtocol
@@ -107,7 +108,9 @@ def gate(  # noqa: PLR0917 - one parameter an option
         ref_commit=commit,
         registry=registry,
         protocol=TrainingProtocol(epochs=epochs),
-        chosen=find_dataset(dataset, registry, [cell.model for cell in cells], quick=quick),
+        chosen=find_dataset(
+            dataset, registry, [cell.model for cell in cells], note=note, quick=quick
+        ),
         device=device,
         threads=thread_count,
         cpus=cpus,
@@ -151,9 +154,9 @@ class _Gate:
         from benchbench.experiments.revisions.checkout import beside
 
         notes = self._notes()
-        for note in notes:
-            print(note, file=sys.stderr, flush=True)
-        with beside(self.checkout, self.ref_commit) as place:
+        for sentence in notes:
+            note(sentence)
+        with beside(self.checkout, self.ref_commit) as place, progress() as listener:
             name = f"{self.ref}@{self.ref_commit[:7]}"
             pairs, other, troubles = trees.find_pairs(
                 cells, self.checkout, name=name, place=place, commit=self.ref_commit
@@ -162,7 +165,7 @@ class _Gate:
                 (cell for pair in pairs for cell in pair.cells), "--no-certify was given"
             )
             if self.certify and not troubles:
-                certificates, troubles = self._certify(pairs, other)
+                certificates, troubles = self._certify(pairs, other, listener)
             # Before anything is timed: what is missing fails the gate, however fast the rest is.
             rows = [contest.row(pair, trouble=troubles.get(pair)) for pair in pairs]
             if not troubles:
@@ -173,6 +176,7 @@ class _Gate:
                     self.question,
                     store=self.store,
                     timeout=self.timeout,
+                    listener=listener,
                 )
         return self._report(rows, notes)
 
@@ -197,7 +201,7 @@ class _Gate:
         return tuple(notes)
 
     def _certify(
-        self, pairs: Sequence[Pair], other: Elsewhere
+        self, pairs: Sequence[Pair], other: Elsewhere, listener: Listener
     ) -> tuple[Mapping[Cell, Certificate | str], dict[Pair, str]]:
         from benchbench.experiments.revisions import trees
 
@@ -210,6 +214,7 @@ class _Gate:
             threads=self.threads,
             cpus=self.cpus,
             timeout=self.timeout,
+            listener=listener,
         )
 
     def _session(self, certificates: Mapping[Cell, Certificate | str]) -> Session:
@@ -228,7 +233,7 @@ class _Gate:
         )
 
     def _report(self, rows: Sequence[GateRow], notes: tuple[str, ...]) -> GateReport:
-        from benchbench.report.gate import GateReport, objections
+        from benchbench.experiments.gate_report import GateReport, objections
 
         told = objections(rows, strict=self.strict)
         return GateReport(

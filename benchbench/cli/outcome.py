@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchbench.cli.progress import progress
 from benchbench.errors import UsageError
 from benchbench.experiments.names import find_backend, find_divisions
 
@@ -178,7 +179,8 @@ def _train_missing(cells: Sequence[Cell], setting: _Setting, results: Path) -> i
             cpus=setting.cpus,
             seed=seed,
         )
-        session.conduct(one_run.block(0), setting.store, setting.timeout)
+        with progress() as listener:
+            session.conduct(one_run.block(0), setting.store, setting.timeout, listener)
     return len(missing)
 
 
@@ -215,7 +217,6 @@ def _report(
 
 def _runs(cell: Cell, records: Sequence[RunRecord], setting: _Setting) -> CellRuns:
     from benchbench.report.outcome import CellRuns
-    from benchbench.report.tables import reason
 
     finished = _finished(cell, records, setting)
     _warn_of_mixture(cell, finished)
@@ -227,11 +228,15 @@ def _runs(cell: Cell, records: Sequence[RunRecord], setting: _Setting) -> CellRu
         division=cell.division,
         finished=finished,
         lacking={
-            seed: f"{latest[seed].status}: {reason(latest[seed])}" if seed in latest else "no run"
-            for seed in setting.seeds
-            if seed not in finished
+            seed: _what_came_of(latest.get(seed)) for seed in setting.seeds if seed not in finished
         },
     )
+
+
+def _what_came_of(attempt: RunRecord | None) -> str:
+    from benchbench.compare.cells import failure_reason
+
+    return f"{attempt.status}: {failure_reason(attempt)}" if attempt else "no run"
 
 
 def _finished(cell: Cell, records: Sequence[RunRecord], setting: _Setting) -> dict[int, RunRecord]:

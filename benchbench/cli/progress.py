@@ -7,30 +7,38 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
-from benchbench.records import EpochRecord, RunRecord, RunRequest
 from benchbench.report import text
-from benchbench.run.conductor import Listener
 
+if TYPE_CHECKING:
+    from types import TracebackType
 
-class Progress(Listener, Protocol):
-    """A listener that holds the screen while it is entered."""
+    from benchbench.experiments.certification import Certification
+    from benchbench.experiments.listener import Listener
+    from benchbench.records import EpochRecord, RunRecord, RunRequest
 
-    def __enter__(self) -> Self: ...
+    class Progress(Listener, Protocol):
+        """A listener that holds the screen while it is entered."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+        def __enter__(self) -> Self: ...
+
+        def __exit__(
+            self,
+            kind: type[BaseException] | None,
+            error: BaseException | None,
+            trace: TracebackType | None,
+        ) -> None: ...
 
 
 def progress() -> Progress:
     """Return what fits the place where stderr goes."""
     return Bars() if sys.stderr.isatty() else Lines()
+
+
+def note(text: str) -> None:
+    """Say a sentence on stderr."""
+    print(text, file=sys.stderr, flush=True)
 
 
 class Lines:
@@ -42,6 +50,12 @@ class Lines:
     def __exit__(self, *_: object) -> None:
         pass
 
+    def note(self, text: str) -> None:
+        note(text)
+
+    def certified(self, certification: Certification) -> None:
+        note(certification_line(certification))
+
     def group_started(self, requests: Sequence[RunRequest]) -> None:
         pass
 
@@ -49,7 +63,7 @@ class Lines:
         pass
 
     def run_finished(self, record: RunRecord) -> None:
-        print(_ending(record), file=sys.stderr, flush=True)
+        note(_ending(record))
 
 
 class Bars:
@@ -78,6 +92,12 @@ class Bars:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
+    def note(self, text: str) -> None:
+        self._bars.console.print(text, markup=False, highlight=False)
+
+    def certified(self, certification: Certification) -> None:
+        self.note(certification_line(certification))
+
     def group_started(self, requests: Sequence[RunRequest]) -> None:
         for request in requests:
             variant = f" {request.variant.label}" if request.variant else ""
@@ -97,7 +117,7 @@ class Bars:
 
     def run_finished(self, record: RunRecord) -> None:
         self._bars.remove_task(self._tasks.pop(record.run_id))  # type: ignore[arg-type]
-        self._bars.console.print(_ending(record), markup=False, highlight=False)
+        self.note(_ending(record))
 
 
 def _ending(record: RunRecord) -> str:
@@ -106,3 +126,17 @@ def _ending(record: RunRecord) -> str:
     test = record.test.accuracy if record.test else None
     outcome = f"test accuracy {text.fraction(test)}" if record.status == "ok" else record.error
     return f"{record.status:>7}  {name}: {outcome}"
+
+
+def certification_line(one: Certification) -> str:
+    """Say in a line what came of one cell, after a warning if there is one."""
+    request, certificate = one.request, one.certificate
+    warning = f"warning: {one.warning}\n" if one.warning else ""
+    cell = f"{request.model.name} {request.backend} {request.division}"
+    if certificate is None:
+        reason = one.gave_up.reason if one.gave_up else "no answer"
+        return f"{warning}not certified: {cell}: {reason}"
+    how = "from the cache" if one.from_cache else f"{certificate.seconds:.1f} s"
+    broken = certificate.broken
+    ending = f", {broken.summary}" if broken else ""
+    return f"{warning}certified: {cell}: {certificate.verdict}{ending} ({how})"

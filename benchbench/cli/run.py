@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +9,7 @@ import typer
 
 from benchbench import quantities
 from benchbench.cli import options
-from benchbench.cli.certify import certify_all
-from benchbench.errors import Unavailable
+from benchbench.cli.progress import note, progress
 from benchbench.experiments.selection import (
     find_backends,
     find_cells,
@@ -19,19 +17,13 @@ from benchbench.experiments.selection import (
     find_processors,
     find_protocol,
 )
-from benchbench.experiments.session import conduct, conduct_until, find_dataset, must_be_comparable
+from benchbench.experiments.session import find_dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from benchbench.certificates import Certificate
     from benchbench.records import RunRecord
-    from benchbench.run.plan import Cell, Group
 
 _TIMEOUT_SECONDS = 3600.0
 _QUICK_EPOCHS = 2
-# Two have an interval, but one so wide that it says nothing.
-_LEAST_BLOCKS = 3
 
 
 def run(  # noqa: PLR0917 - one parameter an option
@@ -74,75 +66,37 @@ def run(  # noqa: PLR0917 - one parameter an option
     Every run has a process of its own; the runs of one model take turns, epoch by epoch. Each cell
     is certified first: a comparison is of backends that train the same function.
     """
+    from benchbench.experiments.matrix import Matrix, Until, run_matrix
+    from benchbench.experiments.results import Results
     from benchbench.plugins.registry import load_registry
-    from benchbench.run.plan import Session
     from benchbench.run.store import Store, results_folder
 
     # What makes no sense is refused before anything is certified, which takes minutes.
-    width = quantities.fraction(until, "--until") if until else None
     budget_seconds = quantities.seconds(budget, "--budget")
+    width = quantities.fraction(until, "--until") if until else None
     registry = load_registry()
     models = find_models(model, registry)
-    cells = find_cells(find_backends(backend, registry), division, models)
-    if width is not None:
-        must_be_comparable(cells)
-    training = find_protocol(protocol, epochs if epochs or not quick else _QUICK_EPOCHS)
     thread_count, cpus = find_processors(threads)
     store = Store(results_folder(results))
-    store.prepare()
-
-    chosen = find_dataset(dataset, registry, models, quick=quick)
-    certificates: Mapping[Cell, Certificate | str] = {}
-    if certify:
-        certificates = certify_all(
-            cells,
-            find_protocol(protocol, None, certify_batch),
-            registry,
-            device=device,
-            threads=thread_count,
-            cpus=cpus,
-            timeout=timeout,
-        )
-    else:
-        certificates = dict.fromkeys(cells, "--no-certify was given")
-    session = Session(
+    cells = find_cells(find_backends(backend, registry), division, models)
+    matrix = Matrix(
         cells=cells,
-        protocol=training,
-        dataset=chosen,
+        protocol=find_protocol(protocol, epochs if epochs or not quick else _QUICK_EPOCHS),
+        certified_protocol=find_protocol(protocol, None, certify_batch) if certify else None,
+        dataset=find_dataset(dataset, registry, models, note=note, quick=quick),
         device=device,
         threads=thread_count,
         cpus=cpus,
         seed=seed,
-        certificates=certificates,
+        blocks=blocks,
+        until=Until(width=width, budget_seconds=budget_seconds) if width else None,
+        timeout_seconds=timeout,
     )
-    if width is None:
-        groups = session.blocks(blocks)
-        _announce(groups)
-        records = conduct(groups, store, timeout)
-    else:
-        records = conduct_until(
-            session,
-            store,
-            timeout,
-            width=width,
-            least_blocks=max(blocks, _LEAST_BLOCKS),
-            budget_seconds=budget_seconds,
-            certified=certify,
-        )
-    _show(records, store.folder.parent, session.session_id, as_json=as_json)
-    raise typer.Exit(_exit_code(records))
-
-
-def _announce(groups: Sequence[Group]) -> None:
-    from benchbench.run.plan import LIVE_WORKERS
-
-    if len(groups) > 1:
-        print(
-            f"{sum(len(group.runs) for group in groups)} runs in {len(groups)} groups, one after "
-            f"another; the runs of a group take turns (at most {LIVE_WORKERS} workers alive at "
-            f"once)",
-            file=sys.stderr,
-        )
+    store.prepare()
+    with progress() as listener:
+        session_id, records = run_matrix(matrix, registry, store, listener)
+    _show(records, store.folder.parent, session_id, as_json=as_json)
+    raise typer.Exit(Results(tuple(records)).exit_code)
 
 
 def _show(records: list[RunRecord], results: Path, session_id: str, *, as_json: bool) -> None:
@@ -169,12 +123,3 @@ def _show(records: list[RunRecord], results: Path, session_id: str, *, as_json: 
         print(f"\nrecords: {results / 'runs'}/{session_id}-*.json")
         print(f"again:   benchbench report {where}--session {session_id}")
         print(f"         benchbench compare {where}--session {session_id}")
-
-
-def _exit_code(records: list[RunRecord]) -> int:
-    """0 if all is well, 1 if a run, a check or a rung failed, 3 if nothing worse than a skip."""
-    statuses = {record.status for record in records}
-    broken = any(r.certificate and r.certificate.verdict == "breaks" for r in records)
-    if statuses <= {"ok"}:
-        return 1 if broken else 0
-    return Unavailable.exit_code if statuses <= {"ok", "skipped"} and not broken else 1

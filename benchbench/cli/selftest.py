@@ -9,6 +9,7 @@ import typer
 
 from benchbench import quantities
 from benchbench.cli import options
+from benchbench.cli.progress import note, progress
 from benchbench.errors import BenchbenchError, UsageError
 from benchbench.experiments.selection import find_backends, find_cells, find_models, find_processors
 from benchbench.experiments.session import conduct, find_dataset
@@ -68,7 +69,7 @@ def selftest(  # noqa: PLR0917 - one parameter an option
     thread_count, cpus = find_processors(threads)
     store = Store(results_folder(results))
     store.prepare()
-    chosen = find_dataset(dataset, registry, [one_model])
+    chosen = find_dataset(dataset, registry, [one_model], note=note)
     copies = _copies(cells[0], wanted)
     found: dict[float, list[Contrast]] = {}
     for number in range(repeats):
@@ -83,7 +84,8 @@ def selftest(  # noqa: PLR0917 - one parameter an option
             seed=0,
             certificates=dict.fromkeys(copies, _UNCERTIFIED),
         )
-        records = conduct(session.blocks(blocks), store, timeout)
+        with progress() as listener:
+            records = conduct(session.blocks(blocks), store, timeout, listener)
         for fraction, contrast in judged(records, question):
             found.setdefault(fraction, []).append(contrast)
     summary = resolve(dict(found), blocks, question)

@@ -77,6 +77,11 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     block_count: int
     pair_count: int
 
+    def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return f"{self.ratio:.3f}"
+        return f"{self.ratio:.3f} ({self.low:.3f} to {self.high:.3f})"
+
     @property
     def half_width(self) -> float | None:
         """How far the interval reaches from its middle, as a fraction of the ratio."""

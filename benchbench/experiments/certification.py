@@ -6,12 +6,12 @@ import hashlib
 import itertools
 import os
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from benchbench.certificates import Certificate, seal
-from benchbench.certify.exercise import Exercise, Implementation, PluginRaised
+from benchbench.certify.exercise import Exercise, Implementation
 from benchbench.certify.keeping import CertificateKey, KeptAnswers, keep, kept
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import REFERENCE, Reference
@@ -22,10 +22,10 @@ from benchbench.errors import BenchbenchError, Unavailable, Unsupported
 from benchbench.measure.clock import now_ns, utc_now
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.devices import resolve_device
-from benchbench.plugins.registry import load_registry
-from benchbench.records import GaveUp
+from benchbench.plugins.registry import Registry, load_registry
+from benchbench.records import GaveUp, plain_settings, to_json
 from benchbench.run import errand
-from benchbench.spec.identity import canonical
+from benchbench.run.plan import Cell
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
@@ -88,6 +88,64 @@ def certify(
             yield msgspec.structs.replace(new, warning=answer.warning)
 
 
+def requests_for(
+    cells: Sequence[Cell],
+    protocol: TrainingProtocol,
+    *,
+    device: str,
+    threads: int,
+    cpus: tuple[int, ...] | None,
+) -> list[CertificationRequest]:
+    """Return the request of every cell."""
+    return [
+        CertificationRequest(
+            backend=cell.backend.name,
+            division=cell.division,
+            model=cell.model,
+            protocol=protocol,
+            device=device,
+            threads=threads,
+            cpus=cpus,
+        )
+        for cell in cells
+    ]
+
+
+def certify_cells(
+    cells: Sequence[Cell],
+    protocol: TrainingProtocol,
+    registry: Registry,
+    *,
+    device: str,
+    threads: int,
+    cpus: tuple[int, ...] | None,
+    timeout_seconds: float,
+    certified: Callable[[Certification], None],
+) -> dict[Cell, Certificate | str]:
+    """Return for each cell its certificate, kept or made now, or why there is none.
+
+    `certified` is told of each as it comes.
+    """
+    requests = requests_for(cells, protocol, device=device, threads=threads, cpus=cpus)
+    infos = {name: offer.item for name, offer in registry.backends.items()}
+    answers: dict[Cell, Certificate | str] = {}
+    certifying = certify(requests, infos, timeout_seconds=timeout_seconds)
+    for cell, answer in zip(cells, certifying, strict=True):
+        certified(answer)
+        reason = answer.gave_up.reason if answer.gave_up else "no answer"
+        answers[cell] = answer.certificate or reason
+    return answers
+
+
+def exit_code(certifications: Sequence[Certification]) -> int:
+    """0 if all hold or deviate as declared, 3 if nothing worse than a skip, else 1."""
+    broken = any(one.certificate.verdict == "breaks" for one in certifications if one.certificate)
+    statuses = {one.gave_up.status for one in certifications if one.gave_up}
+    if broken or statuses - {"skipped"}:
+        return 1
+    return Unavailable.exit_code if statuses else 0
+
+
 def _at_hand(
     request: CertificationRequest, infos: dict[str, BackendInfo], *, renew: bool
 ) -> Certification:
@@ -124,7 +182,7 @@ def _ask(
     """Ask in one process; if it dies or hangs, in one each, so that only the guilty ones fail."""
     returned = errand.send(
         __name__,
-        msgspec.json.encode(canonical(requests)),
+        to_json(requests),
         info=infos[requests[0].backend],
         threads=requests[0].threads,
         timeout_seconds=timeout_seconds * len(requests),
@@ -141,7 +199,7 @@ def _answer(question: bytes) -> bytes:
     requests = msgspec.json.decode(question, type=list[CertificationRequest])
     if requests[0].cpus is not None:
         os.sched_setaffinity(0, requests[0].cpus)
-    return msgspec.json.encode([_certification(one) for one in requests], enc_hook=str)
+    return to_json([_certification(one) for one in requests])
 
 
 def _certification(request: CertificationRequest) -> Certification:
@@ -207,9 +265,10 @@ def _answers_name(exercise: Exercise, reference: BackendInfo) -> str:
 def _settings(comparison: Comparison) -> dict[str, str | int | float | bool]:
     """Ask the candidate; one that broke on the way may have nothing to say."""
     try:
-        return comparison.settings()
-    except (PluginRaised, Unsupported):
-        return {}
+        return plain_settings(comparison.settings())
+    # A plugin is a stranger's code: whatever it raises, the certificate is finished and counts.
+    except Exception as error:
+        return {"settings": f"unknown: {type(error).__name__}: {error}"}
 
 
 if __name__ == "__main__":

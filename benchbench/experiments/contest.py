@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from benchbench.compare.contrast import Contrast, Question
+    from benchbench.experiments.gate_report import Contest, GateRow
+    from benchbench.experiments.listener import Listener
     from benchbench.experiments.revisions.trees import Pair
     from benchbench.records import RunRecord
-    from benchbench.report.gate import Contest, GateRow
     from benchbench.run.plan import Session
     from benchbench.run.store import Store
 
@@ -38,12 +39,16 @@ def hold(
     *,
     store: Store,
     timeout: float,
+    listener: Listener,
 ) -> list[GateRow]:
     """Hold a session, and a second one of the pairs that came out slower. A row a pair.
 
     `fresh` makes a session without cells.
     """
-    first = _contend(pairs, fresh(), limits, question, store=store, timeout=timeout)
+    contend = functools.partial(
+        _contend, limits=limits, question=question, store=store, timeout=timeout, listener=listener
+    )
+    first = contend(pairs, fresh())
     slower = [
         pair
         for pair, contest in first.items()
@@ -52,8 +57,8 @@ def hold(
     second: dict[Pair, Contest | str] = {}
     if slower:
         names = ", ".join(pair.name for pair in slower)
-        print(f"slower: {names}; a second session is to confirm it", file=sys.stderr, flush=True)
-        second = _contend(slower, fresh(), limits, question, store=store, timeout=timeout)
+        listener.note(f"slower: {names}; a second session is to confirm it")
+        second = contend(slower, fresh())
     return [row(pair, first[pair], second.get(pair)) for pair in pairs]
 
 
@@ -65,7 +70,7 @@ def row(
     trouble: str | None = None,
 ) -> GateRow:
     """Return the row of a pair; in place of a contest there may be why there is none."""
-    from benchbench.report.gate import GateRow
+    from benchbench.experiments.gate_report import GateRow
 
     troubles = [one for one in (first, second, trouble) if isinstance(one, str)]
     return GateRow(
@@ -81,11 +86,12 @@ def row(
 def _contend(
     pairs: Sequence[Pair],
     session: Session,
+    *,
     limits: Limits,
     question: Question,
-    *,
     store: Store,
     timeout: float,
+    listener: Listener,
 ) -> dict[Pair, Contest | str]:
     """Return for each pair how it came out, or why it cannot be said.
 
@@ -99,7 +105,7 @@ def _contend(
         for pair in open_pairs:
             # A group of its own: the nearer in time, the less does the machine drift in between.
             groups = dataclasses.replace(session, cells=pair.cells).block(number)
-            runs[pair] += conduct(groups, store, timeout)
+            runs[pair] += conduct(groups, store, timeout, listener)
         open_pairs = [pair for pair in open_pairs if not _failures(runs[pair])]
         if number + 1 < limits.blocks:
             continue
@@ -131,13 +137,13 @@ def _outcomes(
 
 def _failures(records: Iterable[RunRecord]) -> list[str]:
     """Return what is wrong with runs: how they ended, or with what they were certified."""
+    from benchbench.compare.cells import failure_reason
     from benchbench.compare.validity import objection
-    from benchbench.report.tables import reason
 
     failures = []
     for record in records:
         if record.status != "ok":
-            failures.append(f"the run {record.run_id} is {record.status}: {reason(record)}")
+            failures.append(f"the run {record.run_id} is {record.status}: {failure_reason(record)}")
         elif record.certificate and (told := objection(record)):
             failures.append(f"the run {record.run_id} is not comparable: {told}")
     return failures
@@ -166,7 +172,7 @@ def _contest(
     pair: Pair, records: Sequence[RunRecord], judged: Contrast, session_id: str
 ) -> Contest:
     from benchbench.compare.summary import epoch_seconds
-    from benchbench.report.gate import Contest
+    from benchbench.experiments.gate_report import Contest
 
     (_, own), (_, baseline) = (epoch_seconds(side) for side in _sides(pair, records))
     return Contest(

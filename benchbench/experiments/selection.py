@@ -9,6 +9,8 @@ from benchbench.errors import UsageError
 from benchbench.experiments.names import find_backend, find_divisions, find_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from benchbench.plugins.contract import BackendInfo
     from benchbench.plugins.registry import Registry
     from benchbench.run.plan import Cell
@@ -22,7 +24,12 @@ def find_models(names: list[str], registry: Registry) -> list[ModelSpec]:
     found: list[ModelSpec] = []
     for name in names:
         found += MODELS.values() if name == "all" else [find_model(name, registry)]
-    models = list(dict.fromkeys(found))
+    return must_be_unique(found)
+
+
+def must_be_unique(models: Sequence[ModelSpec]) -> list[ModelSpec]:
+    """Return the models, each once. Raises UsageError where two of them share a name."""
+    models = list(dict.fromkeys(models))
     labels = [model.name for model in models]
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:

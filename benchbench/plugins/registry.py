@@ -7,6 +7,7 @@ the group `benchbench` is loaded by itself, and what fails costs nobody else any
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -22,6 +23,9 @@ from benchbench.plugins import hookspecs
 from benchbench.plugins.contract import API_VERSION, RENAMED_SINCE_1, BackendInfo
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.model import ModelSpec
+
+# The names of backends, divisions and data sets; those of models have the same form.
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
 DISABLE_VARIABLE = "BENCHBENCH_DISABLE"
 
@@ -110,6 +114,7 @@ class _Collector:
             for item in answer:
                 if not isinstance(item, kind):
                     raise PluginError(f"its hook must offer {kind.__name__}, but offered {item!r}")
+                _check_names(item)
                 if kind is DatasetInfo and (item.name in RESERVED or item.name.endswith(QUICK)):
                     raise PluginError(
                         f"no data set of a plugin may be named '{item.name}': the names "
@@ -124,6 +129,22 @@ class _Collector:
                     )
                 offers[item.name] = Offer(item, distribution)
         return offers
+
+
+def _check_names(item: BackendInfo | ModelSpec | DatasetInfo) -> None:
+    """Raise PluginError for a name that a file, a table or a command line cannot hold."""
+    divisions = item.divisions if isinstance(item, BackendInfo) else ()
+    for name in (item.name, *divisions):
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise PluginError(
+                f"{type(item).__name__} has the name {name!r}: expected 1 to 80 small letters, "
+                f"digits, '.', '_' and '-', the first a letter or digit"
+            )
+    if isinstance(item, BackendInfo) and "idiomatic" not in divisions:
+        raise PluginError(
+            f"the backend '{item.name}' has the divisions {', '.join(divisions) or 'none'}: "
+            f"expected 'idiomatic' among them"
+        )
 
 
 def load_registry(entry_points: Iterable[metadata.EntryPoint] | None = None) -> Registry:

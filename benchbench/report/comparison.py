@@ -9,7 +9,7 @@ import msgspec
 from benchbench.compare.accuracy import Accuracy
 from benchbench.compare.cells import CellTime
 from benchbench.compare.comparison import Comparison, NotComparable
-from benchbench.compare.contrast import Contrast, Question, Ratio
+from benchbench.compare.contrast import Contrast, Question
 from benchbench.report import text
 from benchbench.report.exports.markdown import escape, markdown_table
 
@@ -47,15 +47,6 @@ def sentences(contrasts: Iterable[Contrast], question: Question) -> Iterator[str
             f"{faster} is {times:.2f} times faster than {slower} on {one.model} here, "
             f"{level} interval {low:.2f} to {high:.2f}"
         )
-
-
-def ratio_cell(ratio: Ratio | None) -> str:
-    """Write "1.31 (1.27 to 1.36)"; without an interval the ratio alone."""
-    if ratio is None:
-        return text.UNKNOWN
-    if ratio.low is None or ratio.high is None:
-        return f"{ratio.ratio:.3f}"
-    return f"{ratio.ratio:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"
 
 
 def seconds_cell(time: CellTime) -> str:
@@ -123,7 +114,10 @@ def _legend(question: Question) -> str:
 
 def _ratios(row: Contrast | None, *, is_baseline: bool) -> list[str]:
     if row:
-        return [ratio_cell(one) for one in (row.steady, row.first_epoch, row.cold_total)]
+        return [
+            str(one) if one else text.UNKNOWN
+            for one in (row.steady, row.first_epoch, row.cold_total)
+        ]
     return ["1" if is_baseline else text.UNKNOWN] * 3
 
 

@@ -36,18 +36,11 @@ def verdict(certificate: Certificate) -> str:
     """Say in a sentence or two how it ended."""
     broken = certificate.broken
     if broken:
-        return f"BREAKS at {break_in_words(broken)}\n{broken.explanation}"
+        return f"BREAKS at {broken.summary}\n{broken.explanation}"
     if certificate.deviations:
         declared = "; ".join(f"{rung.name}: {rung.explanation}" for rung in certificate.deviations)
         return f"DEVIATES as declared, and holds in all else: {declared}"
     return f"HOLDS: it trains the function of the spec (certified in {certificate.seconds:.1f} s)"
-
-
-def break_in_words(rung: Rung) -> str:
-    """Return "update after 1 step: differs by 4.2e-02 (tolerance 1.0e-04)"."""
-    worst = rung.worst
-    size = "by no finite number" if worst is None else f"by {worst:.1e}"
-    return f"{rung.name}: differs {size} (tolerance {rung.tolerance:.1e})"
 
 
 def summary(certificates: Sequence[Certificate]) -> str:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from types import MappingProxyType
 
-from benchbench.compare.cells import machine_name, model_order
+from benchbench.compare.cells import failure_reason, machine_name, model_order
 from benchbench.compare.summary import Cell, summarise
 from benchbench.errors import UsageError, nearest
 from benchbench.records import RunRecord
@@ -120,13 +120,5 @@ def _failure(run: RunRecord) -> Failure:
         division=run.division,
         threads=run.threads,
         seed=run.seed,
-        reason=reason(run),
+        reason=failure_reason(run),
     )
-
-
-def reason(run: RunRecord) -> str:
-    """Say why a run is not `ok`: its error, or the checks it failed."""
-    failed = [check for check in run.checks if check.passed is False]
-    told = [f"{check.name}: expected {check.expected}, got {check.observed}" for check in failed]
-    reasons = [run.error, *told] if run.error else told
-    return "; ".join(reasons) or "no reason was recorded"

@@ -12,8 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from benchbench.records import Event, RunRequest
-from benchbench.spec.identity import canonical
+from benchbench.records import Event, RunRequest, to_json
 
 _BATON = b"g"
 
@@ -37,9 +36,9 @@ class WorkerEnd:
         return msgspec.json.decode(self._baton.readline(), type=RunRequest)
 
     def send(self, event: Event) -> None:
-        """Write one event. What a plugin stated in a type of its own goes as text."""
+        """Write one event."""
         try:
-            self._events.write(msgspec.json.encode(event, enc_hook=str) + b"\n")
+            self._events.write(to_json(event) + b"\n")
             self._events.flush()
         except BrokenPipeError:
             raise ConductorGone from None
@@ -70,7 +69,7 @@ class ConductorEnd:
 
     def send_request(self, request: RunRequest) -> None:
         """Send the request. A worker that is already dead is noticed when it is read from."""
-        self._write(msgspec.json.encode(canonical(request)) + b"\n")
+        self._write(to_json(request) + b"\n")
 
     def give_baton(self) -> None:
         """Let the worker go on."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from benchbench.errors import StoreError
-from benchbench.records import SCHEMA, RunRecord
+from benchbench.records import SCHEMA, RunRecord, to_json
 from benchbench.run.archive import (
     SUFFIX,
     JsonEntry,
@@ -21,7 +21,6 @@ from benchbench.run.archive import (
     read_archive,
     write_archive,
 )
-from benchbench.spec.identity import canonical
 
 RESULTS_VARIABLE = "BENCHBENCH_RESULTS"
 # Records of a results folder that were packed; those of later runs stand beside it, in `runs/`.
@@ -78,7 +77,7 @@ class Store:
 
         Raises StoreError, which names where the record is now.
         """
-        text = msgspec.json.format(msgspec.json.encode(canonical(record)), indent=1) + b"\n"
+        text = msgspec.json.format(to_json(record), indent=1) + b"\n"
         path = self.path(record.run_id)
         try:
             _write_once(path, text)

@@ -22,6 +22,7 @@ from benchbench.records import (
     Ready,
     RunRequest,
     Status,
+    plain_settings,
 )
 from benchbench.run.channel import ConductorGone, WorkerEnd
 
@@ -179,8 +180,8 @@ class _Run:
             validation_image_count=len(self._dataset.validation),
             test=FinalScore(float(score.loss), float(score.metric), len(test)),
             checks=checks,
-            settings=self._trainer.settings(),
-            versions=self._backend.versions(),
+            settings=plain_settings(self._trainer.settings()),
+            versions={name: str(one) for name, one in self._backend.versions().items()},
             phases=self._ledger.close(),
             threads_observed=threads_observed,
             peak_memory_bytes=peak,

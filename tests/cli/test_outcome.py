@@ -108,11 +108,11 @@ def test_an_interrupted_command_goes_on_where_it_was(ask, saved, monkeypatch, ca
 
     conduct, calls = session.conduct, []
 
-    def interrupted(groups, store, timeout):
+    def interrupted(groups, store, timeout, listener):
         calls.append(groups)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return conduct(groups, store, timeout)
+        return conduct(groups, store, timeout, listener)
 
     monkeypatch.setattr(session, "conduct", interrupted)
     with pytest.raises(KeyboardInterrupt):

@@ -11,6 +11,7 @@ from benchbench.compare.contrast import Question
 from benchbench.data.catalog import Chosen
 from benchbench.experiments import contest
 from benchbench.experiments.contest import Limits
+from benchbench.experiments.listener import Silent
 from benchbench.experiments.revisions.trees import Pair
 from benchbench.plugins.registry import load_registry
 from benchbench.records import Variant
@@ -48,8 +49,8 @@ def hold(pair, monkeypatch):
         return session
 
     def _hold(ratio, limits=THREE_BLOCKS, status="ok"):
-        def conduct(groups, store, timeout):
-            del store, timeout
+        def conduct(groups, store, timeout, listener):
+            del store, timeout, listener
             (group,) = groups
             number = sessions.index(group.runs[0].request.session_id)
             for planned in group.runs:
@@ -66,7 +67,9 @@ def hold(pair, monkeypatch):
                 )
 
         monkeypatch.setattr(contest, "conduct", conduct)
-        (row,) = contest.hold([pair], fresh, limits, Question(), store=None, timeout=1)
+        (row,) = contest.hold(
+            [pair], fresh, limits, Question(), store=None, timeout=1, listener=Silent()
+        )
         return row, len(sessions)
 
     return _hold

@@ -240,3 +240,29 @@ def test_a_trainer_of_version_1_is_told_what_to_rename():
 
         class OldTrainer(Trainer):
             def set_parameters(self, arrays): ...
+
+
+@pytest.mark.parametrize(
+    "name", ["\ud800", "", "a" * 81, "../../x", "a b", "a\0b", "-a", "Swift", "a\n"]
+)
+@pytest.mark.parametrize("place", ["name", "division"])
+def test_a_name_that_no_file_can_hold_is_kept_out(install, name, place):
+    names = (name, "idiomatic") if place == "name" else ("swift", name)
+    install(
+        "swift",
+        "import benchbench\n@benchbench.hookimpl\ndef benchbench_backends():\n"
+        f"    return [benchbench.BackendInfo({names[0]!r}, (), None, ({names[1]!r},))]",
+    )
+    registry = load_registry()
+    (bad,) = [one for one in registry.quarantined if one.plugin == "swift"]
+    assert f"has the name {name!r}: expected 1 to 80 small letters" in bad.reason
+
+
+def test_a_backend_without_the_idiomatic_division_is_kept_out(install):
+    install(
+        "swift",
+        "import benchbench\n@benchbench.hookimpl\ndef benchbench_backends():\n"
+        "    return [benchbench.BackendInfo('swift', (), None, ('tuned',))]",
+    )
+    (bad,) = [one for one in load_registry().quarantined if one.plugin == "swift"]
+    assert "expected 'idiomatic' among them" in bad.reason

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchbench.compare.contrast import CellName, Contrast, Ratio
-from benchbench.report.gate import Contest, GateReport, GateRow, objections, render
+from benchbench.experiments.gate_report import Contest, GateReport, GateRow, objections
+from benchbench.report.gate import render
 
 
 def contest(verdict: str, ratio=1.01, low=0.99, high=1.02, reason="") -> Contest:

@@ -13,7 +13,7 @@ import pytest
 from makers import make_record
 
 from benchbench.errors import StoreError
-from benchbench.records import EpochRecord
+from benchbench.records import EpochRecord, plain_settings
 from benchbench.run.store import Store, read
 
 
@@ -148,3 +148,21 @@ def test_many_writers_damage_nothing(tmp_path, record):
 def _write_many(store: Store, record, writer: int) -> None:
     for number in range(25):
         store.save(msgspec.structs.replace(record, run_id=f"{writer}-{number}"))
+
+
+def test_what_no_file_can_hold_is_escaped_and_the_run_kept(tmp_path):
+    store = Store(tmp_path)
+    store.prepare()
+    store.save(make_record(run_id="odd", error="a \ud800 in it", settings={"\udcff": "\ud800"}))
+    (record,), unreadable = read(tmp_path)
+    assert not unreadable
+    assert record.error == r"a \ud800 in it"
+    assert record.settings[r"\udcff"] == r"\ud800"
+
+
+def test_settings_of_any_kind_are_kept_as_plain_values():
+    stated = {"nan": float("nan"), "inf": float("inf"), 3: [1, 2], "rate": 0.5, "on": True, "n": 7}
+    assert plain_settings(stated) == {
+        **{"nan": "nan", "inf": "inf", "3": "[1, 2]"},
+        **{"rate": 0.5, "on": True, "n": 7},
+    }

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchbench.cli.certify import certify_all
 from benchbench.errors import CheckoutError, UsageError, nearest
+from benchbench.experiments.certification import certify_cells
 from benchbench.experiments.names import ALL_DIVISIONS
 from benchbench.experiments.selection import find_backends, find_cells, find_models
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from benchbench.certificates import Certificate
+    from benchbench.experiments.listener import Listener
     from benchbench.experiments.revisions.checkout import Checkout
     from benchbench.experiments.revisions.elsewhere import Elsewhere
     from benchbench.plugins.contract import BackendInfo
@@ -179,16 +179,18 @@ def certify_pairs(
     threads: int,
     cpus: tuple[int, ...] | None,
     timeout: float,
+    listener: Listener,
 ) -> tuple[dict[Cell, Certificate | str], dict[Pair, str]]:
     """Certify both trees' cells, each by its own code; return also the pairs where one is not."""
-    certificates = certify_all(
+    certificates = certify_cells(
         [pair.own for pair in pairs],
         protocol,
         registry,
         device=device,
         threads=threads,
         cpus=cpus,
-        timeout=timeout,
+        timeout_seconds=timeout,
+        certified=listener.certified,
     )
     troubles = {}
     for pair in pairs:
@@ -202,29 +204,26 @@ def certify_pairs(
         )
         if reasons := "; ".join(_shortcomings(pair, other.name, certificates)):
             troubles[pair] = reasons
-        _tell(pair, other.name, certificates[pair.baseline])
+        listener.note(_news(pair, other.name, certificates[pair.baseline]))
     return certificates, troubles
 
 
 def _shortcomings(
     pair: Pair, name: str, certificates: Mapping[Cell, Certificate | str]
 ) -> Iterator[str]:
-    from benchbench.report import ladder
-
     found = {"this tree": certificates[pair.own], name: certificates[pair.baseline]}
     for tree, certificate in found.items():
         if isinstance(certificate, str):
             yield f"{tree} has no certificate: {certificate}"
         elif certificate.broken:
-            yield f"{tree}: {ladder.break_in_words(certificate.broken)}"
+            yield f"{tree}: {certificate.broken.summary}"
     hashes = {one.certified_sha256 for one in found.values() if not isinstance(one, str)}
     if len(hashes) > 1:
         yield f"the two trees certified different specs ({' and '.join(sorted(hashes))})"
 
 
-def _tell(pair: Pair, name: str, certificate: Certificate | str) -> None:
+def _news(pair: Pair, name: str, certificate: Certificate | str) -> str:
     cell = f"{pair.name}, {name}"
     if isinstance(certificate, str):
-        print(f"not certified: {cell}: {certificate}", file=sys.stderr, flush=True)
-    else:
-        print(f"certified: {cell}: {certificate.verdict}", file=sys.stderr, flush=True)
+        return f"not certified: {cell}: {certificate}"
+    return f"certified: {cell}: {certificate.verdict}"

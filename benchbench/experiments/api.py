@@ -1,0 +1,130 @@
+"""`import benchbench as bb`: what the command line does, for a program or a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchbench.certificates import Certificate
+from benchbench.errors import BenchbenchError
+from benchbench.experiments import matrix as matrices
+from benchbench.experiments.certification import CertificationRequest
+from benchbench.experiments.certification import certify as certify_requests
+from benchbench.experiments.listener import Listener, Silent
+from benchbench.experiments.names import find_backend, find_divisions, find_model
+from benchbench.experiments.results import Results
+from benchbench.experiments.selection import (
+    find_backends,
+    find_cells,
+    find_processors,
+    must_be_unique,
+)
+from benchbench.experiments.session import find_dataset
+from benchbench.plugins.registry import Registry, load_registry
+from benchbench.run.store import Store, results_folder
+from benchbench.spec.files import load_protocol
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import TrainingProtocol
+
+_TIMEOUT_SECONDS = 3600.0
+
+
+def run(
+    *,
+    backends: Sequence[str],
+    models: Sequence[str | Path | ModelSpec],
+    division: str = "idiomatic",
+    device: str = "auto",
+    dataset: str | Path = "auto",
+    protocol: TrainingProtocol | str | Path | None = None,
+    blocks: int = 1,
+    threads: int | None = None,
+    seed: int = 0,
+    results: str | Path | None = None,
+    certify: bool = True,
+    quick: bool = False,
+    timeout_seconds: float = _TIMEOUT_SECONDS,
+    listener: Listener | None = None,
+) -> Results:
+    """Train models under backends, interleaved, each run in a process of its own.
+
+    `models` are names of the catalog, TOML files or specs; `division` a name, or "all". Every
+    record is saved below `results` (default: BENCHBENCH_RESULTS, else ./results). `certify`: first
+    prove that each cell trains the function of its spec. A run that fails is in the results, with
+    its reason; raises a BenchbenchError for what makes no sense or is not there.
+    """
+    hears = listener or Silent()
+    registry = load_registry()
+    specs = _models(models, registry)
+    training = _protocol(protocol)
+    thread_count, cpus = find_processors(threads)
+    store = Store(results_folder(Path(results) if results is not None else None))
+    matrix = matrices.Matrix(
+        cells=find_cells(find_backends(list(backends), registry), division, specs),
+        protocol=training,
+        certified_protocol=training if certify else None,
+        dataset=find_dataset(str(dataset), registry, specs, quick=quick, note=hears.note),
+        device=device,
+        threads=thread_count,
+        cpus=cpus,
+        seed=seed,
+        blocks=blocks,
+        until=None,
+        timeout_seconds=timeout_seconds,
+    )
+    store.prepare()
+    _, records = matrices.run_matrix(matrix, registry, store, hears)
+    return Results(tuple(records))
+
+
+def certify(
+    *,
+    backend: str,
+    model: str | Path | ModelSpec,
+    division: str = "idiomatic",
+    device: str = "auto",
+    protocol: TrainingProtocol | str | Path | None = None,
+    threads: int | None = None,
+    seed: int = 0,
+    timeout_seconds: float = _TIMEOUT_SECONDS,
+) -> Certificate:
+    """Compare one cell with the float64 reference; return its certificate, whatever it says.
+
+    Raises a BenchbenchError with the reason where there is none: the backend does not do the model,
+    its process died, the spec is too large.
+    """
+    registry = load_registry()
+    info = find_backend(backend, registry)
+    (chosen,) = find_divisions(info, division)
+    thread_count, cpus = find_processors(threads)
+    request = CertificationRequest(
+        backend=backend,
+        division=chosen,
+        model=_models([model], registry)[0],
+        protocol=_protocol(protocol),
+        device=device,
+        threads=thread_count,
+        cpus=cpus,
+        seed=seed,
+    )
+    infos = {name: offer.item for name, offer in registry.backends.items()}
+    (done,) = certify_requests([request], infos, timeout_seconds=timeout_seconds)
+    if done.certificate is None:
+        reason = done.gave_up.reason if done.gave_up else "there was no answer"
+        raise BenchbenchError(f"{backend} {chosen}, {request.model.name}: no certificate: {reason}")
+    return done.certificate
+
+
+def _models(models: Sequence[str | Path | ModelSpec], registry: Registry) -> list[ModelSpec]:
+    return must_be_unique(
+        [
+            model if isinstance(model, ModelSpec) else find_model(str(model), registry)
+            for model in models
+        ]
+    )
+
+
+def _protocol(protocol: TrainingProtocol | str | Path | None) -> TrainingProtocol:
+    if protocol is None:
+        return TrainingProtocol()
+    return protocol if isinstance(protocol, TrainingProtocol) else load_protocol(Path(protocol))
