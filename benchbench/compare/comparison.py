@@ -1,14 +1,15 @@
 """From saved runs to what may be compared: sections of rows, and what is not comparable, and why.
 
-A section is one data set on one device of one machine. In it, each model's cells are compared
-within one session, the latest in which two cells or more ran: times of another hour are no
-evidence. What that leaves out is listed with the reason, never dropped in silence.
+A section is one data set on one device of one machine with one thread budget. In it, each model's
+cells are compared within one session, the latest in which two cells or more ran: times of another
+hour are no evidence. What that leaves out is listed with the reason, never dropped in silence.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -20,6 +21,9 @@ from benchbench.compare.validity import objection
 from benchbench.compare.verdicts import judge
 from benchbench.measure.noise import usual_calibration
 from benchbench.records import RunRecord
+
+# Data set, device, machine, thread budget.
+_Place: TypeAlias = tuple[str, str, str, int]
 
 
 class NotComparable(msgspec.Struct, frozen=True, order=True):
@@ -60,10 +64,10 @@ def compare(
     `certified`: a cell without a valid certificate is not comparable. Raises UsageError for a
     baseline that names no cell.
     """
-    sections: dict[tuple[str, str, str], list[RunRecord]] = defaultdict(list)
+    sections: dict[_Place, list[RunRecord]] = defaultdict(list)
     for record in sorted(records, key=lambda one: (one.started, one.run_id)):
         if record.status != "skipped":
-            place = record.dataset, record.device or "", machine_name(record)
+            place = record.dataset, record.device or "", machine_name(record), record.threads
             sections[place].append(record)
     everything = [record for section in sections.values() for record in section]
     wanted = (baseline or Baseline()).among({cell_name(record) for record in everything})
@@ -74,7 +78,7 @@ def compare(
 
 
 def _section(
-    place: tuple[str, str, str],
+    place: _Place,
     records: Sequence[RunRecord],
     question: Question,
     wanted: CellName | None,
@@ -94,12 +98,12 @@ def _section(
         rows, others = table.against(wanted, common, question)
         contrasts += rows
         not_comparable += others
-    dataset, device, machine = place
+    dataset, device, machine, threads = place
     return Comparison(
         dataset=dataset,
         device=device or None,
         machine=machine,
-        threads=tables[0].threads,
+        threads=threads,
         question=question,
         sessions={table.model: table.session_id for table in tables},
         cells=tuple(time for table in tables for time in table.times(question)),
@@ -122,7 +126,7 @@ class _Model:
         self._records = records
         self.model = records[0].model
         chosen = _latest_of_two(records)
-        self.session_id, self.threads = chosen.session_id, chosen.threads
+        self.session_id = chosen.session_id
         self._spec, self._chosen = chosen.spec_sha256, chosen
         self.runs: Runs = defaultdict(list)
         for record in records:
@@ -208,8 +212,6 @@ def _apart(record: RunRecord, chosen: RunRecord) -> str | None:
         return "it ran another spec or protocol under the same name"
     if record.train_image_count not in {None, chosen.train_image_count}:
         return f"it trained on {record.train_image_count} images, not {chosen.train_image_count}"
-    if record.threads != chosen.threads:
-        return f"it had a thread budget of {record.threads}, not {chosen.threads}"
     if record.session_id != chosen.session_id:
         return f"it ran in another session, {record.session_id}: run them together"
     return None

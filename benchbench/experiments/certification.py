@@ -20,6 +20,7 @@ from benchbench.certify.size import too_large
 from benchbench.certify.sources import installed_versions, sources_sha256
 from benchbench.errors import BenchbenchError, Unavailable, Unsupported
 from benchbench.measure.clock import now_ns, utc_now
+from benchbench.measure.gpu import accelerators
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.devices import resolve_device
 from benchbench.plugins.registry import Registry, load_registry
@@ -84,7 +85,8 @@ def certify(
                 continue
             new = next(made)
             if new.certificate:
-                keep(_key(new.request, infos), new.certificate)
+                for device in {_device_asked_for(new.request), new.certificate.device}:
+                    keep(_key(new.request, infos, device), new.certificate)
             yield msgspec.structs.replace(new, warning=answer.warning)
 
 
@@ -153,7 +155,7 @@ def _at_hand(
     if REFERENCE not in infos:
         reason = f"the reference backend '{REFERENCE}' is missing or disabled"
         return Certification(request=request, gave_up=GaveUp("skipped", reason))
-    certificate, warning = kept(_key(request, infos))
+    certificate, warning = kept(_key(request, infos, _device_asked_for(request)))
     if certificate and not renew:
         return Certification(request=request, certificate=certificate, from_cache=True)
     refusal = too_large(request.model, request.protocol)
@@ -162,12 +164,26 @@ def _at_hand(
     return Certification(request=request, warning=warning)
 
 
-def _key(request: CertificationRequest, infos: dict[str, BackendInfo]) -> CertificateKey:
+def _device_asked_for(request: CertificationRequest) -> str:
+    """Name the device by which a certificate is looked for, before the framework is imported.
+
+    Which one "auto" and "cuda" are depends on the cards that are there and visible: these are part
+    of the name, so that a certificate for the CPU is not taken for one for a card.
+    """
+    if request.device not in {"auto", "cuda"}:
+        return request.device
+    cards = ", ".join(accelerators()) or "no card"
+    return f"{request.device} of {cards}, visible: {os.environ.get('CUDA_VISIBLE_DEVICES', 'all')}"
+
+
+def _key(
+    request: CertificationRequest, infos: dict[str, BackendInfo], device: str
+) -> CertificateKey:
     info = infos[request.backend]
     return CertificateKey(
         backend=request.backend,
         division=request.division,
-        device=request.device,
+        device=device,
         threads=request.threads,
         certified_sha256=Exercise(request.model, request.protocol).sha256,
         seed=request.seed,

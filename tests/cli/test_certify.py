@@ -33,10 +33,10 @@ def test_it_prints_the_ladder_and_keeps_the_certificate(command, own_cache):
 
 
 def test_an_edited_certificate_is_made_again(command, own_cache):
-    _certify(command, "--backend", "numpy")
+    _certify(command, "--backend", "numpy", "--device", "cpu")
     (path,) = (own_cache / "certificates").iterdir()
     path.write_text(path.read_text().replace("single-layer", "deeper-cnn"))
-    again = _certify(command, "--backend", "numpy")
+    again = _certify(command, "--backend", "numpy", "--device", "cpu")
     assert "was edited" in again.stderr
     assert "(from the cache)" not in again.stderr
     assert again.returncode == 0

@@ -54,7 +54,6 @@ def test_without_certificates_nothing_is_compared(make_runs):
 
 APART = {
     "another session": {"session": "s0", "started": "2025-01-01T00:00:00Z"},
-    "thread budget of 1": {"threads": 1},
     "another spec": {"spec_sha256": "e" * 64},
     "other data": {"dataset_sha256": "e" * 64},
     "4800 images": {"train_image_count": 4800},
@@ -136,3 +135,19 @@ def test_accuracies_are_over_seeds_and_tested_against_the_reference(make_runs):
     assert found["torch"].outcome.verdict == "EQUIVALENT"
     assert found["cheat"].outcome.verdict == "TOO GOOD"
     assert found["numpy"].outcome is None
+
+
+def test_another_thread_budget_is_a_section_of_its_own(make_runs):
+    """Its title says the budget, so no section may hold two."""
+    records = make_runs("torch", FAST) + make_runs("keras", SLOW)
+    single = [
+        msgspec.structs.replace(
+            record, run_id=f"{record.run_id}-1", session_id="another", threads=1, model="two-layer"
+        )
+        for record in records
+    ]
+    sections = compare([*single, *records], QUESTION, certified=False)
+    assert [(section.threads, len(section.contrasts)) for section in sections] == [
+        (1, 1),
+        (records[0].threads, 1),
+    ]
