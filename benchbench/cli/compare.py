@@ -19,13 +19,6 @@ class Format(StrEnum):
     JSON = "json"
 
 
-class IntervalChoice(StrEnum):
-    """What `--interval` takes."""
-
-    STUDENT = "student"
-    BOOTSTRAP = "bootstrap"
-
-
 def compare(  # noqa: PLR0917 - one parameter an option
     baseline: Annotated[
         str | None,
@@ -33,11 +26,6 @@ def compare(  # noqa: PLR0917 - one parameter an option
     ] = None,
     margin: options.Margin = "3%",
     confidence: options.Confidence = "95%",
-    interval: Annotated[
-        IntervalChoice,
-        typer.Option(help="Student's t over blocks, or a two-level bootstrap to compare with."),
-    ] = IntervalChoice.STUDENT,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     results: options.RecordsFrom = None,
     session: options.OneSession = None,
     strict: options.StrictRecords = False,
@@ -57,8 +45,6 @@ def compare(  # noqa: PLR0917 - one parameter an option
     question = Question(
         margin=fraction(margin, "--margin"),
         confidence=fraction(confidence, "--confidence"),
-        interval=interval.value,
-        seed=seed,
     )
     records, unreadable = read_records(results_folder(results))
     records = only(records, "session", session, [record.session_id for record in records])

@@ -62,7 +62,7 @@ def gate(  # noqa: PLR0917 - one parameter an option
     ] = None,
     epochs: options.EpochsOfEach = 11,
     threads: options.Threads = None,
-    seed: Annotated[int, typer.Option(min=0, help="For training and for the intervals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="For first weights and shuffling.")] = 0,
     results: options.RecordsInto = None,
     timeout: options.Timeout = _TIMEOUT_SECONDS,
     quick: Annotated[
@@ -90,7 +90,6 @@ def gate(  # noqa: PLR0917 - one parameter an option
     question = Question(
         margin=quantities.fraction(margin, "--margin"),
         confidence=quantities.fraction(confidence, "--confidence"),
-        seed=seed,
     )
     limits = Limits(
         blocks, max(blocks, max_blocks), quantities.seconds(budget, "--budget") if budget else None

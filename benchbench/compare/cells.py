@@ -17,6 +17,7 @@ from benchbench.compare.contrast import (
     cold_total_seconds,
     first_epoch_seconds,
 )
+from benchbench.compare.estimate import Student
 from benchbench.measure.noise import noise_marks
 from benchbench.records import RunRecord
 from benchbench.spec.catalog import MODELS
@@ -102,7 +103,7 @@ def _middle(
         return None, None, None
     if len(blocks) == 1:
         return math.exp(statistics.median(blocks[0])), None, None
-    estimate = question.estimate(blocks)
+    estimate = Student(blocks)
     low, high = estimate.interval(question.confidence)
     return math.exp(estimate.value), math.exp(low), math.exp(high)
 

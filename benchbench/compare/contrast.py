@@ -12,24 +12,21 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from benchbench.compare.estimate import Bootstrap, Estimate, Student, block_medians
+from benchbench.compare.estimate import Student, block_medians
 from benchbench.errors import UsageError
 from benchbench.records import RunRecord
 
 Verdict: TypeAlias = Literal["FASTER", "SLOWER", "SAME", "UNDECIDED", "EXPLORATORY"]
-IntervalKind: TypeAlias = Literal["student", "bootstrap"]
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked: within which margin two times count as the same, and how sure to be.
 
-    `margin` and `confidence` are fractions. `seed` is for the bootstrap.
+    `margin` and `confidence` are fractions.
     """
 
     margin: float = 0.03
     confidence: float = 0.95
-    interval: IntervalKind = "student"
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.margin < 1:
@@ -43,12 +40,6 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     def log_margin(self) -> float:
         """The margin on the scale of log-ratios; 3 % slower is as far from 1 as 1/1.03."""
         return math.log1p(self.margin)
-
-    def estimate(self, blocks: Sequence[Sequence[float]]) -> Estimate:
-        """Return the estimate of the middle of two blocks of log-ratios or more."""
-        if self.interval == "bootstrap":
-            return Bootstrap(blocks, self.seed)
-        return Student(blocks)
 
 
 class CellName(msgspec.Struct, frozen=True, order=True):
@@ -218,7 +209,7 @@ def _ratio(blocks: Sequence[Sequence[float]], question: Question) -> Ratio | Non
     if len(blocks) == 1:
         middle = math.exp(float(block_medians(blocks)[0]))
         return Ratio(ratio=middle, block_count=1, pair_count=pair_count)
-    estimate = question.estimate(blocks)
+    estimate = Student(blocks)
     low, high = estimate.interval(question.confidence)
     return Ratio(
         ratio=math.exp(estimate.value),
@@ -232,7 +223,7 @@ def _ratio(blocks: Sequence[Sequence[float]], question: Question) -> Ratio | Non
 def _evidence(blocks: Sequence[Sequence[float]], question: Question) -> Evidence | None:
     if len(blocks) < 2:
         return None
-    estimate, margin = question.estimate(blocks), question.log_margin
+    estimate, margin = Student(blocks), question.log_margin
     return Evidence(
         p_faster=estimate.p_below(-margin),
         p_slower=estimate.p_above(margin),

@@ -7,29 +7,11 @@ share its memory layout, its place among the cores and its luck, so they are no 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
-
-_REPLICATES = 2000
-
-
-class Estimate(Protocol):
-    """The middle of log-ratios and what the data say against other values of it."""
-
-    value: float
-
-    def interval(self, confidence: float) -> tuple[float, float]:
-        """Return the two-sided interval of this confidence, equal tails."""
-
-    def p_above(self, bound: float) -> float:
-        """Return the p-value against "the truth is `bound` or less"."""
-
-    def p_below(self, bound: float) -> float:
-        """Return the p-value against "the truth is `bound` or more"."""
 
 
 class Student:
@@ -48,12 +30,14 @@ class Student:
         self._error = float(medians.std(ddof=1) / np.sqrt(len(medians)))
 
     def interval(self, confidence: float) -> tuple[float, float]:
+        """Return the two-sided interval of this confidence, equal tails."""
         from scipy import special
 
         half = float(special.stdtrit(self._freedom, (1 + confidence) / 2)) * self._error
         return self.value - half, self.value + half
 
     def p_above(self, bound: float) -> float:
+        """Return the p-value against "the truth is `bound` or less"."""
         from scipy import special
 
         distance = self.value - bound
@@ -62,46 +46,10 @@ class Student:
         return float(special.stdtr(self._freedom, -distance / self._error))
 
     def p_below(self, bound: float) -> float:
+        """Return the p-value against "the truth is `bound` or more"."""
         return 1.0 - self.p_above(bound) if self._error else float(self.value >= bound)
-
-
-class Bootstrap:
-    """The same middle, with the percentiles of a two-level bootstrap: blocks, then their epochs.
-
-    Kept to compare with: it is too sure of itself where blocks differ, and not sure enough where
-    only epochs do (docs/how-we-measure.md has both by simulation).
-
-    Source: Davison and Hinkley, "Bootstrap Methods and their Application" (1997), section 3.8.
-    """
-
-    def __init__(self, blocks: Sequence[Sequence[float]], seed: int) -> None:
-        self.value = float(block_medians(blocks).mean())
-        random = np.random.default_rng(seed)
-        # Each block's medians over resampled epochs; then blocks are drawn, each with one of them.
-        medians = np.stack([_resampled_medians(block, random) for block in blocks])
-        drawn = random.integers(0, len(blocks), (len(blocks), _REPLICATES))
-        copies = random.integers(0, _REPLICATES, (len(blocks), _REPLICATES))
-        self._replicates = np.sort(medians[drawn, copies].mean(axis=0))
-
-    def interval(self, confidence: float) -> tuple[float, float]:
-        tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-        low, high = np.quantile(self._replicates, tails)
-        return float(low), float(high)
-
-    def p_above(self, bound: float) -> float:
-        return float((1 + (self._replicates <= bound).sum()) / (1 + _REPLICATES))
-
-    def p_below(self, bound: float) -> float:
-        return float((1 + (self._replicates >= bound).sum()) / (1 + _REPLICATES))
 
 
 def block_medians(blocks: Sequence[Sequence[float]]) -> FloatArray:
     """Return the median of each block, float64 (blocks,)."""
     return np.array([np.median(np.asarray(block, np.float64)) for block in blocks])
-
-
-def _resampled_medians(block: Sequence[float], random: np.random.Generator) -> FloatArray:
-    values = np.asarray(block, np.float64)
-    drawn = random.integers(0, len(values), (_REPLICATES, len(values)))
-    medians: FloatArray = np.median(values[drawn], axis=1)
-    return medians

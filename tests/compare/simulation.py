@@ -116,23 +116,19 @@ class Simulator:
 def table(simulator: Simulator, sessions: int) -> str:
     """Return the tables as Markdown."""
     lines = [
-        "| blocks | coverage | width | bootstrap's coverage | false, table of 8 | at the margin | "
+        "| blocks | coverage | width | false, table of 8 | at the margin | "
         + " | ".join(f"{100 * one:g} %" for one in SLOWDOWNS)
         + " |",
-        "|---" * (6 + len(SLOWDOWNS)) + "|",
+        "|---" * (5 + len(SLOWDOWNS)) + "|",
     ]
     for blocks in BLOCKS:
         print(f"{blocks} blocks", file=sys.stderr, flush=True)
         held, width = coverage(simulator, blocks, sessions, Question())
-        bootstrapped, _ = coverage(
-            simulator, blocks, sessions // 10, Question(interval="bootstrap")
-        )
         found = [verdicts(simulator, blocks, sessions // 2, math.log1p(one)) for one in SLOWDOWNS]
         at_margin = verdicts(simulator, blocks, sessions, Question().log_margin)
         cells = [
             f"{100 * held:.1f} %",
             f"±{100 * width:.1f} %",
-            f"{100 * bootstrapped:.1f} %",
             f"{100 * false_in_tables(simulator, blocks, sessions // 4):.1f} %",
             f"{100 * at_margin:.1f} %",
             *(f"{100 * one:.0f} %" for one in found),
@@ -146,16 +142,13 @@ def table(simulator: Simulator, sessions: int) -> str:
 
 
 def study(sessions: int, seed: int) -> str:
-    """Return how often either interval holds the truth, by what varies, as Markdown."""
-    lines = ["| what varies | blocks | epochs | Student's t | bootstrap |", "|---" * 5 + "|"]
+    """Return how often the interval holds the truth, by what varies, as Markdown."""
+    lines = ["| what varies | blocks | epochs | Student's t |", "|---" * 4 + "|"]
     for words, noise in STUDIED.items():
         for blocks, epochs in itertools.product(BLOCKS, (5, 11)):
             simulator = Simulator(noise, epochs, np.random.default_rng(seed))
             held, _ = coverage(simulator, blocks, sessions, Question())
-            question = Question(interval="bootstrap")
-            bootstrapped, _ = coverage(simulator, blocks, sessions // 4, question)
-            cells = f"{100 * held:.1f} % | {100 * bootstrapped:.1f} %"
-            lines.append(f"| {words} | {blocks} | {epochs - 1} | {cells} |")
+            lines.append(f"| {words} | {blocks} | {epochs - 1} | {100 * held:.1f} % |")
     return "\n".join(lines) + "\n"
 
 

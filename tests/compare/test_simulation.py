@@ -44,12 +44,6 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(simulation, simulate, 
     assert 0.95 - 0.021 < held < 0.95 + 0.021
 
 
-def test_the_bootstrap_does_not_where_processes_differ(simulation, simulate):
-    question = Question(interval="bootstrap")
-    held, _ = simulation.coverage(simulate("processes above all"), 3, 200, question)
-    assert held < 0.9
-
-
 def test_equals_are_seldom_told_apart_in_a_table_of_eight(simulation, simulate):
     assert simulation.false_in_tables(simulate("both"), 3, 150) <= 0.05
 
