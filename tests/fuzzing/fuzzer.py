@@ -21,7 +21,6 @@ from benchbench.certify.rungs import Comparison
 from benchbench.errors import Unsupported
 from benchbench.experiments.names import find_backend
 from benchbench.plugins.registry import load_registry
-from benchbench.report.ladder import break_in_words
 from benchbench.spec.files import dump
 from benchbench.spec.protocol import TrainingProtocol
 
@@ -139,7 +138,7 @@ class Fuzzer:
         if exercise.protocol != TrainingProtocol():
             words += ["--protocol", str(self._cell.protocol_file)]
         return (
-            f"{self._cell.backend} {self._cell.division} BREAKS at {break_in_words(rung)}\n"
+            f"{self._cell.backend} {self._cell.division} BREAKS at {rung.summary}\n"
             f"{rung.explanation}\n\n{dump(exercise.model)}\n{dump(exercise.protocol)}\n"
             f"See it again:\n    {shlex.join(words)}\n"
         )
