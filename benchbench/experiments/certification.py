@@ -24,8 +24,9 @@ from benchbench.measure.gpu import accelerators
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.devices import resolve_device
 from benchbench.plugins.registry import Registry, load_registry
-from benchbench.records import GaveUp, plain_settings, to_json
+from benchbench.records import GaveUp
 from benchbench.run import errand
+from benchbench.run.encoding import plain_settings, to_json
 from benchbench.run.plan import Cell
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol

@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from benchbench.records import Event, RunRequest, to_json
+from benchbench.records import Event, RunRequest
+from benchbench.run.encoding import to_json
 
 _BATON = b"g"
 

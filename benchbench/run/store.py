@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from benchbench.errors import StoreError
-from benchbench.records import SCHEMA, RunRecord, to_json
+from benchbench.records import SCHEMA, RunRecord
 from benchbench.run.archive import (
     SUFFIX,
     JsonEntry,
@@ -21,6 +21,7 @@ from benchbench.run.archive import (
     read_archive,
     write_archive,
 )
+from benchbench.run.encoding import to_json
 
 RESULTS_VARIABLE = "BENCHBENCH_RESULTS"
 # Records of a results folder that were packed; those of later runs stand beside it, in `runs/`.

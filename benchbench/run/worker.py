@@ -22,9 +22,9 @@ from benchbench.records import (
     Ready,
     RunRequest,
     Status,
-    plain_settings,
 )
 from benchbench.run.channel import ConductorGone, WorkerEnd
+from benchbench.run.encoding import plain_settings
 
 if TYPE_CHECKING:
     from benchbench.data.dataset import Dataset

@@ -13,7 +13,8 @@ import pytest
 from makers import make_record
 
 from benchbench.errors import StoreError
-from benchbench.records import EpochRecord, plain_settings
+from benchbench.records import EpochRecord
+from benchbench.run.encoding import plain_settings
 from benchbench.run.store import Store, read
 
 
