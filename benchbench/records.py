@@ -172,7 +172,7 @@ class Machine(msgspec.Struct, frozen=True):
     accelerators: tuple[str, ...] = ()
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker found out by itself; everything unknown is null.
 
     `threads_observed` is CPU time over wall time of the training epochs.
@@ -220,7 +220,7 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
     `waiting_cpu_seconds` are those of each epoch, known only once the worker has its turn again.
     """
 
-    outcome: Outcome
+    outcome: WorkerReport
     waiting_cpu_seconds: tuple[float, ...] = ()
 
 

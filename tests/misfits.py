@@ -7,9 +7,10 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import benchbench
-from benchbench import Backend, BackendInfo, DatasetInfo, Score, Trainer, Unsupported, hookimpl
+from benchbench import Backend, BackendInfo, Score, Trainer, Unsupported, hookimpl
 
 
 class Version(str):
@@ -67,8 +68,15 @@ class Exits(NullTrainer):
 
 
 class Hangs(NullTrainer):
+    """Waits for a signal; first writes its process id into the file of HANGS_AT, if there is one.
+
+    Where that is a pipe, its reader knows that the epoch has begun.
+    """
+
     def epoch(self):
-        time.sleep(600)
+        if place := os.environ.get("HANGS_AT"):
+            Path(place).write_text(str(os.getpid()))
+        signal.pause()
 
 
 class Slow(NullTrainer):
@@ -193,55 +201,6 @@ class Lies(NullTrainer):
         return Score(loss=0.1, metric=0.99)
 
 
-# Seconds that `sleeps` is asleep in each phase, over three epochs.
-SLEEPS = {
-    "import_": 0.9,
-    "data": 0.8,
-    "build": 0.6,
-    "first_epoch": 0.5,
-    "steady_epochs": 2 * 0.25,
-    "validation": 3 * 0.15,
-    "evaluate": 0.4,
-    "predict": 0.7,
-}
-
-
-class Sleeps(NullTrainer):
-    """Does nothing, and takes its time over each phase."""
-
-    def __init__(self, model, protocol):
-        super().__init__(model, protocol)
-        time.sleep(SLEEPS["build"])
-
-    def fit(self, train, validation, observer):
-        for number in range(3):
-            time.sleep(SLEEPS["steady_epochs"] / 2 if number else SLEEPS["first_epoch"])
-            self.epoch()
-            observer.epoch_trained(1.0)
-            time.sleep(SLEEPS["validation"] / 3)
-            observer.epoch_validated(super().evaluate(validation))
-
-    def evaluate(self, split):
-        time.sleep(SLEEPS["evaluate"])
-        return super().evaluate(split)
-
-    def predict(self, inputs):
-        time.sleep(SLEEPS["predict"])
-        return super().predict(inputs)
-
-
-def sleepy_backend():
-    time.sleep(SLEEPS["import_"])
-    return MisfitBackend(Sleeps)
-
-
-def load_slowly(location):
-    from benchbench.data import folder
-
-    time.sleep(SLEEPS["data"])
-    return folder.load(location, "slow-to-load")
-
-
 class Unfinished(NullTrainer):
     """Leaves every epoch to a thread that works for a second, and does not wait for it."""
 
@@ -331,10 +290,4 @@ def benchbench_backends():
     infos = [
         BackendInfo(name, (), lambda kind=kind: MisfitBackend(kind)) for name, kind in KINDS.items()
     ]
-    infos.append(BackendInfo("sleeps", (), sleepy_backend))
     return [*infos, BackendInfo("homeless", ("no-such-framework",), lambda: None)]
-
-
-@hookimpl
-def benchbench_datasets():
-    return [DatasetInfo("slow-to-load", load_slowly)]

@@ -158,7 +158,12 @@ class _Gate:
         with beside(self.checkout, self.ref_commit) as place, progress() as listener:
             name = f"{self.ref}@{self.ref_commit[:7]}"
             pairs, other, troubles = trees.find_pairs(
-                cells, self.checkout, name=name, place=place, commit=self.ref_commit
+                cells,
+                self.checkout,
+                self.registry,
+                name=name,
+                place=place,
+                commit=self.ref_commit,
             )
             certificates: Mapping[Cell, Certificate | str] = dict.fromkeys(
                 (cell for pair in pairs for cell in pair.cells), "--no-certify was given"
@@ -228,7 +233,7 @@ class _Gate:
             threads=self.threads,
             cpus=self.cpus,
             seed=self.seed,
-            certificates=certificates,
+            certificates=tuple(certificates.items()),
         )
 
     def _report(self, rows: Sequence[GateRow], notes: tuple[str, ...]) -> GateReport:

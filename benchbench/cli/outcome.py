@@ -120,7 +120,7 @@ def _reference_cells(reference: str, models: Sequence[ModelSpec]) -> list[Cell]:
 
     info = find_backend(reference, load_registry())
     division = "idiomatic" if "idiomatic" in info.divisions else info.divisions[0]
-    return [Cell(info, division, model) for model in models]
+    return [Cell(info.name, division, model) for model in models]
 
 
 def _tested_cells(
@@ -131,7 +131,7 @@ def _tested_cells(
 
     names = {reference.name for reference in references}
     cells = [
-        Cell(info, division, reference.model)
+        Cell(info.name, division, reference.model)
         for reference in references
         for info in backends
         for division in find_divisions(info, divisions)
@@ -171,7 +171,7 @@ def _train_missing(cells: Sequence[Cell], setting: _Setting, results: Path) -> i
             flush=True,
         )
         one_run = Session(
-            cells=[cell],
+            cells=(cell,),
             protocol=setting.protocol,
             dataset=setting.chosen,
             device=setting.device,
@@ -205,7 +205,7 @@ def _report(
             if cell.model == reference.model
         ]
     return OutcomeReport(
-        reference=references[0].backend.name,
+        reference=references[0].backend,
         reference_division=references[0].division,
         dataset=setting.chosen.name,
         dataset_sha256=setting.chosen.sha256,
@@ -224,7 +224,7 @@ def _runs(cell: Cell, records: Sequence[RunRecord], setting: _Setting) -> CellRu
     return CellRuns(
         model=cell.model.name,
         dataset=setting.chosen.name,
-        backend=cell.backend.name,
+        backend=cell.backend,
         division=cell.division,
         finished=finished,
         lacking={
@@ -255,7 +255,7 @@ def _attempts(cell: Cell, records: Sequence[RunRecord], setting: _Setting) -> li
     from benchbench.spec.identity import spec_sha256
 
     spec = spec_sha256(cell.model, setting.protocol)
-    wanted = spec, setting.chosen.sha256, cell.backend.name, cell.division
+    wanted = spec, setting.chosen.sha256, cell.backend, cell.division
     return [
         record
         for record in records

@@ -75,14 +75,14 @@ def selftest(  # noqa: PLR0917 - one parameter an option
     for number in range(repeats):
         print(f"comparison {number + 1} of {repeats}", file=sys.stderr, flush=True)
         session = Session(
-            cells=copies,
+            cells=tuple(copies),
             protocol=TrainingProtocol(epochs=epochs),
             dataset=chosen,
             device=device,
             threads=thread_count,
             cpus=cpus,
             seed=0,
-            certificates=dict.fromkeys(copies, _UNCERTIFIED),
+            certificates=tuple((copy, _UNCERTIFIED) for copy in copies),
         )
         with progress() as listener:
             records = conduct(session.blocks(blocks), store, timeout, listener)
@@ -120,17 +120,17 @@ def judged(records: Sequence[RunRecord], question: Question) -> list[tuple[float
 
 def _copies(cell: Cell, slowdowns: Sequence[float]) -> list[Cell]:
     """Return the cell, the same again under another label, and a copy for every slow-down."""
-    import dataclasses
+    import msgspec
 
     from benchbench.records import Variant
 
     variants = [Variant("again")]
     variants += [Variant(f"{100 * one:g} % slower", slowdown=one) for one in slowdowns]
-    return [cell, *(dataclasses.replace(cell, variant=variant) for variant in variants)]
+    return [cell, *(msgspec.structs.replace(cell, variant=variant) for variant in variants)]
 
 
 def _title(cell: Cell, chosen: Chosen, epochs: int) -> str:
     return (
-        f"{cell.backend.name} {cell.division}, {cell.model.name} on {chosen.name}, "
+        f"{cell.backend} {cell.division}, {cell.model.name} on {chosen.name}, "
         f"{epochs - 1} steady epochs a run"
     )

@@ -102,11 +102,11 @@ def requests_for(
     """Return the request of every cell."""
     return [
         CertificationRequest(
-            backend=cell.backend.name,
+            backend=cell.backend,
             division=cell.division,
             model=cell.model,
             protocol=protocol,
-            device=device,
+            device=cell.device or device,
             threads=threads,
             cpus=cpus,
         )

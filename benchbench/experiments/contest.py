@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from benchbench.experiments.session import conduct
 from benchbench.measure.clock import now_ns
@@ -75,7 +76,7 @@ def row(
     troubles = [one for one in (first, second, trouble) if isinstance(one, str)]
     return GateRow(
         model=pair.own.model.name,
-        backend=pair.own.backend.name,
+        backend=pair.own.backend,
         division=pair.own.division,
         first=None if isinstance(first, str) else first,
         second=None if isinstance(second, str) else second,
@@ -104,7 +105,7 @@ def _contend(
     for number in range(limits.max_blocks):
         for pair in open_pairs:
             # A group of its own: the nearer in time, the less does the machine drift in between.
-            groups = dataclasses.replace(session, cells=pair.cells).block(number)
+            groups = msgspec.structs.replace(session, cells=pair.cells).block(number)
             runs[pair] += conduct(groups, store, timeout, listener)
         open_pairs = [pair for pair in open_pairs if not _failures(runs[pair])]
         if number + 1 < limits.blocks:

@@ -72,14 +72,14 @@ def run_matrix(
 ) -> tuple[str, list[RunRecord]]:
     """Certify the cells, run them, save each record; return the session's id and the records."""
     session = Session(
-        cells=matrix.cells,
+        cells=tuple(matrix.cells),
         protocol=matrix.protocol,
         dataset=matrix.dataset,
         device=matrix.device,
         threads=matrix.threads,
         cpus=matrix.cpus,
         seed=matrix.seed,
-        certificates=_certificates(matrix, registry, listener),
+        certificates=tuple(_certificates(matrix, registry, listener).items()),
     )
     conductor = Conductor(store=store, listener=listener, timeout=matrix.timeout_seconds)
     if matrix.until:

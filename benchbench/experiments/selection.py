@@ -57,7 +57,7 @@ def find_cells(backends: list[BackendInfo], division: str, models: list[ModelSpe
     from benchbench.run.plan import Cell
 
     return [
-        Cell(info, one, model)
+        Cell(info.name, one, model)
         for info in backends
         for one in find_divisions(info, division)
         for model in models

@@ -1,24 +1,22 @@
-"""The conductor: spawns the workers of a group, passes the baton, saves what they did.
+"""The conductor: launches the workers of a group, interleaves them, saves what they did.
 
-All workers of a group are alive, exactly one is at work. Each round gives every live worker one
-turn, in an order drawn afresh: in round 0 it imports, loads and builds, in round n it trains and
-validates epoch n, after the last it evaluates, predicts and ends. So the cells of a comparison are
-measured seconds apart, and a machine that drifts drifts for all of them.
+Round-robin: all workers of a group are alive, exactly one is at work. Each round gives every live
+worker one turn, in an order drawn afresh: in round 0 it imports, loads and builds, in round n it
+trains and validates epoch n, after the last it evaluates, predicts and ends. So the cells of a
+comparison are measured seconds apart, and a machine that drifts drifts for all of them.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
 import msgspec
 
-from benchbench.measure import machine
 from benchbench.measure.clock import utc_now
-from benchbench.measure.foreign import cpu_use, foreign_fraction
-from benchbench.measure.gpu import gpu_states
+from benchbench.measure.foreign import foreign_fraction
 from benchbench.records import (
     Built,
     EpochDone,
@@ -27,14 +25,14 @@ from benchbench.records import (
     Finished,
     GaveUp,
     Machine,
-    MachineState,
-    Outcome,
     Ready,
     RunRecord,
     RunRequest,
+    WorkerReport,
 )
+from benchbench.run.launcher import Launcher, ProcessLauncher, Worker
+from benchbench.run.monitor import MachineMonitor, Monitor
 from benchbench.run.plan import Group, PlannedRun
-from benchbench.run.process import WorkerProcess
 from benchbench.run.store import Store
 from benchbench.spec.identity import spec_sha256
 
@@ -53,7 +51,11 @@ class Listener(Protocol):
 
 
 class Conductor:
-    """Conducts groups of runs. `read_state` says what the machine is doing, before each turn."""
+    """Conducts groups of runs, whose workers it has from `launcher`.
+
+    `timeout` is in seconds, for the work of each. By default the workers are processes and
+    `monitor` reads this machine.
+    """
 
     def __init__(
         self,
@@ -61,13 +63,15 @@ class Conductor:
         store: Store,
         listener: Listener,
         timeout: float,
-        read_state: Callable[[], MachineState] | None = None,
+        launcher: Launcher | None = None,
+        monitor: Monitor | None = None,
     ) -> None:
         self._store = store
         self._listener = listener
         self._timeout = timeout
-        self._read_state = read_state or _StateReader()
-        self._machine = machine.machine()
+        self._launcher = launcher or ProcessLauncher()
+        self._monitor = monitor or MachineMonitor()
+        self._machine = self._monitor.machine
 
     def conduct(self, groups: Iterable[Group]) -> Iterator[RunRecord]:
         """Run group after group; yield each record once it is saved.
@@ -84,7 +88,8 @@ class Conductor:
             parts: list[_Part] = []
             try:
                 for run in group.runs:
-                    part = _Part(run, self._timeout, group.order_seed, self._machine)
+                    worker = self._launcher.launch(run, timeout_seconds=self._timeout)
+                    part = _Part(run, worker, group.order_seed, self._machine)
                     stack.callback(part.worker.close)
                     parts.append(part)
                     # The interpreter starts alone, like all that follows.
@@ -113,20 +118,21 @@ class Conductor:
                     )
             live = [part for part in live if not part.over]
 
-    def _take_turn(self, worker: WorkerProcess, turn: int) -> Event:
+    def _take_turn(self, worker: Worker, turn: int) -> Event:
         """Give the worker its turn; to an epoch, add what the machine was doing meanwhile."""
-        state = self._read_state()
-        before = cpu_use(worker.pid)
+        state = self._monitor.state()
+        before = self._monitor.cpu_use(worker.pid)
         event = worker.turn()
         if not isinstance(event, EpochDone):
             return event
-        foreign = foreign_fraction(before, cpu_use(worker.pid), self._machine.usable_cores)
+        after = self._monitor.cpu_use(worker.pid)
+        foreign = foreign_fraction(before, after, self._machine.usable_cores)
         epoch = msgspec.structs.replace(
             event.epoch,
             turn=turn,
             machine=state,
             foreign_cpu_fraction=foreign,
-            gpus=gpu_states(),
+            gpus=self._monitor.gpus(),
         )
         return EpochDone(event.number, epoch)
 
@@ -140,8 +146,8 @@ class Conductor:
 class _Part:
     """One run as it is being conducted: its worker, and what has been heard of it."""
 
-    def __init__(self, run: PlannedRun, timeout: float, order_seed: int, facts: Machine) -> None:
-        self.worker = WorkerProcess(run, timeout)
+    def __init__(self, run: PlannedRun, worker: Worker, order_seed: int, facts: Machine) -> None:
+        self.worker = worker
         self.epochs: list[EpochRecord] = []
         self.last_event: Event | None = None
         self._run = run
@@ -209,7 +215,7 @@ class _Part:
             **{name: getattr(outcome, name) for name in outcome.__struct_fields__},
         )
 
-    def _ending(self) -> tuple[Outcome, GaveUp]:
+    def _ending(self) -> tuple[WorkerReport, GaveUp]:
         """Return what is known of the run, and how it ended in the words of `GaveUp`."""
         match self.last_event:
             case Finished(outcome):
@@ -220,7 +226,7 @@ class _Part:
                 ]
                 return outcome, GaveUp("invalid" if failed else "ok", "; ".join(failed))
             case GaveUp() as event:
-                return Outcome(device=self._device), event
+                return WorkerReport(device=self._device), event
             case event:
                 raise AssertionError(f"a record was asked for before the end, at {event!r}")
 
@@ -234,18 +240,3 @@ class _Part:
         except OSError:
             return None  # a full disk: the record itself will say so
         return path.name
-
-
-class _StateReader:
-    """Reads the machine's state between turns, with the time of the calibration kernel."""
-
-    def __init__(self) -> None:
-        self._times: machine.CpuTimes | None = None
-
-    def __call__(self) -> MachineState:
-        state, self._times = machine.state(self._times)
-        # One thread: a pool's idle threads would still be spinning when the worker starts.
-        seconds = machine.calibrate(1)
-        return msgspec.structs.replace(
-            state, calibration_seconds=seconds, cpu_mhz=machine.cpu_mhz()
-        )

@@ -62,12 +62,13 @@ def worker_environment(
     threads: int,
     home: Path,
     import_path: Sequence[str] = (),
+    variables: Sequence[tuple[str, str]] | None = None,
 ) -> dict[str, str]:
     """Return the environment for one worker.
 
     `home` is an empty folder for what frameworks read and write in a user's home (Keras's
     `keras.json`). `import_path` are folders to import from before all others. The backend's own
-    variables come last, over whatever the user has set.
+    variables, or `variables` in place of them, come last, over whatever the user has set.
     """
     environment = {name: value for name, value in outer.items() if name not in _REMOVED}
     environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
@@ -76,7 +77,8 @@ def worker_environment(
         "KERAS_HOME": str(home),
         "PYTHONUNBUFFERED": "1",
     }
-    return environment | importing_from(import_path, outer) | dict(info.environment)
+    declared = info.environment if variables is None else variables
+    return environment | importing_from(import_path, outer) | dict(declared)
 
 
 def importing_from(import_path: Sequence[str], outer: Mapping[str, str]) -> dict[str, str]:

@@ -1,63 +1,78 @@
-"""What will be run, and in which company: cells times blocks, in groups that share the baton."""
+"""What will be run: cells times blocks, in groups whose workers are interleaved. Pure data."""
 
 from __future__ import annotations
 
 import re
 import secrets
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import msgspec
+
 from benchbench.certificates import Certificate
-from benchbench.plugins.contract import BackendInfo
+from benchbench.errors import UsageError
 from benchbench.records import DatasetChoice, RunRequest, Variant
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
+
+# 1: the first.
+SESSION_SCHEMA = 1
 
 # Workers alive at once. Each holds a framework and a data set, one to two gigabytes.
 LIVE_WORKERS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One thing to be measured: a model under a backend's division.
+class Environment(msgspec.Struct, frozen=True):
+    """What a worker runs under, where that is not what this process runs under.
 
-    `variant` tells cells apart that are alike in these. `import_path` are folders that its worker
-    imports from before all others: those of another checkout.
+    `python` is the path of an interpreter. `import_path` are folders to import from before all
+    others: those of another checkout. `variables` replaces the environment variables that the
+    backend declares in this process, where another checkout declares others.
     """
 
-    backend: BackendInfo
+    python: str | None = None
+    import_path: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] | None = None
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One thing to be measured: a model under a backend's division, on a device.
+
+    `device` is the session's where it is None. `variant` tells cells apart that are alike in all
+    else, or that differ in their environment.
+    """
+
+    backend: str
     division: str
     model: ModelSpec
+    device: str | None = None
+    environment: Environment = Environment()
     variant: Variant | None = None
-    import_path: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """Backend, division and variant in one word, fit for the name of a file."""
-        parts = [self.backend.name, self.division]
+        """Backend, division, device and variant in one word, fit for the name of a file."""
+        parts = [self.backend, self.division]
+        if self.device:
+            parts.append(_as_word(self.device))
         if self.variant:
-            parts.append(re.sub(r"[^\w.]+", "-", self.variant.label).strip("-"))
+            parts.append(_as_word(self.variant.label))
         return "-".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRun:
-    """One run to come: its request, all but the moment of its spawning, its backend and sources.
+class PlannedRun(msgspec.Struct, frozen=True):
+    """One run to come: its request, all but the moment of its spawning, and its environment.
 
     `certificate` is that of its cell; where there is none, `uncertified` says why.
     """
 
     request: RunRequest
-    backend: BackendInfo
-    import_path: tuple[str, ...] = ()
+    environment: Environment = Environment()
     certificate: Certificate | None = None
     uncertified: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """Runs that are alive together and take turns, in orders drawn from `order_seed`."""
 
     order_seed: int
@@ -68,23 +83,37 @@ def _fresh_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Session:
+class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Cells that are measured together, block by block, and all that their runs have in common.
 
-    `certificates` holds the certificate of a cell, or why there is none.
+    `certificates` pairs a cell with its certificate, or with why there is none. Raises UsageError
+    where two cells share model and name, for their records would share a file.
     """
 
-    cells: Sequence[Cell]
+    schema: int = SESSION_SCHEMA
+    cells: tuple[Cell, ...]
     protocol: TrainingProtocol
     dataset: DatasetChoice
     device: str
     threads: int
     cpus: tuple[int, ...] | None
     seed: int
-    certificates: Mapping[Cell, Certificate | str] = field(default_factory=dict)
-    session_id: str = field(default_factory=_fresh_id)
-    order_seed: int = field(default_factory=lambda: secrets.randbits(32))
+    certificates: tuple[tuple[Cell, Certificate | str], ...] = ()
+    session_id: str = msgspec.field(default_factory=_fresh_id)
+    order_seed: int = msgspec.field(default_factory=lambda: secrets.randbits(32))
+
+    def __post_init__(self) -> None:
+        counts = Counter(f"{cell.model.name} {cell.name}" for cell in self.cells)
+        twice = sorted(name for name, count in counts.items() if count > 1)
+        if twice:
+            raise UsageError(
+                f"a session has two cells that nothing tells apart: {', '.join(twice)}; give one "
+                f"of them a variant with a label of its own"
+            )
+        # A choice may come with more, for people; what is sent to a worker is the choice alone.
+        names = DatasetChoice.__struct_fields__
+        choice = DatasetChoice(**{name: getattr(self.dataset, name) for name in names})
+        msgspec.structs.force_setattr(self, "dataset", choice)
 
     def block(self, number: int) -> tuple[Group, ...]:
         """Lay out one block, model by model; it trains with `seed` + number.
@@ -114,19 +143,23 @@ class Session:
             run_id=f"{self.session_id}-{block:03d}-{cell.model.name}-{cell.name}",
             session_id=self.session_id,
             block=block,
-            backend=cell.backend.name,
+            backend=cell.backend,
             division=cell.division,
             model=cell.model,
             protocol=self.protocol,
             dataset=self.dataset,
-            device=self.device,
+            device=cell.device or self.device,
             threads=self.threads,
             cpus=self.cpus,
             seed=self.seed + block,
             spawned_ns=0,
             variant=cell.variant,
         )
-        found = self.certificates.get(cell)
+        found = dict(self.certificates).get(cell)
         if isinstance(found, Certificate):
-            return PlannedRun(request, cell.backend, cell.import_path, certificate=found)
-        return PlannedRun(request, cell.backend, cell.import_path, uncertified=found)
+            return PlannedRun(request, cell.environment, certificate=found)
+        return PlannedRun(request, cell.environment, uncertified=found)
+
+
+def _as_word(label: str) -> str:
+    return re.sub(r"[^\w.]+", "-", label).strip("-")

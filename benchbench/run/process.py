@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from benchbench.measure.clock import now_ns, utc_now
+from benchbench.plugins.contract import BackendInfo
 from benchbench.records import Event, Finished, GaveUp, Status
 from benchbench.run.channel import ConductorEnd
 from benchbench.run.environment import noted, worker_environment
@@ -27,25 +28,26 @@ _VMSTAT = Path("/proc/vmstat")
 class WorkerProcess:
     """One spawned worker. `turn` gives it the baton and waits for what it says."""
 
-    def __init__(self, run: PlannedRun, timeout: float) -> None:
-        self._timeout = timeout
+    def __init__(self, run: PlannedRun, info: BackendInfo, *, timeout_seconds: float) -> None:
+        self._timeout = timeout_seconds
         self._held_seconds = 0.0
         self._home = tempfile.TemporaryDirectory(prefix="benchbench-")
         self._log = Path(self._home.name) / "worker.log"
         self._oom_kills = _oom_kills()
         environment = worker_environment(
             os.environ,
-            info=run.backend,
+            info=info,
             threads=run.request.threads,
             home=Path(self._home.name),
-            import_path=run.import_path,
+            import_path=run.environment.import_path,
+            variables=run.environment.variables,
         )
         self.environment = noted(environment)
         self.started = utc_now()
         self.request = msgspec.structs.replace(run.request, spawned_ns=now_ns())
         self._channel = ConductorEnd()
         command = [
-            *(sys.executable, "-m", "benchbench.run.worker"),
+            *(run.environment.python or sys.executable, "-m", "benchbench.run.worker"),
             *("--baton", str(self._channel.worker_baton)),
             *("--events", str(self._channel.worker_events)),
         ]

@@ -9,24 +9,27 @@ import traceback
 from typing import TYPE_CHECKING
 
 from benchbench.errors import BenchbenchError, Unavailable, Unsupported
-from benchbench.measure.clock import EpochClock, Ledger
+from benchbench.measure.clock import EpochClock, Ledger, now_ns
 from benchbench.plugins.devices import resolve_device
 from benchbench.records import (
     Built,
     EpochDone,
     EpochRecord,
+    Event,
     FinalScore,
     Finished,
     GaveUp,
-    Outcome,
     Ready,
     RunRequest,
     Status,
+    WorkerReport,
 )
 from benchbench.run.channel import ConductorGone, WorkerEnd
 from benchbench.run.encoding import plain_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from benchbench.data.dataset import Dataset
     from benchbench.measure.residue import Watch
     from benchbench.plugins.contract import Backend, Trainer
@@ -43,13 +46,22 @@ def main() -> None:
         request = channel.request()
         if request.cpus is not None:
             os.sched_setaffinity(0, request.cpus)
-        channel.send(_run(request, channel))
+        channel.send(execute(request, channel.hand_over))
     except ConductorGone:
         sys.exit(1)
 
 
-def _run(request: RunRequest, channel: WorkerEnd) -> Finished | GaveUp:
-    run = _Run(request, channel)
+def execute(
+    request: RunRequest,
+    hand_over: Callable[[Event], None],
+    clock: Callable[[], int] = now_ns,
+) -> Finished | GaveUp:
+    """Do one run in this process; return how it ended, whatever the plugin did.
+
+    `hand_over` gives an event to the conductor and blocks until it is this worker's turn again.
+    `clock` returns nanoseconds.
+    """
+    run = _Run(request, hand_over, clock)
     try:
         run.prepare()
         run.train()
@@ -69,10 +81,15 @@ def _run(request: RunRequest, channel: WorkerEnd) -> Finished | GaveUp:
 class _Run:
     """The course of one run: prepare, train, judge. The ledger is open from the spawn on."""
 
-    def __init__(self, request: RunRequest, channel: WorkerEnd) -> None:
+    def __init__(
+        self,
+        request: RunRequest,
+        hand_over: Callable[[Event], None],
+        clock: Callable[[], int],
+    ) -> None:
         self._request = request
-        self._channel = channel
-        self._ledger = Ledger(request.spawned_ns)
+        self._hand_over = hand_over
+        self._ledger = Ledger(request.spawned_ns, clock)
         self._epochs: list[EpochRecord] = []
         self._watches: list[Watch] = []
         self._clock: EpochClock
@@ -84,7 +101,7 @@ class _Run:
     def prepare(self) -> None:
         """Import the framework, load the data, build the model, set the first weights."""
         self._ledger.enter("waiting")
-        self._channel.hand_over(Ready())
+        self._hand_over(Ready())
         request = self._request
 
         self._ledger.enter("import")
@@ -117,7 +134,7 @@ class _Run:
         self._trainer.synchronize()
 
         self._ledger.enter("waiting")
-        self._channel.hand_over(Built(self._device))
+        self._hand_over(Built(self._device))
         self._ledger.enter("other")
 
     def train(self) -> None:
@@ -139,7 +156,7 @@ class _Run:
         """The CPU time that this process used after each epoch, while another had the baton."""
         return tuple(self._clock.waiting_cpu_seconds)
 
-    def judge(self) -> Outcome:
+    def judge(self) -> WorkerReport:
         """Evaluate and predict the test images, check what must hold, say what ran."""
         from benchbench.measure.memory import peak_memory_bytes
         from benchbench.measure.residue import Residue, read_twice
@@ -172,7 +189,7 @@ class _Run:
             residue=Residue(tuple(self._watches), self.waiting_cpu_seconds, reads),
             train_seconds=wall,
         )
-        return Outcome(
+        return WorkerReport(
             device=self._device,
             parameter_count=sum(array.size for array in parameters),
             parameter_shapes=tuple(array.shape for array in parameters),
@@ -198,7 +215,7 @@ class _Run:
     def _epoch_done(self, number: int, epoch: EpochRecord) -> None:
         self._epochs.append(epoch)
         self._ledger.enter("waiting")
-        self._channel.hand_over(EpochDone(number, epoch))
+        self._hand_over(EpochDone(number, epoch))
 
 
 def _must_fit(request: RunRequest, dataset: Dataset) -> None:

@@ -13,7 +13,6 @@ from benchbench.experiments import contest
 from benchbench.experiments.contest import Limits
 from benchbench.experiments.listener import Silent
 from benchbench.experiments.revisions.trees import Pair
-from benchbench.plugins.registry import load_registry
 from benchbench.records import Variant
 from benchbench.run.plan import Cell, Session
 from benchbench.spec.catalog import MODELS
@@ -25,8 +24,8 @@ TREE, MAIN = Variant("tree"), Variant("main@0123456", commit="0" * 40)
 
 @pytest.fixture
 def pair():
-    info, model = load_registry().backend("numpy"), MODELS["single-layer"]
-    own, baseline = (Cell(info, "idiomatic", model, variant) for variant in (TREE, MAIN))
+    model = MODELS["single-layer"]
+    own, baseline = (Cell("numpy", "idiomatic", model, variant=variant) for variant in (TREE, MAIN))
     return Pair(own, baseline, "single-layer")
 
 

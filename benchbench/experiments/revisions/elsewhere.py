@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 
 from benchbench.certificates import Certificate
-from benchbench.certify.sources import module_of
 from benchbench.errors import CheckoutError
 from benchbench.experiments.revisions import inquiry
 from benchbench.experiments.revisions.inquiry import Findings, Inquiry
@@ -74,29 +73,36 @@ class Elsewhere:
 
 
 def objections(
-    cell: Cell, model: str, *, ours: Findings, root: Path, theirs: Findings, other: Elsewhere
+    cell: Cell,
+    *,
+    module: str,
+    model: str,
+    ours: Findings,
+    root: Path,
+    theirs: Findings,
+    other: Elsewhere,
 ) -> Iterator[str]:
     """Yield why a cell of the checkout at `root` has no counterpart in the other, if it has none.
 
-    `model` is the word by which both were asked for the cell's model.
+    `module` is that of the cell's backend, `model` the word by which both were asked for its model.
     """
-    backend = theirs.backends.get(cell.backend.name)
+    backend = theirs.backends.get(cell.backend)
     if backend is None:
         left_out = f" (left out there: {'; '.join(theirs.left_out)})" if theirs.left_out else ""
-        yield f"{other.name} has no backend '{cell.backend.name}'{left_out}"
+        yield f"{other.name} has no backend '{cell.backend}'{left_out}"
         return
     if backend.missing:
         yield f"in {other.name} the backend needs {', '.join(backend.missing)}: not installed"
     if cell.division not in backend.divisions:
         yield (
-            f"in {other.name} the backend '{cell.backend.name}' has no division '{cell.division}', "
+            f"in {other.name} the backend '{cell.backend}' has no division '{cell.division}', "
             f"only {', '.join(backend.divisions)}"
         )
-    for module in ("benchbench", module_of(cell.backend)):
-        here, there = ours.modules.get(module), theirs.modules.get(module)
+    for name in ("benchbench", module):
+        here, there = ours.modules.get(name), theirs.modules.get(name)
         if _lies_in(here, root) and not _lies_in(there, other.folder):
             # It would be imported from here after all, and be compared with itself.
-            yield f"the module {module} is not in {other.name}, or is imported from elsewhere"
+            yield f"the module {name} is not in {other.name}, or is imported from elsewhere"
     if model not in theirs.specs:
         yield f"{other.name} has no model '{model}'"
     elif ours.specs[model] != theirs.specs[model]:

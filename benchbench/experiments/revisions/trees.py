@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from benchbench.errors import CheckoutError, UsageError, nearest
 from benchbench.experiments.certification import certify_cells
@@ -39,7 +40,7 @@ class Pair:
 
     @property
     def name(self) -> str:
-        return f"{self.own.model.name} {self.own.backend.name} {self.own.division}"
+        return f"{self.own.model.name} {self.own.backend} {self.own.division}"
 
 
 def backends_of(root: Path, registry: Registry) -> list[BackendInfo]:
@@ -114,7 +115,13 @@ def find_tree_cells(
 
 
 def find_pairs(
-    cells: Mapping[Cell, str], checkout: Checkout, *, name: str, place: Path, commit: str
+    cells: Mapping[Cell, str],
+    checkout: Checkout,
+    registry: Registry,
+    *,
+    name: str,
+    place: Path,
+    commit: str,
 ) -> tuple[list[Pair], Elsewhere, dict[Pair, str]]:
     """Pair this tree's cells with those of the other, checked out at `place`.
 
@@ -126,11 +133,12 @@ def find_pairs(
     from benchbench.experiments.revisions.elsewhere import Elsewhere, objections
     from benchbench.experiments.revisions.inquiry import Inquiry, find
 
-    modules = tuple(dict.fromkeys(["benchbench", *(module_of(cell.backend) for cell in cells)]))
+    module_names = {cell.backend: module_of(registry.backend(cell.backend)) for cell in cells}
+    modules = tuple(dict.fromkeys(["benchbench", *module_names.values()]))
     folders = import_folders(checkout.root, modules)
     other = Elsewhere(name, place, tuple(str(place / folder) for folder in folders))
     asked = Inquiry(
-        backends=tuple(dict.fromkeys(cell.backend.name for cell in cells)),
+        backends=tuple(dict.fromkeys(cell.backend for cell in cells)),
         modules=modules,
         models=tuple(dict.fromkeys(cells.values())),
     )
@@ -143,12 +151,19 @@ def find_pairs(
     baseline = Side(name, commit, other.import_path)
     pairs, troubles = [], {}
     for cell, model in cells.items():
-        there = theirs.backends.get(cell.backend.name)
-        declared = there.environment if there else cell.backend.environment
-        info = dataclasses.replace(cell.backend, environment=declared)
-        pair = Pair(own.cell(cell), baseline.cell(dataclasses.replace(cell, backend=info)), model)
+        there = theirs.backends.get(cell.backend)
+        declared = there.environment if there else None
+        pair = Pair(own.cell(cell), baseline.cell(cell, declared), model)
         pairs.append(pair)
-        told = objections(cell, model, ours=ours, root=checkout.root, theirs=theirs, other=other)
+        told = objections(
+            cell,
+            module=module_names[cell.backend],
+            model=model,
+            ours=ours,
+            root=checkout.root,
+            theirs=theirs,
+            other=other,
+        )
         if reasons := "; ".join(told):
             troubles[pair] = reasons
     return pairs, other, troubles
@@ -162,11 +177,16 @@ class Side:
     commit: str | None
     import_path: tuple[str, ...]
 
-    def cell(self, cell: Cell) -> Cell:
+    def cell(self, cell: Cell, variables: tuple[tuple[str, str], ...] | None = None) -> Cell:
+        """Return the cell of this side; `variables` are those that its backend declares there."""
         from benchbench.records import Variant
+        from benchbench.run.plan import Environment
 
-        variant = Variant(self.label, commit=self.commit)
-        return dataclasses.replace(cell, variant=variant, import_path=self.import_path)
+        return msgspec.structs.replace(
+            cell,
+            environment=Environment(import_path=self.import_path, variables=variables),
+            variant=Variant(self.label, commit=self.commit),
+        )
 
 
 def certify_pairs(
@@ -195,7 +215,7 @@ def certify_pairs(
     troubles = {}
     for pair in pairs:
         certificates[pair.baseline] = other.certify(
-            backend=pair.baseline.backend.name,
+            backend=pair.baseline.backend,
             division=pair.baseline.division,
             model=pair.model,
             device=device,
