@@ -91,9 +91,16 @@ def test_json_reads_back():
         rows = [row["cell"] for table in answer["tables"] for row in table["rows"]]
         good = [run for run in drawn if run.status == "ok"]
         assert sum(row["run_count"] for row in rows) == len(good)
-        assert {row["backend"] for row in rows} == {run.backend for run in good}
+        assert {row["backend"] for row in rows} == {_writable(run.backend) for run in good}
 
     check()
+
+
+@pytest.mark.parametrize("format", list(tables.FORMATS))
+def test_a_lone_surrogate_stops_no_export(format):
+    good = make_record(backend="a\ud800b")
+    failed = make_record(run_id="bad", status="crashed", error="a\ud800b")
+    tables.render([good, failed], format).encode()
 
 
 def test_markdown_tables_keep_their_columns():
@@ -220,6 +227,11 @@ def test_no_ratio_no_rank_no_verdict():
 def test_unknown_format_names_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'markdown'"):
         tables.render([make_record()], "markdwon")
+
+
+def _writable(text):
+    """Return text with its lone surrogates, which no file can hold, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _cells(line):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from benchbench.report.table import Table
+from benchbench.run.encoding import to_json
 
 # 1: the first.
 SCHEMA = 1
@@ -14,5 +15,5 @@ SCHEMA = 1
 
 def export(tables: Sequence[Table]) -> str:
     """Return `{"schema": 1, "tables": [...]}`, indented; the fields are those of `Table`."""
-    content = msgspec.json.encode({"schema": SCHEMA, "tables": list(tables)})
+    content = to_json({"schema": SCHEMA, "tables": list(tables)})
     return msgspec.json.format(content, indent=2).decode()
