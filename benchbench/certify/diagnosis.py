@@ -194,6 +194,8 @@ def of_score(
 
 
 def _of_loss(expected: float, observed: float, count: int) -> str:
+    if not expected or not observed:
+        return "a loss of exactly 0: is it computed at all, and from these labels?"
     if abs(observed / expected / count - 1) < 1e-4:
         return "the loss is summed over the samples, not averaged"
     share = expected / observed

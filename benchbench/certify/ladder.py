@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from benchbench.certificates import Rung, Verdict
 from benchbench.certify.exercise import STARTS, PluginRaised
 from benchbench.certify.rungs import Comparison, Finding, Measure, tolerance_of
+from benchbench.errors import BenchbenchError, Unsupported
 from benchbench.plugins.contract import Deviation
 
 
@@ -56,20 +57,30 @@ class Ladder:
     def _find(self, measure: Measure, start: str) -> Finding:
         try:
             return measure.find(start)
+        except (Unsupported, BenchbenchError):
+            raise
         except PluginRaised as error:
-            if self.traceback is None:
-                self.traceback = "".join(traceback.format_exception(error.__cause__))
-            reason = str(error)
-            return Finding(None, lambda: reason)
+            return self._raised(error.__cause__, str(error))
+        except Exception as error:  # an answer of another kind: a string, None, arrays of no shape
+            kind = f"{type(error).__name__}: {error}"
+            return self._raised(error, f"what it answered cannot be compared ({kind})")
+
+    def _raised(self, error: BaseException | None, reason: str) -> Finding:
+        """Return that there is no difference to measure; keep the first traceback."""
+        if self.traceback is None:
+            self.traceback = "".join(traceback.format_exception(error))
+        return Finding(None, lambda: reason)
 
     def _judge(self, rung: str, start: str, finding: Finding) -> tuple[Verdict, str]:
         difference = finding.difference
         if difference is None:
-            return "breaks", finding.look()
+            return "breaks", _looks_like(finding)
         declared = self._declared.get((rung, start))
         if declared is None:
             return (
-                ("holds", "") if difference <= tolerance_of(rung)[0] else ("breaks", finding.look())
+                ("holds", "")
+                if difference <= tolerance_of(rung)[0]
+                else ("breaks", _looks_like(finding))
             )
         if declared.least <= difference <= declared.most:
             return "deviates", f"declared: {declared.reason}"
@@ -77,6 +88,14 @@ class Ladder:
             f"the plugin declares a deviation of {declared.least:.1e} to {declared.most:.1e} here "
             f"({declared.reason}), but it is {difference:.1e}"
         )
+
+
+def _looks_like(finding: Finding) -> str:
+    """Return the diagnosis; the verdict stands even where that fails."""
+    try:
+        return finding.look()
+    except Exception as error:
+        return f"no diagnosis fits it ({type(error).__name__}: {error}): look at what was answered"
 
 
 def _data_rung(*, same: bool) -> Rung:

@@ -114,11 +114,6 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return sum(variable.count for variable in self.variables)
 
     @property
-    def trainable_parameter_count(self) -> int:
-        """The number of values that the optimiser changes."""
-        return sum(variable.count for variable in self.variables if variable.trainable)
-
-    @property
     def forward_flops(self) -> int:
         """Floating-point operations of one sample's forward pass (see `Layer.forward_flops`)."""
         return sum(trace.forward_flops for trace in self.trace())

@@ -250,6 +250,13 @@ ANSWERS = [
     ("evaluate", lambda s: Score(float("nan"), s.metric), "loss", "the loss is not finite"),
     ("evaluate", lambda s: Score(s.loss, 1 - s.metric), "loss", "how right predictions are"),
     ("evaluate", lambda s: Score(128 * s.loss, s.metric), "loss", "summed over the samples"),
+    ("evaluate", lambda s: Score(0.0, s.metric), "loss", "a loss of exactly 0"),
+    ("evaluate", lambda _: None, "loss", "what it answered cannot be compared (AttributeError"),
+    ("evaluate", lambda s: (s.loss, s.metric), "loss", "cannot be compared (AttributeError"),
+    ("evaluate", lambda _: Score(None, 0.5), "loss", "cannot be compared (TypeError"),
+    ("predict", lambda p: p.astype(str), "forward", "what it answered cannot be compared"),
+    ("variables", lambda _: None, "architecture", "cannot be compared (TypeError"),
+    ("variables", lambda a: [[[1, 2], [3]], *a[1:]], "architecture", "cannot be compared"),
     ("variables", lambda a: a[:-1], "architecture", "gives 7 arrays, the spec has 8"),
     ("variables", lambda a: [a[0][::-1], *a[1:]], "architecture", "in another order"),
 ]
@@ -259,6 +266,16 @@ ANSWERS = [
 def test_answers_that_are_no_answers_break(method, change, rung, words):
     found = broken(climb(with_answer(method, change)))
     assert (found.name, words in found.explanation) == (rung, True), found.explanation
+
+
+def test_a_diagnosis_that_fails_leaves_the_verdict(monkeypatch):
+    def fail(*_, **__):
+        raise ZeroDivisionError("of nothing")
+
+    monkeypatch.setattr("benchbench.certify.diagnosis.of_score", fail)
+    found = broken(climb(with_answer("evaluate", lambda s: Score(2 * s.loss, s.metric))))
+    assert found.name == "loss"
+    assert "no diagnosis fits it (ZeroDivisionError: of nothing)" in found.explanation
 
 
 def test_weights_that_become_nan_break_the_update():
