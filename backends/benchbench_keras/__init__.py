@@ -26,6 +26,7 @@ def benchbench_backends() -> list[BackendInfo]:
             requires=("keras", "tensorflow-cpu | tensorflow"),
             create=_on_tensorflow,
             divisions=("idiomatic", "tuned"),
+            deterministic=False,  # `fit` shuffles without a seed: see TensorFlowEngine
             environment=(
                 ("KERAS_BACKEND", "tensorflow"),
                 ("TF_CPP_MIN_LOG_LEVEL", "2"),  # errors only

@@ -62,6 +62,11 @@ class Engine(ABC):
     def scope(self, device: str) -> AbstractContextManager[Any]:
         """Return the context in which to build and run what shall live on the device."""
 
+    def seed_shuffling(self, seed: int) -> Settings:
+        """Seed what `fit` shuffles by; return what `settings` says of it."""
+        self.keras.utils.set_random_seed(seed)
+        return {"shuffling": "seeded"}
+
     @abstractmethod
     def synchronize(self, device: str, variables: Sequence[Any]) -> None:
         """Return when the device is idle, or at least has finished these Keras variables."""
@@ -112,6 +117,12 @@ class TensorFlowEngine(Engine):
     def scope(self, device: str) -> AbstractContextManager[Any]:
         # Only the wanted device is visible, and TensorFlow places on a card whatever it can.
         return nullcontext()
+
+    def seed_shuffling(self, seed: int) -> Settings:
+        # With a seed Keras 3.15.1 on TensorFlow shuffles once and repeats that order in every
+        # epoch: the dataset's `tf.random.shuffle` starts again from its seed with each iterator.
+        self.tensorflow.random.set_seed(None)
+        return {"shuffling": "not seeded: TensorFlow repeats a seeded order in every epoch"}
 
     def synchronize(self, device: str, variables: Sequence[Any]) -> None:
         self.tensorflow.test.experimental.sync_devices()

@@ -31,6 +31,7 @@ class IdiomaticTrainer(Trainer):
         self._device = device
         self._seed = seed
         self._spec = model
+        self._shuffling: Settings = {}
         with engine.scope(device):
             self._model = compiled_model(engine.keras, model, protocol)
             self._probabilities = engine.keras.Sequential(
@@ -50,7 +51,7 @@ class IdiomaticTrainer(Trainer):
         sizes = {min(size, len(train.inputs)), len(train.inputs) % size or size}
         if reason := self._engine.refusal(self._spec, sizes, self._device):
             raise Unsupported(reason)
-        keras.utils.set_random_seed(self._seed)
+        self._shuffling = self._engine.seed_shuffling(self._seed)
         with self._engine.scope(self._device):
             self._model.fit(
                 train.inputs,
@@ -96,6 +97,7 @@ class IdiomaticTrainer(Trainer):
             "loss": "CategoricalCrossentropy(from_logits=True)",
             "optimizer": f"{type(self._model.optimizer).__module__}.Adam",
             "data": "host memory, copied batch by batch",
+            **self._shuffling,
             **self._engine.settings(),
         }
 

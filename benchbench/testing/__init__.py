@@ -13,6 +13,7 @@ pytest.register_assert_rewrite(
     "benchbench.testing.certificate",
     "benchbench.testing.declaration",
     "benchbench.testing.forward",
+    "benchbench.testing.order",
     "benchbench.testing.refusal",
     "benchbench.testing.training",
 )

@@ -38,6 +38,9 @@ ODD_MODELS = (
     ModelSpec("pool-first", (7, 6, 2), (MaxPool2D((2, 2)), Flatten(), Dense(3, "softmax"))),
 )
 
+# A matrix product and nothing else, of 256 pixels.
+LONE_DENSE = ModelSpec("lone-dense", (16, 16, 1), (Flatten(), Dense(2, "softmax")))
+
 each_model = pytest.mark.parametrize(
     "model", [*CATALOG, *ODD_MODELS], ids=lambda model: str(model.name)
 )

@@ -7,17 +7,14 @@ import pytest
 
 from benchbench.certify.samples import make_split
 from benchbench.errors import Unsupported
-from benchbench.spec.layers import Dense, Flatten
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
-from benchbench.testing.cases import each_model, each_scale
+from benchbench.testing.cases import LONE_DENSE, each_model, each_scale
 from benchbench.testing.subject import Subject
 
 PROTOCOL = TrainingProtocol(epochs=1, batch_size=32)
 SAMPLES = 70  # two batches and a short one
 
-# A matrix product and nothing else: the logits of two classes, of which the second's are 0.
-PRODUCT = ModelSpec("product", (16, 16, 1), (Flatten(), Dense(2, "softmax")))
 # Float32 is within 2e-6; TF32 is 3e-4 away, bfloat16 and half precision further.
 ROUNDING = 1e-5
 
@@ -38,11 +35,11 @@ class ForwardTests(Subject):
     def test_multiplies_in_the_precision_of_the_spec(self) -> None:
         """Float32: pixels and weights with all their bits, read back from the probabilities."""
         random = np.random.default_rng(0)
-        images = random.random((SAMPLES, *PRODUCT.input_shape), np.float32)
+        images = random.random((SAMPLES, *LONE_DENSE.input_shape), np.float32)
         kernel = np.zeros((images[0].size, 2), np.float32)
         kernel[:, 0] = random.normal(size=len(kernel), scale=1 / 16)
         try:
-            trainer = self.bare_trainer(PRODUCT, PROTOCOL)
+            trainer = self.bare_trainer(LONE_DENSE, PROTOCOL)
         except Unsupported as answer:
             pytest.skip(f"{self.backend} does not do a lone Dense layer: {answer}")
         trainer.set_variables([kernel, np.zeros(2, np.float32)])

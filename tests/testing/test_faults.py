@@ -14,6 +14,7 @@ import benchbench
 from benchbench import BackendInfo
 from benchbench.spec.catalog import MODELS
 from benchbench.testing import BackendConformance
+from benchbench.testing.order import OrderTests
 from benchbench.testing.training import LATE_SECONDS
 
 TWO_LAYER = MODELS["two-layer"]
@@ -44,6 +45,38 @@ class SeedFromTheClock(FaultyTrainer):
 class SamePermutationEveryEpoch(FaultyTrainer):
     def _train_epoch(self, train, adam):
         self._random = np.random.default_rng(0)
+        return super()._train_epoch(train, adam)
+
+
+class Jittery(FaultyTrainer):
+    """Not reproducible to the bit: its sums come in an order that no seed settles."""
+
+    def _train_epoch(self, train, adam):
+        noise = np.random.default_rng(None)
+        loss = super()._train_epoch(train, adam)
+        weights = self._network.parameters
+        weights *= 1 + 1e-4 * noise.standard_normal(weights.shape, weights.dtype)
+        return loss
+
+
+class JitteryNeverShuffles(Jittery, NeverShuffles): ...
+
+
+class JitterySeedIgnored(Jittery, SeedIgnored): ...
+
+
+class JitterySamePermutation(Jittery, SamePermutationEveryEpoch): ...
+
+
+class OnePermutationFromTheClock(FaultyTrainer):
+    """Draws one order for all epochs, another one in every run."""
+
+    def fit(self, train, validation, observer):
+        self._clock = time.monotonic_ns()
+        super().fit(train, validation, observer)
+
+    def _train_epoch(self, train, adam):
+        self._random = np.random.default_rng(self._clock)
         return super()._train_epoch(train, adam)
 
 
@@ -148,9 +181,13 @@ FAULTS = [
     (FaultyTrainer, "test_refuses_an_unknown_device", ()),  # its backend takes any device
     (FaultyTrainer, "test_refuses_an_unknown_division", ()),
     (NeverShuffles, "test_keeps_the_order_only_if_told_to", ()),
-    (SeedIgnored, "test_follows_its_seed", ()),
+    (JitteryNeverShuffles, "test_keeps_the_order_only_if_told_to", ()),
+    (SeedIgnored, "test_draws_another_order_from_another_seed", ()),
+    (JitterySeedIgnored, "test_draws_another_order_from_another_seed", ()),
     (SeedFromTheClock, "test_follows_its_seed", ()),
     (SamePermutationEveryEpoch, "test_shuffles_every_epoch_anew", ()),
+    (JitterySamePermutation, "test_shuffles_every_epoch_anew", ()),
+    (OnePermutationFromTheClock, "test_shuffles_every_epoch_anew", ()),
     (LogitsForProbabilities, "test_predicts_probabilities", (TWO_LAYER, 1)),
     (PredictionsInFloat64, "test_predicts_probabilities", (TWO_LAYER, 1)),
     (ProductsOfRoundedWeights, "test_multiplies_in_the_precision_of_the_spec", ()),
@@ -215,4 +252,13 @@ def test_a_backend_may_declare_that_a_seed_does_not_settle_it():
 def test_a_declared_backend_must_heed_its_seed_all_the_same():
     subject = _conformance(lambda: FaultyBackend(SeedIgnored), deterministic=False)
     with pytest.raises(AssertionError):
-        subject.test_follows_its_seed()
+        subject.test_draws_another_order_from_another_seed()
+
+
+ORDER_TESTS = [name for name in vars(OrderTests) if name.startswith("test_")]
+
+
+@pytest.mark.parametrize("test", ORDER_TESTS)
+def test_a_backend_that_is_not_reproducible_shuffles_rightly(test):
+    subject = _conformance(lambda: FaultyBackend(Jittery), deterministic=False)
+    getattr(subject, test)()
