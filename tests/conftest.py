@@ -144,13 +144,17 @@ class Command:
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def run(self, backend: str, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
-        """`benchbench run`: the small data set, one model, two epochs, uncertified, or as told."""
+        """`benchbench run`: a small data set, one model and thread, two epochs, uncertified.
+
+        What the arguments say otherwise holds.
+        """
         epochs = () if "--epochs" in arguments else ("--epochs", "2")
         model = () if "--model" in arguments else ("--model", "single-layer")
         dataset = () if "--dataset" in arguments else ("--dataset", str(self.dataset))
+        threads = () if "--threads" in arguments else ("--threads", "1")
         certify = () if "--certify" in arguments else ("--no-certify",)
         return self(
-            *("run", "--backend", backend, *model, *dataset, *epochs, *certify),
+            *("run", "--backend", backend, *model, *dataset, *epochs, *threads, *certify),
             *("--results", str(self.results), *arguments),
             **options,
         )

@@ -13,14 +13,21 @@ from benchbench.plugins.contract import Deviation
 
 
 class Ladder:
-    """Climbs once. Each rung is measured from every starting point before the next.
+    """Climbs once. Each rung is measured from every one of `starts` before the next.
 
     `deviations` are those that the plugin declares for this model. `traceback` holds that of what
     the plugin raised, if it did.
     """
 
-    def __init__(self, comparison: Comparison, deviations: Sequence[Deviation] = ()) -> None:
+    def __init__(
+        self,
+        comparison: Comparison,
+        deviations: Sequence[Deviation] = (),
+        *,
+        starts: Sequence[str] = STARTS,
+    ) -> None:
         self._comparison = comparison
+        self._starts = starts
         self._declared = {(one.rung, one.start): one for one in deviations}
         self.traceback: str | None = None
 
@@ -42,7 +49,7 @@ class Ladder:
         """Measure one rung and judge it from every starting point; a break is explained once."""
         differences: dict[str, float | None] = {}
         judged: list[tuple[Verdict, str]] = []
-        for start in STARTS:
+        for start in self._starts:
             finding = self._find(measure, start)
             differences[start] = finding.difference
             verdict, words = self._judge(measure.rung, start, finding)

@@ -125,6 +125,7 @@ def test_run_goes_on_until_the_intervals_are_narrow(command):
     assert "time ratio" in done.stdout
 
 
+@pytest.mark.exhaustive
 def test_run_stops_where_the_budget_is_spent(command):
     done = command.run(
         *("slow", "--backend", "slow-too", "--until", "0.0001%", "--budget", "1s"),

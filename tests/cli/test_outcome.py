@@ -122,6 +122,7 @@ def test_an_interrupted_command_goes_on_where_it_was(ask, saved, monkeypatch, ca
     assert saved() == [("numpy", 0), ("numpy", 1), ("twin", 0), ("twin", 1)]
 
 
+@pytest.mark.exhaustive
 def test_a_seed_that_failed_makes_the_cell_incomplete_until_it_is_well(
     ask, saved, capsys, tmp_path, monkeypatch
 ):

@@ -86,7 +86,7 @@ def test_holm_by_hand():
 
 @pytest.mark.parametrize(("truth", "verdict"), [(0.10, "SLOWER"), (0.0, "SAME")])
 def test_the_blocks_named_settle_it_in_four_cases_of_five(weigh, truth, verdict, exhaustive):
-    draws = 400 if exhaustive else 100
+    draws = 400 if exhaustive else 60
     scatter = 0.04
     count = blocks_to_settle(truth, scatter, 1, QUESTION)
     random = np.random.default_rng(7)

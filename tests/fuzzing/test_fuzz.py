@@ -1,12 +1,12 @@
 """Some random specs a backend, and that the fuzzer finds and shrinks what breaks.
 
-By hand, two hundred: `python tests/fuzzing/fuzz.py --backend all`.
+Keras's are tried in tests/backends/keras_conformance.py. By hand, two hundred:
+`python tests/fuzzing/fuzz.py --backend all`.
 """
 
 from __future__ import annotations
 
 import importlib
-import runpy
 import shlex
 import subprocess
 import sys
@@ -25,20 +25,17 @@ from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
 from benchbench.spec.protocol import Adam
 
 HERE = Path(__file__).parent
+sys.path.append(str(HERE))
 CELLS = (
     ("numpy", "idiomatic"),
     ("torch", "idiomatic"),
     ("torch", "tuned"),
-    ("keras", "idiomatic"),
-    ("keras", "tuned"),
-    ("keras-torch", "idiomatic"),
-    ("keras-jax", "idiomatic"),
 )
-# Keras traces a dozen models a spec, a second each on TensorFlow; 25 are more than a portion.
-FEW, MANY = 3, {"numpy": 25, "torch": 20}
-MANY_OF_KERAS = 10
+# 25 are more than a portion.
+MANY = {"numpy": 25, "torch": 20}
 
-strategies = runpy.run_path(str(HERE / "strategies.py"))
+fuzzer = importlib.import_module("fuzzer")
+strategies = importlib.import_module("strategies")
 
 Finished = subprocess.CompletedProcess
 
@@ -73,7 +70,7 @@ def assert_holds(done: Finished[str], backend: str, division: str, specs: int) -
 def test_random_specs_hold(backend: str, division: str, tmp_path: Path, exhaustive: bool) -> None:
     if reason := missing(backend):
         pytest.skip(reason)
-    specs = MANY.get(backend, MANY_OF_KERAS) if exhaustive else FEW
+    specs = MANY[backend] if exhaustive else fuzzer.FEW
     assert_holds(fuzz(backend, division, specs, tmp_path), backend, division, specs)
     assert not list(tmp_path.iterdir())
 
@@ -126,7 +123,7 @@ def test_the_corners_are_reached() -> None:
 
     @seed(0)
     @settings(max_examples=500, database=None)
-    @given(strategies["exercises"]())
+    @given(strategies.exercises())
     def draw(exercise: Exercise) -> None:
         drawn.append(exercise)
 
@@ -135,7 +132,7 @@ def test_the_corners_are_reached() -> None:
     assert min(reached.values()) > 0, reached
 
 
-@given(strategies["exercises"]())
+@given(strategies.exercises())
 def test_every_spec_is_valid_and_can_be_written_to_a_file(
     tmp_path_factory: pytest.TempPathFactory, exercise: Exercise
 ) -> None:
@@ -148,8 +145,6 @@ def test_every_spec_is_valid_and_can_be_written_to_a_file(
 
 
 def test_portions_are_what_one_process_would_try(monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.syspath_prepend(str(HERE))
-    fuzzer = importlib.import_module("fuzzer")
     tried: list[str] = []
     monkeypatch.setattr(fuzzer.Fuzzer, "_climb", lambda _, exercise: tried.append(repr(exercise)))
 

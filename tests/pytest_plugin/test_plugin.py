@@ -206,6 +206,7 @@ def test_a_skipped_or_failing_test_of_the_baseline_fails_the_comparison(pytester
     result.stdout.fnmatch_lines(["FAILED *test_my_network: *passed without being timed*"])
 
 
+@pytest.mark.exhaustive
 def test_what_the_command_line_leaves_out_is_not_missed(pytester, suite, run):
     other = pytester.path / "test_other.py"
     other.write_text("def test_other(benchmark): benchmark(int)")
