@@ -14,7 +14,7 @@ import msgspec
 # 1: the first.
 CERTIFICATE_SCHEMA = 1
 
-Verdict: TypeAlias = Literal["holds", "deviates", "breaks", "not reached"]
+RungVerdict: TypeAlias = Literal["holds", "deviates", "breaks", "not reached"]
 
 
 class Rung(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
     differences: dict[str, float | None] = {}
     tolerance: float
     source: str
-    verdict: Verdict
+    verdict: RungVerdict
     explanation: str | None = None
 
     @property

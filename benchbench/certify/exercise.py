@@ -145,7 +145,7 @@ class Exercise:
         return (DRAWS + 1) * self.seed + draw
 
 
-class Silent:
+class SilentObserver:
     """An observer that keeps to itself."""
 
     def epoch_trained(self, loss: float | None) -> None: ...
@@ -207,7 +207,7 @@ class Implementation:
     def fit(self, trainer: Trainer, exercise: Exercise, program: Program, draw: int = 0) -> None:
         """Have a trainer go through the program."""
         training = exercise.training(program, draw)
-        call("fit", trainer.fit, training, exercise.evaluation, Silent())
+        call("fit", trainer.fit, training, exercise.evaluation, SilentObserver())
         call("synchronize", trainer.synchronize)
 
 

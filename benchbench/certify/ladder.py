@@ -5,9 +5,9 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 
-from benchbench.certificates import Rung, Verdict
+from benchbench.certificates import Rung, RungVerdict
 from benchbench.certify.exercise import STARTS, PluginRaised
-from benchbench.certify.rungs import Comparison, Finding, Measure, tolerance_of
+from benchbench.certify.rungs import CandidateMeasures, Finding, Measure, tolerance_of
 from benchbench.errors import BenchbenchError, Unsupported
 from benchbench.plugins.contract import Deviation
 
@@ -21,7 +21,7 @@ class Ladder:
 
     def __init__(
         self,
-        comparison: Comparison,
+        comparison: CandidateMeasures,
         deviations: Sequence[Deviation] = (),
         *,
         starts: Sequence[str] = STARTS,
@@ -48,7 +48,7 @@ class Ladder:
     def _step(self, measure: Measure) -> Rung:
         """Measure one rung and judge it from every starting point; a break is explained once."""
         differences: dict[str, float | None] = {}
-        judged: list[tuple[Verdict, str]] = []
+        judged: list[tuple[RungVerdict, str]] = []
         for start in self._starts:
             finding = self._find(measure, start)
             differences[start] = finding.difference
@@ -78,7 +78,7 @@ class Ladder:
             self.traceback = "".join(traceback.format_exception(error))
         return Finding(None, lambda: reason)
 
-    def _judge(self, rung: str, start: str, finding: Finding) -> tuple[Verdict, str]:
+    def _judge(self, rung: str, start: str, finding: Finding) -> tuple[RungVerdict, str]:
         difference = finding.difference
         if difference is None:
             return "breaks", _looks_like(finding)
@@ -114,7 +114,7 @@ def _data_rung(*, same: bool) -> Rung:
 
 def _rung(
     measure: Measure,
-    verdict: Verdict,
+    verdict: RungVerdict,
     differences: dict[str, float | None] | None = None,
     explanation: str | None = None,
 ) -> Rung:

@@ -65,7 +65,7 @@ class Measure:
     find: Callable[[str], Finding]
 
 
-class Comparison:
+class CandidateMeasures:
     """A candidate and the reference at the same exercise. Raises what the candidate raises."""
 
     def __init__(self, candidate: Implementation, reference: Reference, exercise: Exercise) -> None:

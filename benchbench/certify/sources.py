@@ -1,27 +1,39 @@
-"""What code was compared: a hash of its sources, by which a change to them is noticed."""
+"""What code was compared: a hash of it, by which a change to what is computed is noticed."""
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
+import json
+import tomllib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
 from benchbench.plugins.contract import BackendInfo
 
-# The rooms of the core that say what is compared and how.
-_CORE = ("benchbench.certify", "benchbench.spec", "benchbench.plugins.contract")
+# The parts of the core that say what is compared and how; what a difference looks like is prose.
+_COMPARED = (
+    *(f"benchbench.certify.{name}" for name in ("exercise", "ladder", "reference", "rungs")),
+    *(f"benchbench.certify.{name}" for name in ("samples", "tolerances")),
+    "benchbench.spec",
+    "benchbench.plugins.contract",
+)
+_WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def sources_sha256(*infos: BackendInfo) -> str:
-    """Return the hash of the sources of these plugins and of the ladder, in hexadecimal."""
+    """Return the hash of the code of these plugins and of the ladder, in hexadecimal.
+
+    Comments, docstrings and layout do not count, nor do the files that explain a difference.
+    """
     digest = hashlib.sha256()
     modules = {module_of(info) for info in infos}
-    for module in (*_CORE, *sorted(modules)):
+    for module in (*_COMPARED, *sorted(modules)):
         for path in _files(module):
             digest.update(f"{module}/{path.name}\n".encode())
-            digest.update(path.read_bytes())
+            digest.update(_content(path))
     return digest.hexdigest()
 
 
@@ -42,13 +54,34 @@ def installed_versions(info: BackendInfo) -> dict[str, str]:
     return versions
 
 
+def _content(path: Path) -> bytes:
+    """Return what a file says to the machine; a file that cannot be parsed, as it is."""
+    raw = path.read_bytes()
+    try:
+        if path.suffix == ".toml":
+            return json.dumps(tomllib.loads(raw.decode()), sort_keys=True, default=str).encode()
+        return ast.dump(_without_docstrings(ast.parse(raw))).encode()
+    except (SyntaxError, ValueError):
+        return raw
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, _WITH_DOCSTRING) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    return tree
+
+
 def _files(module: str) -> Iterator[Path]:
-    """Yield the Python and TOML files of a module or package."""
+    """Yield the Python and TOML files of a package; of a module its file, and its TOML file."""
     found = importlib.util.find_spec(module)
     if found is None:
         return
     if found.submodule_search_locations is None:
-        yield Path(str(found.origin))
+        path = Path(str(found.origin))
+        yield path
+        if path.with_suffix(".toml").is_file():
+            yield path.with_suffix(".toml")
         return
     for folder in found.submodule_search_locations:
         yield from sorted(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from benchbench.cli import options
+from benchbench.cli.outcome import test_outcome
 from benchbench.cli.progress import certification_line, note
-from benchbench.errors import UsageError
 from benchbench.experiments.selection import (
     find_backends,
     find_cells,
@@ -17,13 +17,6 @@ from benchbench.experiments.selection import (
     find_processors,
     find_protocol,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchbench.certificates import Certificate
-    from benchbench.experiments.certification import Certification, CertificationRequest
-    from benchbench.plugins.registry import Registry
 
 _TIMEOUT_SECONDS = 1800.0
 _OUTCOME_SEEDS = 10
@@ -77,107 +70,54 @@ def certify(  # noqa: PLR0917 - one parameter an option
 
     Each is compared with a float64 reference, by the very `fit` that `run` times.
     """
-    import msgspec
-
-    from benchbench.experiments.certification import requests_for
+    from benchbench.experiments.certification import certify as certify_requests
+    from benchbench.experiments.certification import exit_code, requests_for, save_certificate
     from benchbench.plugins.registry import load_registry
+    from benchbench.report import ladder
+    from benchbench.report.renderers import json, markdown, terminal
 
     registry = load_registry()
-    backends = find_backends(backend, registry)
-    models = find_models(model or ["all"], registry)
+    cells = find_cells(
+        find_backends(backend, registry), division, find_models(model or ["all"], registry)
+    )
     training = find_protocol(protocol, epochs, batch_size)
+    thread_count, cpus = find_processors(threads)
     if outcome:
-        code = _outcome(
-            backends=backends,
-            divisions=division,
-            models=models,
+        code = test_outcome(
+            cells,
+            registry,
             protocol=training,
             dataset=dataset,
-            registry=registry,
-            seeds=_OUTCOME_SEEDS if seeds is None else seeds,
-            results=results,
-            threads=threads,
-            device=device,
-            timeout=timeout,
-            margin=margin,
-            as_json=as_json,
-        )
-        raise typer.Exit(code)
-    thread_count, cpus = find_processors(threads)
-    requests = [
-        msgspec.structs.replace(request, seed=number)
-        for request in requests_for(
-            find_cells(backends, division, models),
-            training,
             device=device,
             threads=thread_count,
             cpus=cpus,
+            seeds=_OUTCOME_SEEDS if seeds is None else seeds,
+            margin=margin,
+            timeout=timeout,
+            results=results,
+            as_json=as_json,
         )
-        for number in range(seed, seed + (seeds or 1))
-    ]
-    done = _certify(requests, registry, save, timeout=timeout, renew=renew, as_json=as_json)
-    raise typer.Exit(_show(done, as_json=as_json))
-
-
-def _certify(
-    requests: Sequence[CertificationRequest],
-    registry: Registry,
-    save: Path | None,
-    *,
-    timeout: float,
-    renew: bool,
-    as_json: bool,
-) -> list[Certification]:
-    """Certify, telling of each on stderr; print the ladders as they come, if they are few."""
-    from benchbench.experiments.certification import certify as certify_cells
-    from benchbench.report import ladder
-
+        raise typer.Exit(code)
+    requests = requests_for(
+        cells,
+        training,
+        device=device,
+        threads=thread_count,
+        cpus=cpus,
+        seeds=range(seed, seed + (seeds or 1)),
+    )
     infos = {name: offer.item for name, offer in registry.backends.items()}
     done = []
-    for one in certify_cells(requests, infos, timeout_seconds=timeout, renew=renew):
+    for one in certify_requests(requests, infos, timeout_seconds=timeout, renew=renew):
         done.append(one)
         note(certification_line(one))
         if one.certificate and save:
-            _save(one.certificate, save)
+            save_certificate(one.certificate, save)
         if one.certificate and not as_json:
-            print(ladder.render(one.certificate), end="\n\n", flush=True)
-    return done
-
-
-def _save(certificate: Certificate, folder: Path) -> None:
-    import msgspec
-
-    parts = (certificate.model, certificate.backend, certificate.division, certificate.device)
-    path = folder / f"{'-'.join(parts)}-seed{certificate.seed}.json"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(certificate), indent=1) + b"\n")
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def _show(done: Sequence[Certification], *, as_json: bool) -> int:
-    """Print what is left to be said; return the exit code."""
-    from benchbench.report import ladder
-
+            print(terminal.render(ladder.build(one.certificate)), end="\n\n", flush=True)
     certificates = [one.certificate for one in done if one.certificate]
     if as_json:
-        print(ladder.export(certificates))
+        print(json.render(certificates))
     elif len(certificates) > 1:
-        print(ladder.summary(certificates))
-    from benchbench.experiments.certification import exit_code
-
-    return exit_code(done)
-
-
-def _outcome(*, dataset: str, registry: Registry, results: Path | None, **options: Any) -> int:
-    """Find the data and hand over to the outcome test."""
-    from benchbench.cli.outcome import outcome
-    from benchbench.data import catalog
-    from benchbench.run.store import results_folder
-
-    offered = {name: offer.item for name, offer in registry.datasets.items()}
-    chosen = catalog.choose(dataset, offered, quick=False)
-    if chosen.note:
-        note(chosen.note)
-    return outcome(chosen=chosen, results=results_folder(results), **options)
+        print(markdown.render(ladder.summary(certificates)))
+    raise typer.Exit(exit_code(done))

@@ -40,6 +40,7 @@ def compare(  # noqa: PLR0917 - one parameter an option
     from benchbench.compare.comparison import compare as compare_records
     from benchbench.compare.contrast import Question
     from benchbench.report import comparison
+    from benchbench.report.renderers import json, markdown
     from benchbench.run.store import results_folder
 
     question = Question(
@@ -50,7 +51,10 @@ def compare(  # noqa: PLR0917 - one parameter an option
     records = only(records, "session", session, [record.session_id for record in records])
     found = compare_records(records, question, Baseline(baseline))
     wants_json = as_json or format is Format.JSON
-    typer.echo(comparison.export(found) if wants_json else comparison.render(found))
+    if wants_json:
+        typer.echo(json.render(found))
+    else:
+        typer.echo(markdown.render(comparison.build(found)))
     if strict and unreadable:
         typer.echo(f"--strict: {unreadable} records could not be read", err=True)
         raise typer.Exit(1)

@@ -22,7 +22,8 @@ _ABSENT = "nothing there"
 def status() -> None:
     """List the places that are searched, in order, and say what `--dataset auto` would take."""
     from benchbench.data import digits, mnist
-    from benchbench.report.text import columns
+    from benchbench.report.document import grid
+    from benchbench.report.renderers import terminal
 
     rows, faults = [], []
 
@@ -48,7 +49,7 @@ def status() -> None:
     cache = digits.cached()
     made = cache.is_dir()
     add("digits", "benchbench's cache", str(cache), (lambda: digits.read(cache)) if made else None)
-    typer.echo(columns(rows, ["data set", "place", "path", "state"]))
+    typer.echo(terminal.render((grid(rows, ["data set", "place", "path", "state"]),)))
     typer.echo("\n".join(["", *faults, f"--dataset auto would take: {_auto()}"]))
 
 
@@ -71,7 +72,8 @@ def verify(
     """Compare a data set with its SHA-256 hashes, part by part; exit with 3 if one differs."""
     from benchbench.data import catalog, container
     from benchbench.plugins.registry import load_registry
-    from benchbench.report.text import columns
+    from benchbench.report.document import grid
+    from benchbench.report.renderers import terminal
 
     offered = {name: offer.item for name, offer in load_registry().datasets.items()}
     if dataset in offered:
@@ -83,7 +85,8 @@ def verify(
     for part, actual in content.sha256.items():
         state = "as expected" if expected.get(part) == actual else "DIFFERENT"
         rows.append([part, content.places[part], actual, state if expected else "nothing expected"])
-    typer.echo(columns(rows, [name, "file", "SHA-256 of the decoded IDX content", "state"]))
+    header = [name, "file", "SHA-256 of the decoded IDX content", "state"]
+    typer.echo(terminal.render((grid(rows, header),)))
     if expected:
         container.verify(content, expected, name)
 

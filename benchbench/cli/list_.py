@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,13 +11,7 @@ from benchbench.cli import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchbench.plugins.inventory import (
-        BackendEntry,
-        DatasetEntry,
-        Inventory,
-        ModelEntry,
-        PluginEntry,
-    )
+    from benchbench.plugins.inventory import Inventory
     from benchbench.run.probe import Probe
 
 
@@ -31,6 +25,9 @@ def list_(
     """Say which backends, models and data sets there are, and how to get what is missing."""
     from benchbench.plugins import inventory
     from benchbench.plugins.registry import load_registry
+    from benchbench.report import inventory as inventory_report
+    from benchbench.report.renderers import json as as_json
+    from benchbench.report.renderers import terminal
 
     registry = load_registry()
     found = inventory.take(registry)
@@ -43,85 +40,14 @@ def list_(
             if entry.ready:
                 typer.echo(f"asking {entry.name} for its devices ...", err=True)
                 probes.append(probe(registry.backend(entry.name)))
-    typer.echo(_as_json(found, probes) if json else _as_text(found, probes))
+    if json:
+        typer.echo(as_json.render(_answer(found, probes), indent=2))
+    else:
+        typer.echo(terminal.render(inventory_report.build(found, probes)))
 
 
-def _as_json(found: Inventory, probes: Sequence[Probe] | None) -> str:
+def _answer(found: Inventory, probes: Sequence[Probe] | None) -> dict[str, Any]:
     import msgspec
 
-    answer = msgspec.to_builtins(found)
-    if probes is not None:
-        answer["devices"] = msgspec.to_builtins(probes)
-    return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
-
-
-def _as_text(found: Inventory, probes: Sequence[Probe] | None) -> str:
-    parts = [
-        backend_table(found.backends),
-        _model_table(found.models),
-        _dataset_table(found.datasets),
-    ]
-    if found.plugins_left_out:
-        parts.append(plugin_table(found.plugins_left_out))
-    if probes is not None:
-        parts.append(device_table(probes))
-    return "\n\n".join(parts)
-
-
-def backend_table(entries: Sequence[BackendEntry]) -> str:
-    """Return the backends, a line each, with versions or the command that installs them."""
-    from benchbench.report.text import columns
-
-    rows = [
-        [
-            entry.name,
-            ", ".join(entry.divisions),
-            "ready" if entry.ready else f"missing {', '.join(entry.missing)}: {entry.install}",
-            ", ".join(f"{name} {version}" for name, version in entry.versions.items()),
-            entry.distribution,
-        ]
-        for entry in entries
-    ]
-    return columns(rows, ["backend", "divisions", "status", "installed", "from"])
-
-
-def plugin_table(entries: Sequence[PluginEntry]) -> str:
-    """Return the plugins that were not let in, a line each, with the reason."""
-    from benchbench.report.text import columns, one_line
-
-    rows = [
-        [
-            entry.name,
-            entry.distribution,
-            "disabled" if entry.disabled else "quarantined",
-            one_line(entry.reason),
-        ]
-        for entry in entries
-    ]
-    return columns(rows, ["plugin left out", "from", "state", "reason"])
-
-
-def device_table(probes: Sequence[Probe]) -> str:
-    """Return what each backend said of its devices, a line each."""
-    from benchbench.report.text import columns, one_line
-
-    rows = [
-        [probe.backend, ", ".join(probe.devices) or f"no answer: {one_line(probe.error or '')}"]
-        for probe in probes
-    ]
-    return columns(rows, ["backend", "devices"])
-
-
-def _model_table(entries: Sequence[ModelEntry]) -> str:
-    from benchbench.report.text import columns, count
-
-    rows = [[entry.name, count(entry.parameter_count), entry.distribution] for entry in entries]
-    return columns(rows, ["model", "parameters", "from"], right=("parameters",))
-
-
-def _dataset_table(entries: Sequence[DatasetEntry]) -> str:
-    from benchbench.report.text import columns
-
-    states = {True: "ready", False: "missing", None: "unknown"}
-    rows = [[entry.name, states[entry.found], entry.note, entry.distribution] for entry in entries]
-    return columns(rows, ["data set", "status", "where", "from"])
+    answer: dict[str, Any] = msgspec.structs.asdict(found)
+    return answer if probes is None else answer | {"devices": probes}

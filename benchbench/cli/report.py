@@ -28,13 +28,14 @@ def report(  # noqa: PLR0917 - one parameter an option
 ) -> None:
     """Print the comparison tables of saved runs: medians and spread, and what failed and why."""
     from benchbench.report import single, tables
+    from benchbench.report.renderers import terminal
     from benchbench.run.store import results_folder
 
     records, unreadable = read_records(results_folder(results))
     records = only(records, "session", session, [record.session_id for record in records])
     records = only(records, "run", run, [record.run_id for record in records])
     if run is not None and format == "markdown":
-        text = single.render(records[0])
+        text = terminal.render(single.build(records[0]))
     else:
         text = tables.render(records, format)
     if output is None:

@@ -102,24 +102,23 @@ def run(  # noqa: PLR0917 - one parameter an option
 def _show(records: list[RunRecord], results: Path, session_id: str, *, as_json: bool) -> None:
     import shlex
 
-    import msgspec
-
     from benchbench.compare.comparison import compare
     from benchbench.compare.contrast import Question
     from benchbench.report import comparison, single, tables
+    from benchbench.report.renderers import json, markdown, terminal
 
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(records), indent=1).decode())
+        print(json.render(records))
         return
     where = f"--results {shlex.quote(str(results))} "
     if len(records) == 1:
-        print(single.render(records[0]))
+        print(terminal.render(single.build(records[0])))
         print(f"\nrecord: {results / 'runs' / records[0].run_id}.json")
         print(f"again:  benchbench report {where}--run {records[0].run_id}")
     else:
         print(tables.render(records, format="markdown"))
         if len({record.model for record in records}) < len(records):
-            print(f"\n{comparison.render(compare(records, Question()))}")
+            print(f"\n{markdown.render(comparison.build(compare(records, Question())))}")
         print(f"\nrecords: {results / 'runs'}/{session_id}-*.json")
         print(f"again:   benchbench report {where}--session {session_id}")
         print(f"         benchbench compare {where}--session {session_id}")

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from benchbench import quantities
 from benchbench.cli import options
 from benchbench.cli.progress import note, progress
-from benchbench.errors import BenchbenchError, UsageError
+from benchbench.errors import UsageError
 from benchbench.experiments.selection import find_backends, find_cells, find_models, find_processors
-from benchbench.experiments.session import conduct, find_dataset
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchbench.compare.contrast import Contrast, Question
-    from benchbench.data.catalog import Chosen
-    from benchbench.records import RunRecord, Variant
-    from benchbench.run.plan import Cell
+from benchbench.experiments.session import find_dataset
 
 _TIMEOUT_SECONDS = 1800.0
-_UNCERTIFIED = "a self-test compares a backend with itself"
 
 
 def selftest(  # noqa: PLR0917 - one parameter an option
@@ -49,13 +39,11 @@ def selftest(  # noqa: PLR0917 - one parameter an option
 
     Exits with 1 if a run fails, or if equals are called FASTER or SLOWER.
     """
-    import msgspec
-
     from benchbench.compare.contrast import Question
-    from benchbench.compare.resolution import resolve
+    from benchbench.experiments.selftest import SelfTest
     from benchbench.plugins.registry import load_registry
     from benchbench.report import resolution
-    from benchbench.run.plan import Session
+    from benchbench.report.renderers import json, markdown
     from benchbench.run.store import Store, results_folder
     from benchbench.spec.protocol import TrainingProtocol
 
@@ -69,68 +57,23 @@ def selftest(  # noqa: PLR0917 - one parameter an option
     thread_count, cpus = find_processors(threads)
     store = Store(results_folder(results))
     store.prepare()
-    chosen = find_dataset(dataset, registry, [one_model], note=note)
-    copies = _copies(cells[0], wanted)
-    found: dict[float, list[Contrast]] = {}
-    for number in range(repeats):
-        print(f"comparison {number + 1} of {repeats}", file=sys.stderr, flush=True)
-        session = Session(
-            cells=tuple(copies),
-            protocol=TrainingProtocol(epochs=epochs),
-            dataset=chosen,
-            device=device,
-            threads=thread_count,
-            cpus=cpus,
-            seed=0,
-            certificates=tuple((copy, _UNCERTIFIED) for copy in copies),
-        )
-        with progress() as listener:
-            records = conduct(session.blocks(blocks), store, timeout, listener)
-        for fraction, contrast in judged(records, question):
-            found.setdefault(fraction, []).append(contrast)
-    summary = resolve(dict(found), blocks, question)
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(summary), indent=1).decode())
-    else:
-        print(resolution.render(_title(cells[0], chosen, epochs), summary))
-    raise typer.Exit(1 if summary.false_alarms else 0)
-
-
-def judged(records: Sequence[RunRecord], question: Question) -> list[tuple[float, Contrast]]:
-    """Compare the copies of one session with the first of them; the fraction comes with each.
-
-    Raises BenchbenchError where a run failed.
-    """
-    from benchbench.compare.contrast import contrast
-    from benchbench.compare.verdicts import judge
-
-    failed = [record for record in records if record.status != "ok"]
-    if failed:
-        raise BenchbenchError(f"{failed[0].run_id} was {failed[0].status}: {failed[0].error}")
-    by_variant: dict[Variant | None, list[RunRecord]] = {}
-    for record in sorted(records, key=lambda one: one.run_id):
-        by_variant.setdefault(record.variant, []).append(record)
-    baseline = by_variant.pop(None)
-    found = []
-    for variant, runs in by_variant.items():
-        (one,) = judge([contrast(runs, baseline, question)], question)
-        found.append((variant.slowdown if variant else 0.0, one))
-    return found
-
-
-def _copies(cell: Cell, slowdowns: Sequence[float]) -> list[Cell]:
-    """Return the cell, the same again under another label, and a copy for every slow-down."""
-    import msgspec
-
-    from benchbench.records import Variant
-
-    variants = [Variant("again")]
-    variants += [Variant(f"{100 * one:g} % slower", slowdown=one) for one in slowdowns]
-    return [cell, *(msgspec.structs.replace(cell, variant=variant) for variant in variants)]
-
-
-def _title(cell: Cell, chosen: Chosen, epochs: int) -> str:
-    return (
-        f"{cell.backend} {cell.division}, {cell.model.name} on {chosen.name}, "
-        f"{epochs - 1} steady epochs a run"
+    experiment = SelfTest(
+        cell=cells[0],
+        slowdowns=tuple(wanted),
+        repeats=repeats,
+        blocks=blocks,
+        question=question,
+        protocol=TrainingProtocol(epochs=epochs),
+        chosen=find_dataset(dataset, registry, [one_model], note=note),
+        device=device,
+        threads=thread_count,
+        cpus=cpus,
+        timeout=timeout,
     )
+    with progress() as listener:
+        found = experiment.run(store, listener)
+    if as_json:
+        print(json.render(found))
+    else:
+        print(markdown.render(resolution.build(experiment.title, found)))
+    raise typer.Exit(1 if found.false_alarms else 0)

@@ -32,14 +32,15 @@ def tolerances(
 
     from benchbench.certify.tolerances import derive
     from benchbench.report import ladder
+    from benchbench.report.renderers import markdown
 
     if as_table and as_cells:
         raise UsageError("--table and --cells print a table each: give one of them")
     found = [one for folder in certificates for one in _read(folder)]
     if as_cells:
-        print(ladder.cells(found))
+        print(markdown.render(ladder.cells(found)))
     elif as_table:
-        print(ladder.spread(found))
+        print(markdown.render(ladder.spread(found)))
     else:
         print(msgspec.toml.encode({"tolerance": derive(found)}).decode(), end="")
 

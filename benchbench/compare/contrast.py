@@ -16,7 +16,7 @@ from benchbench.compare.estimate import Student, block_medians
 from benchbench.errors import UsageError
 from benchbench.records import RunRecord
 
-Verdict: TypeAlias = Literal["FASTER", "SLOWER", "SAME", "UNDECIDED", "EXPLORATORY"]
+TimeVerdict: TypeAlias = Literal["FASTER", "SLOWER", "SAME", "UNDECIDED", "EXPLORATORY"]
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +115,7 @@ class Contrast(msgspec.Struct, frozen=True, kw_only=True):
     cold_total: Ratio | None
     evidence: Evidence | None = None
     left_out: tuple[str, ...] = ()
-    verdict: Verdict = "UNDECIDED"
+    verdict: TimeVerdict = "UNDECIDED"
     reason: str = ""
     blocks_needed: int | None = None
 

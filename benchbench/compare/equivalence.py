@@ -21,7 +21,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-Verdict: TypeAlias = Literal["EQUIVALENT", "TOO GOOD", "TOO BAD", "UNDECIDED"]
+OutcomeVerdict: TypeAlias = Literal["EQUIVALENT", "TOO GOOD", "TOO BAD", "UNDECIDED"]
 
 # Differences of mean test accuracy, as fractions, that are small enough to mean nothing.
 MARGIN = 0.002
@@ -61,7 +61,7 @@ class OutcomeTest(msgspec.Struct, frozen=True, kw_only=True):
     margin: float
     too_bad_p: float
     too_good_p: float
-    verdict: Verdict
+    verdict: OutcomeVerdict
     reason: str
     runs_to_settle: int | None = None
 
@@ -195,7 +195,7 @@ def _check(who: str, accuracies: Sequence[float]) -> None:
             raise ValueError(f"an accuracy of {who} is {accuracy}, not a fraction from 0 to 1")
 
 
-def _verdict(interval: tuple[float, float], margin: float) -> Verdict:
+def _verdict(interval: tuple[float, float], margin: float) -> OutcomeVerdict:
     low, high = interval
     if -margin < low and high < margin:
         return "EQUIVALENT"
@@ -205,7 +205,7 @@ def _verdict(interval: tuple[float, float], margin: float) -> Verdict:
 
 
 def _reason(
-    verdict: Verdict, difference: _Difference, margin: float, runs_to_settle: int | None
+    verdict: OutcomeVerdict, difference: _Difference, margin: float, runs_to_settle: int | None
 ) -> str:
     low, high = difference.interval(1 - _LEVEL)
     found = f"the 90 % interval of the difference, {points(low)} to {points(high)} points,"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from benchbench.compare.contrast import Contrast, Question, Verdict
+from benchbench.compare.contrast import Contrast, Question, TimeVerdict
 from benchbench.errors import UsageError
 
-VERDICTS: tuple[Verdict, ...] = ("FASTER", "SLOWER", "SAME", "UNDECIDED")
+VERDICTS: tuple[TimeVerdict, ...] = ("FASTER", "SLOWER", "SAME", "UNDECIDED")
 _POWER = 0.8
 _SURE = 0.95
 
@@ -27,7 +27,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     slowdown: float
     ratio: float
-    verdicts: dict[Verdict, int]
+    verdicts: dict[TimeVerdict, int]
     expected_power: float
 
     @property
@@ -61,7 +61,7 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def resolve(
-    by_slowdown: dict[float, Sequence[Contrast]], blocks: int, question: Question
+    by_slowdown: Mapping[float, Sequence[Contrast]], blocks: int, question: Question
 ) -> Resolution:
     """Sum up judged contrasts, by the slow-down that was injected; 0 is a comparison of equals.
 

@@ -28,7 +28,7 @@ class Spread(msgspec.Struct, frozen=True):
     value_count: int
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
+class CellSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The finished and valid runs of one cell, summed up; null is unknown.
 
     Throughputs are images a second, memory is bytes. `steady_epoch_seconds` is over the second and
@@ -70,7 +70,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     objection: str | None
 
 
-def summarise(records: Iterable[RunRecord]) -> tuple[Cell, ...]:
+def summarise(records: Iterable[RunRecord]) -> tuple[CellSummary, ...]:
     """Sum up the runs with status `ok`, one cell each, in reading order; other runs are left out.
 
     Models come in the order of the catalog, then by name. The order of the records means nothing.
@@ -83,7 +83,7 @@ def summarise(records: Iterable[RunRecord]) -> tuple[Cell, ...]:
     return tuple(sorted(cells, key=reading_order))
 
 
-def reading_order(cell: Cell) -> tuple[object, ...]:
+def reading_order(cell: CellSummary) -> tuple[object, ...]:
     """Return the key that sorts cells as tables show them; no two cells share one."""
     return (
         cell.dataset,
@@ -138,12 +138,12 @@ def _kind(record: RunRecord) -> tuple[object, ...]:
     )
 
 
-def _cell(runs: Sequence[RunRecord]) -> Cell:
+def _cell(runs: Sequence[RunRecord]) -> CellSummary:
     one = runs[0]
     first, steady = epoch_seconds(runs)
     accuracies = [run.test.accuracy for run in runs if run.test and run.test.accuracy is not None]
     checks = [check.passed for run in runs for check in run.checks if check.passed is not None]
-    return Cell(
+    return CellSummary(
         dataset=one.dataset,
         dataset_sha256=one.dataset_sha256,
         train_image_count=one.train_image_count,

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from benchbench.compare.contrast import Contrast, Evidence, Question, Ratio, Verdict
+from benchbench.compare.contrast import Contrast, Evidence, Question, Ratio, TimeVerdict
 
 # How often the blocks that are named as needed would settle it, if things are as they seem.
 _POWER = 0.8
@@ -76,7 +76,7 @@ def _judged(
 ) -> Contrast:
     assert one.evidence is not None and one.steady is not None  # noqa: S101, PT018
     alpha = 1 - question.confidence
-    verdict: Verdict = "UNDECIDED"
+    verdict: TimeVerdict = "UNDECIDED"
     needed: int | None = None
     if p_differs <= alpha:
         verdict = "SLOWER" if one.evidence.p_slower < one.evidence.p_faster else "FASTER"
@@ -90,7 +90,7 @@ def _judged(
 
 
 def _reason(
-    verdict: Verdict, ratio: Ratio, evidence: Evidence, needed: int | None, question: Question
+    verdict: TimeVerdict, ratio: Ratio, evidence: Evidence, needed: int | None, question: Question
 ) -> str:
     margin = f"{100 * question.margin:g} %"
     if verdict in {"FASTER", "SLOWER"}:

@@ -1,35 +1,36 @@
-"""Certify cells, each in a process of its own: what is certified is what a worker would run."""
+"""Certify cells in processes of their own: what is certified is what a worker would run."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
-from benchbench.certificates import Certificate, seal
-from benchbench.certify.exercise import Exercise, Implementation
-from benchbench.certify.keeping import CertificateKey, KeptAnswers, keep, kept
-from benchbench.certify.ladder import Ladder
-from benchbench.certify.reference import REFERENCE, Reference
-from benchbench.certify.rungs import Comparison
+from benchbench.certificates import Certificate
+from benchbench.certify.exercise import Exercise
+from benchbench.certify.keeping import CertificateKey, keep, kept
+from benchbench.certify.reference import REFERENCE
 from benchbench.certify.size import too_large
 from benchbench.certify.sources import installed_versions, sources_sha256
-from benchbench.errors import BenchbenchError, Unavailable, Unsupported
-from benchbench.measure.clock import now_ns, utc_now
+from benchbench.errors import Unavailable, UsageError
 from benchbench.measure.gpu import accelerators
 from benchbench.plugins.contract import BackendInfo
-from benchbench.plugins.devices import resolve_device
-from benchbench.plugins.registry import Registry, load_registry
+from benchbench.plugins.registry import Registry
 from benchbench.records import GaveUp
-from benchbench.run import errand
-from benchbench.run.encoding import plain_settings, to_json
+from benchbench.run import question
+from benchbench.run.encoding import to_json
 from benchbench.run.plan import Cell
+from benchbench.run.question import Returned
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
+
+# Run as `python -m MODULE`, it certifies what it is asked.
+_PROCESS = "benchbench.experiments.certification_process"
 
 
 class CertificationRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,24 +63,74 @@ class Certification(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.certificate or self.gave_up)
 
 
+class Certifier(Protocol):
+    """Whose code certifies: this tree's, or another's."""
+
+    def sources_sha256(self, info: BackendInfo) -> str:
+        """Return the hash of the sources that a certificate of this backend depends on."""
+
+    def ask(
+        self,
+        requests: Sequence[CertificationRequest],
+        info: BackendInfo,
+        *,
+        timeout_seconds: float,
+    ) -> Returned:
+        """Have the cells of one backend certified in one process; return what it answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCertifier:
+    """This tree's code. `reference` declares the backend that the others are compared with."""
+
+    reference: BackendInfo
+
+    def sources_sha256(self, info: BackendInfo) -> str:
+        return sources_sha256(info, self.reference)
+
+    def ask(
+        self,
+        requests: Sequence[CertificationRequest],
+        info: BackendInfo,
+        *,
+        timeout_seconds: float,
+    ) -> Returned:
+        return question.ask(
+            _PROCESS,
+            to_json(requests),
+            info=info,
+            threads=requests[0].threads,
+            timeout_seconds=timeout_seconds,
+        )
+
+
 def certify(
     requests: Sequence[CertificationRequest],
-    infos: dict[str, BackendInfo],
+    infos: Mapping[str, BackendInfo],
     *,
     timeout_seconds: float,
     renew: bool = False,
+    certifier: Certifier | None = None,
 ) -> Iterator[Certification]:
     """Certify one cell after another; what was certified before comes from the cache.
 
     `infos` are the backends' declarations by name, the reference's among them. `renew`: certify
-    anew all the same. Neighbours of one backend and division share a process, and a time limit of
-    so much each.
+    anew all the same. `certifier` is this tree's by default. Neighbours that one process can
+    certify share one, and a time limit of so much each.
     """
-    for _, neighbours in itertools.groupby(requests, lambda one: (one.backend, one.division)):
+    if certifier is None:
+        if REFERENCE not in infos:
+            reason = f"the reference backend '{REFERENCE}' is missing or disabled"
+            for one in requests:
+                yield Certification(request=one, gave_up=GaveUp("skipped", reason))
+            return
+        certifier = OwnCertifier(infos[REFERENCE])
+    for _, neighbours in itertools.groupby(requests, _process_of):
         together = list(neighbours)
-        found = [_at_hand(one, infos, renew=renew) for one in together]
+        info = infos[together[0].backend]
+        found = [_at_hand(one, info, certifier, renew=renew) for one in together]
         open_ones = [one for one, answer in zip(together, found, strict=True) if not answer.settled]
-        made = iter(_ask(open_ones, infos, timeout_seconds) if open_ones else ())
+        made = iter(_ask(open_ones, info, certifier, timeout_seconds) if open_ones else ())
         for answer in found:
             if answer.settled:
                 yield answer
@@ -87,8 +138,13 @@ def certify(
             new = next(made)
             if new.certificate:
                 for device in {_device_asked_for(new.request), new.certificate.device}:
-                    keep(_key(new.request, infos, device), new.certificate)
+                    keep(_key(new.request, info, certifier, device), new.certificate)
             yield msgspec.structs.replace(new, warning=answer.warning)
+
+
+def _process_of(request: CertificationRequest) -> tuple[object, ...]:
+    """Return what requests must have in common to be answered by one process."""
+    return request.backend, request.division, request.threads, request.cpus
 
 
 def requests_for(
@@ -98,8 +154,9 @@ def requests_for(
     device: str,
     threads: int,
     cpus: tuple[int, ...] | None,
+    seeds: Iterable[int] = (0,),
 ) -> list[CertificationRequest]:
-    """Return the request of every cell."""
+    """Return the requests of every cell, one a seed."""
     return [
         CertificationRequest(
             backend=cell.backend,
@@ -109,8 +166,10 @@ def requests_for(
             device=cell.device or device,
             threads=threads,
             cpus=cpus,
+            seed=seed,
         )
         for cell in cells
+        for seed in seeds
     ]
 
 
@@ -124,20 +183,32 @@ def certify_cells(
     cpus: tuple[int, ...] | None,
     timeout_seconds: float,
     certified: Callable[[Certification], None],
+    certifier: Certifier | None = None,
 ) -> dict[Cell, Certificate | str]:
     """Return for each cell its certificate, kept or made now, or why there is none.
 
-    `certified` is told of each as it comes.
+    `certified` is told of each as it comes. `certifier` is this tree's by default.
     """
     requests = requests_for(cells, protocol, device=device, threads=threads, cpus=cpus)
     infos = {name: offer.item for name, offer in registry.backends.items()}
     answers: dict[Cell, Certificate | str] = {}
-    certifying = certify(requests, infos, timeout_seconds=timeout_seconds)
+    certifying = certify(requests, infos, timeout_seconds=timeout_seconds, certifier=certifier)
     for cell, answer in zip(cells, certifying, strict=True):
         certified(answer)
         reason = answer.gave_up.reason if answer.gave_up else "no answer"
         answers[cell] = answer.certificate or reason
     return answers
+
+
+def save_certificate(certificate: Certificate, folder: Path) -> None:
+    """Write a certificate into a folder, as JSON. Raises UsageError."""
+    parts = (certificate.model, certificate.backend, certificate.division, certificate.device)
+    path = folder / f"{'-'.join(parts)}-seed{certificate.seed}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(certificate), indent=1) + b"\n")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def exit_code(certifications: Sequence[Certification]) -> int:
@@ -150,13 +221,10 @@ def exit_code(certifications: Sequence[Certification]) -> int:
 
 
 def _at_hand(
-    request: CertificationRequest, infos: dict[str, BackendInfo], *, renew: bool
+    request: CertificationRequest, info: BackendInfo, certifier: Certifier, *, renew: bool
 ) -> Certification:
     """Return what can be said without asking the backend."""
-    if REFERENCE not in infos:
-        reason = f"the reference backend '{REFERENCE}' is missing or disabled"
-        return Certification(request=request, gave_up=GaveUp("skipped", reason))
-    certificate, warning = kept(_key(request, infos, _device_asked_for(request)))
+    certificate, warning = kept(_key(request, info, certifier, _device_asked_for(request)))
     if certificate and not renew:
         return Certification(request=request, certificate=certificate, from_cache=True)
     refusal = too_large(request.model, request.protocol)
@@ -178,9 +246,8 @@ def _device_asked_for(request: CertificationRequest) -> str:
 
 
 def _key(
-    request: CertificationRequest, infos: dict[str, BackendInfo], device: str
+    request: CertificationRequest, info: BackendInfo, certifier: Certifier, device: str
 ) -> CertificateKey:
-    info = infos[request.backend]
     return CertificateKey(
         backend=request.backend,
         division=request.division,
@@ -188,105 +255,22 @@ def _key(
         threads=request.threads,
         certified_sha256=Exercise(request.model, request.protocol).sha256,
         seed=request.seed,
-        sources_sha256=sources_sha256(info, infos[REFERENCE]),
+        sources_sha256=certifier.sources_sha256(info),
         versions=installed_versions(info),
     )
 
 
 def _ask(
-    requests: Sequence[CertificationRequest], infos: dict[str, BackendInfo], timeout_seconds: float
+    requests: Sequence[CertificationRequest],
+    info: BackendInfo,
+    certifier: Certifier,
+    timeout_seconds: float,
 ) -> list[Certification]:
     """Ask in one process; if it dies or hangs, in one each, so that only the guilty ones fail."""
-    returned = errand.send(
-        __name__,
-        to_json(requests),
-        info=infos[requests[0].backend],
-        threads=requests[0].threads,
-        timeout_seconds=timeout_seconds * len(requests),
-    )
+    returned = certifier.ask(requests, info, timeout_seconds=timeout_seconds * len(requests))
     if returned.answer is not None:
         return msgspec.json.decode(returned.answer, type=list[Certification])
     if len(requests) == 1:
         gave_up = GaveUp("crashed", returned.trouble)
         return [Certification(request=requests[0], gave_up=gave_up)]
-    return [made for one in requests for made in _ask([one], infos, timeout_seconds)]
-
-
-def _answer(question: bytes) -> bytes:
-    requests = msgspec.json.decode(question, type=list[CertificationRequest])
-    if requests[0].cpus is not None:
-        os.sched_setaffinity(0, requests[0].cpus)
-    return to_json([_certification(one) for one in requests])
-
-
-def _certification(request: CertificationRequest) -> Certification:
-    try:
-        return Certification(request=request, certificate=_certificate(request))
-    except (Unsupported, Unavailable) as error:
-        return Certification(request=request, gave_up=GaveUp("skipped", str(error)))
-    except BenchbenchError as error:
-        return Certification(request=request, gave_up=GaveUp("failed", str(error)))
-    # A plugin is a stranger's code: whatever it raises, SystemExit too, is an answer.
-    except BaseException as error:
-        reason = f"{type(error).__name__}: {error}"
-        gave_up = GaveUp("failed", reason, traceback.format_exc())
-        return Certification(request=request, gave_up=gave_up)
-
-
-def _certificate(request: CertificationRequest) -> Certificate:
-    """Climb the ladder here. Raises Unsupported, Unavailable, and what the plugin raises."""
-    started = now_ns()
-    registry = load_registry()
-    info, reference_info = registry.backend(request.backend), registry.backend(REFERENCE)
-    backend = info.create()
-    device = resolve_device(request.device, backend.devices(), request.backend)
-    candidate = Implementation(backend, request.division, device, request.threads)
-    exercise = Exercise(request.model, request.protocol, request.seed)
-    reference = Reference(
-        Implementation(reference_info.create(), threads=request.threads),
-        exercise,
-        KeptAnswers(_answers_name(exercise, reference_info)),
-    )
-    comparison = Comparison(candidate, reference, exercise)
-    ladder = Ladder(comparison, info.deviations_of(request.division, request.model))
-    rungs = ladder.climb()
-    verdicts = {rung.verdict for rung in rungs}
-    certificate = Certificate(
-        backend=request.backend,
-        division=request.division,
-        device=device,
-        threads=request.threads,
-        model=request.model.name,
-        certified_sha256=exercise.sha256,
-        batch_size=request.protocol.batch_size,
-        seed=request.seed,
-        reference=REFERENCE,
-        sources_sha256=sources_sha256(info, reference_info),
-        versions={name: str(version) for name, version in backend.versions().items()},
-        settings=_settings(comparison),
-        verdict=next((one for one in ("breaks", "deviates") if one in verdicts), "holds"),
-        rungs=rungs,
-        traceback=ladder.traceback,
-        seconds=(now_ns() - started) / 1e9,
-        made=utc_now(),
-    )
-    return seal(certificate)
-
-
-def _answers_name(exercise: Exercise, reference: BackendInfo) -> str:
-    """Name the reference's answers by all that they depend on."""
-    content = f"{exercise.sha256} {exercise.seed} {sources_sha256(reference)}"
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
-def _settings(comparison: Comparison) -> dict[str, str | int | float | bool]:
-    """Ask the candidate; one that broke on the way may have nothing to say."""
-    try:
-        return plain_settings(comparison.settings())
-    # A plugin is a stranger's code: whatever it raises, the certificate is finished and counts.
-    except Exception as error:
-        return {"settings": f"unknown: {type(error).__name__}: {error}"}
-
-
-if __name__ == "__main__":
-    errand.answer(_answer)
+    return [made for one in requests for made in _ask([one], info, certifier, timeout_seconds)]

@@ -7,10 +7,10 @@ from typing import Protocol
 
 from benchbench.experiments.certification import Certification
 from benchbench.records import EpochRecord, RunRecord, RunRequest
-from benchbench.run.conductor import Listener as ConductorListener
+from benchbench.run.conductor import RunListener
 
 
-class Listener(ConductorListener, Protocol):
+class Listener(RunListener, Protocol):
     """Hears of certificates, runs and epochs, between turns only: no worker is at work then."""
 
     def note(self, text: str) -> None:

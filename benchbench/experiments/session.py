@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from benchbench.data.catalog import Chosen
     from benchbench.plugins.registry import Registry
     from benchbench.records import RunRecord
-    from benchbench.run.conductor import Listener
+    from benchbench.run.conductor import RunListener
     from benchbench.run.plan import Group
     from benchbench.run.store import Store
     from benchbench.spec.model import ModelSpec
@@ -56,7 +56,7 @@ def must_fit(models: Sequence[ModelSpec], chosen: Chosen) -> None:
 
 
 def conduct(
-    groups: Sequence[Group], store: Store, timeout: float, listener: Listener
+    groups: Sequence[Group], store: Store, timeout: float, listener: RunListener
 ) -> list[RunRecord]:
     """Run the groups, one after another; return the records, all of them saved.
 

@@ -18,7 +18,7 @@ Measurements = Mapping[str, EpochMeasurement]
 
 
 @dataclass(frozen=True)
-class Baseline:
+class SavedRun:
     """The epoch benchmarks of one saved run, by pytest's name for the test."""
 
     name: str
@@ -47,7 +47,7 @@ class Judgement:
     excused_count: int
 
 
-def read_baseline(name: str, benchmarks: Mapping[str, Mapping[str, Any]]) -> Baseline:
+def read_baseline(name: str, benchmarks: Mapping[str, Mapping[str, Any]]) -> SavedRun:
     """Pick the epoch benchmarks out of a saved run's. Raises StoreError for one unreadable."""
     measurements = {}
     for test, saved in benchmarks.items():
@@ -60,10 +60,10 @@ def read_baseline(name: str, benchmarks: Mapping[str, Mapping[str, Any]]) -> Bas
             ) from None
         if measurement:
             measurements[test] = measurement
-    return Baseline(name, measurements)
+    return SavedRun(name, measurements)
 
 
-def judge(run: Run, baseline: Baseline, allowed: float | None) -> Judgement:
+def judge(run: Run, baseline: SavedRun, allowed: float | None) -> Judgement:
     """Judge a run: nothing of the baseline missing, the same work, none slower than allowed.
 
     `allowed` is the fraction by which a ratio to the calibration may grow; None asks for no gate.
@@ -101,7 +101,7 @@ def judge(run: Run, baseline: Baseline, allowed: float | None) -> Judgement:
     return Judgement(tuple(complaints), compared, len(excused))
 
 
-def _missing(test: str, run: Run, baseline: Baseline) -> str:
+def _missing(test: str, run: Run, baseline: SavedRun) -> str:
     fresh = [name for name in run.measurements if name not in baseline.measurements]
     reason = run.reasons.get(test) or f"there is no such test{nearest(test, fresh)}"
     return (

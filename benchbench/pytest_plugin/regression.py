@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from benchbench.errors import StoreError
-from benchbench.pytest_plugin.baseline import Baseline, Run, judge
+from benchbench.pytest_plugin.baseline import Run, SavedRun, judge
 from benchbench.pytest_plugin.fail_ratio import FAIL_RATIO
 from benchbench.pytest_plugin.measurement import EpochMeasurement, measurement_of
 from benchbench.pytest_plugin.saved_runs import compared_baselines, latest_baseline
@@ -39,7 +39,7 @@ class Regression:
     def __init__(self, config: pytest.Config, allowed: float | None) -> None:
         self._config = config
         self._allowed = allowed
-        self._baselines: list[Baseline] = []
+        self._baselines: list[SavedRun] = []
         self._deselected: set[str] = set()
         self._reasons: dict[str, str] = {}
         self._complaints: list[str] = []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbench.errors import StoreError
-from benchbench.pytest_plugin.baseline import Baseline, read_baseline
+from benchbench.pytest_plugin.baseline import SavedRun, read_baseline
 from benchbench.pytest_plugin.fail_ratio import FAIL_RATIO
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NUMBERED = "[0-9][0-9][0-9][0-9]_"
 
 
-def compared_baselines(session: BenchmarkSession, *, gated: bool) -> list[Baseline]:
+def compared_baselines(session: BenchmarkSession, *, gated: bool) -> list[SavedRun]:
     """Return the runs that this one is to be compared with; `gated` if there must be one.
 
     pytest-benchmark passes over files that it cannot read, and takes an older one for the latest.
@@ -57,7 +57,7 @@ def compared_baselines(session: BenchmarkSession, *, gated: bool) -> list[Baseli
     return baselines
 
 
-def latest_baseline(session: BenchmarkSession) -> Baseline | None:
+def latest_baseline(session: BenchmarkSession) -> SavedRun | None:
     """Return the run that was saved last; None without one, or if it cannot be read."""
     if not hasattr(session.storage, "query"):  # Elasticsearch
         return None

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import msgspec
-
 from benchbench.compare.accuracy import Accuracy
 from benchbench.compare.cells import CellTime
 from benchbench.compare.comparison import Comparison, NotComparable
 from benchbench.compare.contrast import Contrast, Question
 from benchbench.report import text
-from benchbench.report.exports.markdown import escape, markdown_table
+from benchbench.report.document import Block, Document, Grid, Heading, Paragraph, grid, items
 
 _TIMES = ("steady epoch s", "time ratio", "first epoch ratio", "cold total ratio")
 _COUNTS = ("blocks", "noisy epochs")
 _ACCURACIES = ("test accuracy", "sd", "seeds")
 
 
-def render(comparisons: Sequence[Comparison]) -> str:
-    """Return Markdown: a section each, its table, sentences, and what is not comparable."""
-    return "\n\n".join(_section(one) for one in comparisons)
-
-
-def export(comparisons: Sequence[Comparison]) -> str:
-    """Return everything the tables hold, and more, as JSON."""
-    return msgspec.json.format(msgspec.json.encode(comparisons), indent=1).decode()
+def build(comparisons: Sequence[Comparison]) -> Document:
+    """Return a section each: its table, sentences, and what is not comparable."""
+    return tuple(block for one in comparisons for block in _section(one))
 
 
 def sentences(contrasts: Iterable[Contrast], question: Question) -> Iterator[str]:
@@ -57,29 +50,21 @@ def seconds_cell(time: CellTime) -> str:
     return f"{middle} ({text.seconds(time.steady_low)} to {text.seconds(time.steady_high)})"
 
 
-def _section(one: Comparison) -> str:
+def _section(one: Comparison) -> Document:
     title = f"{one.dataset} on {one.device or 'an unknown device'} ({one.machine}), threads "
-    parts = [f"## {escape(f'{title}{one.threads}')}"]
+    blocks: list[Block] = [Heading(f"{title}{one.threads}")]
     if one.cells:
-        parts += [_grid(one), _legend(one.question)]
-    told = [f"- {escape(sentence)}" for sentence in sentences(one.contrasts, one.question)]
-    if told:
-        parts.append("\n".join(told))
-    open_ones = [f"- {_row_name(row)}: {escape(row.reason)}" for row in _open(one.contrasts)]
-    if open_ones:
-        parts.append("\n".join(["Not decided:", "", *open_ones]))
-    apart = list(_by_reason(one.not_comparable))
-    if apart:
-        parts.append("\n".join(["Not comparable:", "", *apart]))
-    left_out = [
-        f"- {_row_name(row)}: {escape(why)}" for row in one.contrasts for why in row.left_out
-    ]
-    if left_out:
-        parts.append("\n".join(["Left out of a ratio:", "", *left_out]))
-    return "\n\n".join(parts)
+        blocks += [_grid(one), Paragraph(_legend(one.question))]
+    blocks += items(list(sentences(one.contrasts, one.question)))
+    undecided = [f"{_row_name(row)}: {row.reason}" for row in _open(one.contrasts)]
+    left_out = [f"{_row_name(row)}: {why}" for row in one.contrasts for why in row.left_out]
+    blocks += items(undecided, "Not decided:")
+    blocks += items(list(_by_reason(one.not_comparable)), "Not comparable:")
+    blocks += items(left_out, "Left out of a ratio:")
+    return tuple(blocks)
 
 
-def _grid(one: Comparison) -> str:
+def _grid(one: Comparison) -> Grid:
     headers = ["model", "backend", *_TIMES, *_COUNTS, *_ACCURACIES, "outcome", "verdict"]
     contrasts = {(row.model, row.cell): row for row in one.contrasts}
     baselines = {(row.model, row.baseline) for row in one.contrasts}
@@ -100,7 +85,7 @@ def _grid(one: Comparison) -> str:
                 _verdict(row, is_baseline=key in baselines),
             ]
         )
-    return markdown_table(rows, headers, right=[*_TIMES, *_COUNTS, *_ACCURACIES])
+    return grid(rows, headers, right=[*_TIMES, *_COUNTS, *_ACCURACIES])
 
 
 def _legend(question: Question) -> str:
@@ -136,13 +121,13 @@ def _accuracy(one: Accuracy | None) -> list[str]:
 
 
 def _by_reason(rows: Iterable[NotComparable]) -> Iterator[str]:
-    """Yield an item a reason, with the rows that share it, model by model."""
+    """Yield a sentence a reason, with the rows that share it, model by model."""
     by_reason: dict[str, dict[str, list[str]]] = {}
     for row in rows:
         by_reason.setdefault(row.reason, {}).setdefault(row.model, []).append(str(row.cell))
     for reason, models in by_reason.items():
         names = "; ".join(f"{model}: {', '.join(cells)}" for model, cells in models.items())
-        yield f"- {escape(reason)} ({escape(names)})"
+        yield f"{reason} ({names})"
 
 
 def _open(contrasts: Iterable[Contrast]) -> list[Contrast]:
@@ -150,4 +135,4 @@ def _open(contrasts: Iterable[Contrast]) -> list[Contrast]:
 
 
 def _row_name(row: Contrast) -> str:
-    return escape(f"{row.model}, {row.cell} against {row.baseline}")
+    return f"{row.model}, {row.cell} against {row.baseline}"

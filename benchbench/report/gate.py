@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from benchbench.experiments.gate_report import Contest, GateReport, GateRow
+from benchbench.experiments.gate.report import GateReport, GateRow, PairTimes
 from benchbench.report import text
-from benchbench.report.exports.markdown import escape, markdown_table
+from benchbench.report.document import Document, Grid, Heading, Paragraph, grid, items
 
 
-def render(report: GateReport) -> str:
-    """Return the report as Markdown, PASS or FAIL in its last line."""
+def build(report: GateReport) -> Document:
+    """Return the report, PASS or FAIL in its last line."""
     other = f"{report.ref}@{report.ref_commit[:7]}"
-    parts = [f"## {escape(f'This tree against {other}, {report.dataset}')}", _grid(report, other)]
-    remarks = [f"- {escape(note)}" for note in report.notes]
-    remarks += [f"- {escape(f'{row.cell}: {told}')}" for row in report.rows if (told := _told(row))]
-    if remarks:
-        parts.append("\n".join(remarks))
-    parts.append(
-        f"Steady epochs, medians in seconds; the ratio is this tree's time over {other}'s, with "
-        f"its {report.confidence:.0%} interval; the margin is {report.margin:.3g}."
+    told = [f"{row.cell}: {words}" for row in report.rows if (words := _told(row))]
+    return (
+        Heading(f"This tree against {other}, {report.dataset}"),
+        _grid(report, other),
+        *items([*report.notes, *told]),
+        Paragraph(
+            f"Steady epochs, medians in seconds; the ratio is this tree's time over {other}'s, "
+            f"with its {report.confidence:.0%} interval; the margin is {report.margin:.3g}."
+        ),
+        Paragraph(_conclusion(report)),
     )
-    parts.append(_conclusion(report))
-    return "\n\n".join(parts)
 
 
-def _grid(report: GateReport, other: str) -> str:
+def _grid(report: GateReport, other: str) -> Grid:
     right = [f"{other} s", "this tree s", "time ratio", "blocks"]
-    return markdown_table(
+    return grid(
         [_line(row) for row in report.rows],
         ["model", "backend", "division", *right, "verdict"],
         right=right,
@@ -33,24 +33,24 @@ def _grid(report: GateReport, other: str) -> str:
 
 
 def _line(row: GateRow) -> list[str]:
-    contest = row.first
+    times = row.first
     name = [row.model, row.backend, row.division]
-    if contest is None:
+    if times is None:
         return [*name, *[text.UNKNOWN] * 4, "not compared"]
     return [
         *name,
-        text.seconds(contest.baseline_seconds),
-        text.seconds(contest.own_seconds),
-        contest.ratio,
-        text.count(contest.contrast.steady.block_count if contest.contrast.steady else None),
-        _verdict(row, contest),
+        text.seconds(times.baseline_seconds),
+        text.seconds(times.own_seconds),
+        times.ratio,
+        text.count(times.contrast.steady.block_count if times.contrast.steady else None),
+        _verdict(row, times),
     ]
 
 
-def _verdict(row: GateRow, contest: Contest) -> str:
+def _verdict(row: GateRow, times: PairTimes) -> str:
     if row.second is None:
-        return contest.verdict
-    return f"{contest.verdict}, {'confirmed' if row.confirmed else 'not confirmed'}"
+        return times.verdict
+    return f"{times.verdict}, {'confirmed' if row.confirmed else 'not confirmed'}"
 
 
 def _told(row: GateRow) -> str | None:

@@ -6,17 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-import msgspec
-
 from benchbench.certificates import Certificate, Rung
 from benchbench.report import text
-from benchbench.report.exports.markdown import markdown_table
+from benchbench.report.document import Block, Document, Paragraph, Verbatim, grid
 
 _MARKS = {"holds": "✓", "deviates": "~", "breaks": "✗", "not reached": text.UNKNOWN}
 
 
-def render(certificate: Certificate) -> str:
-    """Return one certificate's ladder as plain text."""
+def build(certificate: Certificate) -> Document:
+    """Return one certificate's ladder."""
     starts = list(dict.fromkeys(s for rung in certificate.rungs for s in rung.differences))
     columns = [start for start in starts if start != "all"]
     rows = [_row(rung, columns) for rung in certificate.rungs]
@@ -26,10 +24,11 @@ def render(certificate: Certificate) -> str:
         f"{certificate.device}, threads {certificate.threads}, batches of "
         f"{certificate.batch_size}, seed {certificate.seed}, against {certificate.reference}"
     )
-    parts = [title, text.columns(rows, headers, [*columns, "tolerance"]), verdict(certificate)]
+    blocks: list[Block] = [Paragraph(title), grid(rows, headers, [*columns, "tolerance"])]
+    blocks.append(Paragraph(verdict(certificate)))
     if certificate.traceback:
-        parts.append(certificate.traceback.rstrip())
-    return "\n\n".join(parts)
+        blocks.append(Verbatim(certificate.traceback.rstrip()))
+    return tuple(blocks)
 
 
 def verdict(certificate: Certificate) -> str:
@@ -43,8 +42,8 @@ def verdict(certificate: Certificate) -> str:
     return f"HOLDS: it trains the function of the spec (certified in {certificate.seconds:.1f} s)"
 
 
-def summary(certificates: Sequence[Certificate]) -> str:
-    """Return a Markdown table of many: a row each, the worst difference at every rung."""
+def summary(certificates: Sequence[Certificate]) -> Document:
+    """Return a table of many: a row each, the worst difference at every rung."""
     measured = _measured(certificates)
     headers = ["model", "backend", "division", "device", "certificate", *measured]
     rows = []
@@ -52,22 +51,22 @@ def summary(certificates: Sequence[Certificate]) -> str:
         worst = {rung.name: _worst(rung) for rung in one.rungs}
         cells = [worst.get(name, text.UNKNOWN) for name in measured]
         rows.append([one.model, one.backend, one.division, one.device, one.verdict, *cells])
-    return markdown_table(rows, headers, right=measured)
+    return (grid(rows, headers, right=measured),)
 
 
-def spread(certificates: Sequence[Certificate]) -> str:
-    """Return a Markdown table of the largest difference at each rung, by backend and division."""
+def spread(certificates: Sequence[Certificate]) -> Document:
+    """Return a table of the largest difference at each rung, by backend and division."""
     measured = _measured(certificates)
     rows = [
         [*cell, text.count(len(own)), *_largest(own, measured)]
         for cell, own in _grouped(certificates, lambda one: (one.backend, one.division))
     ]
     headers = ["backend", "division", "certificates", *measured]
-    return markdown_table(rows, headers, right=["certificates", *measured])
+    return (grid(rows, headers, right=["certificates", *measured]),)
 
 
-def cells(certificates: Sequence[Certificate]) -> str:
-    """Return a Markdown table of every cell: over how many seeds, verdict, largest differences."""
+def cells(certificates: Sequence[Certificate]) -> Document:
+    """Return a table of every cell: over how many seeds, verdict, largest differences."""
     measured = _measured(certificates)
     rows = [
         [
@@ -81,12 +80,7 @@ def cells(certificates: Sequence[Certificate]) -> str:
         )
     ]
     headers = ["model", "backend", "division", "device", "seeds", "certificates", *measured]
-    return markdown_table(rows, headers, right=["seeds", *measured])
-
-
-def export(certificates: Sequence[Certificate]) -> str:
-    """Return the certificates as JSON, all that is in them."""
-    return msgspec.json.format(msgspec.json.encode(certificates), indent=1).decode()
+    return (grid(rows, headers, right=["seeds", *measured]),)
 
 
 def _measured(certificates: Sequence[Certificate]) -> list[str]:

@@ -2,167 +2,51 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
-
-import msgspec
-
-from benchbench.compare.contrast import cold_total_seconds
-from benchbench.compare.equivalence import OutcomeTest, Verdict, judge_outcome, points
-from benchbench.records import RunRecord
+from benchbench.compare.equivalence import points
+from benchbench.compare.outcome import OutcomeReport, OutcomeRow
 from benchbench.report import text
-from benchbench.report.exports.markdown import escape, markdown_table
-
-Standing: TypeAlias = Verdict | Literal["REFERENCE", "INCOMPLETE"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellRuns:
-    """The runs of one cell that count, by seed, and the seeds that have none, with the reason."""
-
-    model: str
-    dataset: str
-    backend: str
-    division: str
-    finished: Mapping[int, RunRecord]
-    lacking: Mapping[int, str]
-
-    @property
-    def name(self) -> str:
-        return f"{self.backend} {self.division}"
-
-    @property
-    def accuracies(self) -> dict[int, float]:
-        """Test accuracies, fractions, by seed in ascending order."""
-        return {
-            seed: run.test.accuracy
-            for seed, run in sorted(self.finished.items())
-            if run.test and run.test.accuracy is not None
-        }
+from benchbench.report.document import (
+    Block,
+    Document,
+    Grid,
+    Heading,
+    Item,
+    Items,
+    Paragraph,
+    grid,
+)
 
 
-class OutcomeRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One cell: its accuracies by seed, and where it stands.
-
-    `process_seconds` is the wall time of the processes that trained it. The reference itself is not
-    tested. INCOMPLETE, without a test, is a cell where a seed of its own or of the reference has no
-    finished run: to test the rest would be to choose among the seeds.
-    """
-
-    model: str
-    dataset: str
-    backend: str
-    division: str
-    standing: Standing
-    reason: str
-    accuracies: dict[int, float]
-    mean: float | None
-    sd: float | None
-    process_seconds: float
-    test: OutcomeTest | None = None
-
-
-class OutcomeReport(msgspec.Struct, frozen=True, kw_only=True):
-    """All that one command found out; `trained_now` counts the runs that were not there before."""
-
-    reference: str
-    reference_division: str
-    dataset: str
-    dataset_sha256: str | None
-    seeds: int
-    trained_now: int
-    rows: tuple[OutcomeRow, ...]
-
-    @property
-    def holds(self) -> bool:
-        """Whether every cell is equivalent to the reference."""
-        return all(row.standing in {"REFERENCE", "EQUIVALENT"} for row in self.rows)
-
-
-def reference_row(cell: CellRuns) -> OutcomeRow:
-    """Return the row of the reference."""
-    if cell.lacking:
-        return _row(cell, "INCOMPLETE", _lacking(cell))
-    return _row(cell, "REFERENCE", "the others are tested against it")
-
-
-def tested_row(cell: CellRuns, reference: CellRuns, margin: float | None) -> OutcomeRow:
-    """Return the row of a cell, tested against the runs of the reference where both are whole."""
-    if cell.lacking or reference.lacking:
-        parts = [_lacking(one) for one in (cell, reference) if one.lacking]
-        return _row(cell, "INCOMPLETE", "; ".join(parts))
-    test = judge_outcome(
-        list(cell.accuracies.values()),
-        list(reference.accuracies.values()),
-        model=cell.model,
-        dataset=cell.dataset,
-        backend=cell.backend,
-        division=cell.division,
-        margin=margin,
-    )
-    return _row(cell, test.verdict, test.reason, test)
-
-
-def render(report: OutcomeReport) -> str:
-    """Return the report as Markdown: a title, the table, and a line for every cell that fails."""
+def build(report: OutcomeReport) -> Document:
+    """Return a title, the table, and an item for every cell that fails."""
     title = (
         f"Test accuracy on {report.dataset} over {report.seeds} seeds, "
         f"against {report.reference} {report.reference_division}"
     )
-    parts = [f"## {escape(title)}", _grid(report)]
+    blocks: list[Block] = [Heading(title), _grid(report)]
     failing = [row for row in report.rows if row.standing not in {"REFERENCE", "EQUIVALENT"}]
     if failing:
-        parts.append("\n".join(["Not shown to be equivalent:", "", *map(_item, failing)]))
+        blocks.append(Items(tuple(map(_item, failing)), "Not shown to be equivalent:"))
     run_count = sum(len(row.accuracies) for row in report.rows)
     seconds = sum(row.process_seconds for row in report.rows)
-    parts.append(
-        f"{text.count(run_count)} runs, {text.count(report.trained_now)} of them trained now; "
-        f"{text.seconds(seconds)} s of processes in all. The difference is of means, in percentage "
-        f"points, with its 90 % interval."
+    blocks.append(
+        Paragraph(
+            f"{text.count(run_count)} runs, {text.count(report.trained_now)} of them trained now; "
+            f"{text.seconds(seconds)} s of processes in all. The difference is of means, in "
+            f"percentage points, with its 90 % interval."
+        )
     )
-    return "\n\n".join(parts)
+    return tuple(blocks)
 
 
-def _row(
-    cell: CellRuns, standing: Standing, reason: str, test: OutcomeTest | None = None
-) -> OutcomeRow:
-    accuracies = cell.accuracies
-    known = list(accuracies.values())
-    return OutcomeRow(
-        model=cell.model,
-        dataset=cell.dataset,
-        backend=cell.backend,
-        division=cell.division,
-        standing=standing,
-        reason=reason,
-        accuracies=accuracies,
-        mean=statistics.fmean(known) if known else None,
-        sd=statistics.stdev(known) if len(known) > 1 else None,
-        process_seconds=sum(cold_total_seconds(run) or 0 for run in cell.finished.values()),
-        test=test,
-    )
-
-
-def _lacking(cell: CellRuns) -> str:
-    seeds = ", ".join(str(seed) for seed in sorted(cell.lacking))
-    whole = len(cell.lacking) + len(cell.finished)
-    first = min(cell.lacking)
-    return (
-        f"{cell.name} has no finished run for {len(cell.lacking)} of {whole} seeds ({seeds}); "
-        f"seed {first}: {cell.lacking[first]}; the same command tries them again"
-    )
-
-
-def _grid(report: OutcomeReport) -> str:
+def _grid(report: OutcomeReport) -> Grid:
     words = ("model", "backend", "division")
     numbers = [
         *("n", "mean", "sd", "reference n", "reference mean", "reference sd"),
         *("difference", "margin"),
     ]
     rows = [_cells(row) for row in report.rows]
-    return markdown_table(rows, [*words, *numbers, "verdict"], right=numbers)
+    return grid(rows, [*words, *numbers, "verdict"], right=numbers)
 
 
 def _cells(row: OutcomeRow) -> list[str]:
@@ -188,6 +72,5 @@ def _fraction(value: float | None) -> str:
     return text.UNKNOWN if value is None else f"{value:.5f}"
 
 
-def _item(row: OutcomeRow) -> str:
-    cell = escape(f"{row.model}, {row.backend}, {row.division}")
-    return f"- **{row.standing}**: {cell}: {escape(row.reason)}"
+def _item(row: OutcomeRow) -> Item:
+    return Item(f"{row.model}, {row.backend}, {row.division}: {row.reason}", strong=row.standing)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from benchbench.compare.resolution import VERDICTS, Resolution
-from benchbench.report.exports.markdown import markdown_table
+from benchbench.report.document import Document, Heading, Paragraph, grid
 
 
-def render(title: str, found: Resolution) -> str:
+def build(title: str, found: Resolution) -> Document:
     """Return a title, the verdicts that every slow-down got, and what it comes to."""
     headers = ["what was compared", "comparisons", "ratio", *VERDICTS, "chance"]
     rows = [
@@ -25,4 +25,4 @@ def render(title: str, found: Resolution) -> str:
         f"The chance is of SLOWER (of any false verdict, for the same twice) at that scatter."
     )
     sentence = f"{found.sentence[0].upper()}{found.sentence[1:]}."
-    return "\n\n".join([f"## {title}", markdown_table(rows, headers, headers[1:]), told, sentence])
+    return Heading(title), grid(rows, headers, headers[1:]), Paragraph(told), Paragraph(sentence)

@@ -14,18 +14,17 @@ from benchbench.compare.validity import objection
 from benchbench.measure.noise import noise_marks, usual_calibration
 from benchbench.records import Check, RunRecord
 from benchbench.report import text
+from benchbench.report.document import Document, Facts, Grid, grid
 
 _MARKS = {True: "✓", False: "✗", None: text.UNKNOWN}
 
 
-def render(record: RunRecord) -> str:
-    """Return facts, figures and checks of one run as plain text."""
-    pairs = [*_facts(record), *_figures(record)]
-    parts = [text.facts([(name, text.one_line(value)) for name, value in pairs])]
+def build(record: RunRecord) -> Document:
+    """Return facts, figures and checks of one run."""
+    blocks: list[Facts | Grid] = [Facts((*_facts(record), *_figures(record)))]
     if record.checks:
-        rows = [_check(check) for check in record.checks]
-        parts.append(text.columns(rows, ["", "check", "expected", "observed"]))
-    return "\n\n".join(parts)
+        blocks.append(grid(list(map(_check, record.checks)), ["", "check", "expected", "observed"]))
+    return tuple(blocks)
 
 
 def _facts(record: RunRecord) -> list[tuple[str, str]]:
@@ -102,5 +101,4 @@ def _spread(steady: Spread | None) -> str:
 
 
 def _check(check: Check) -> list[str]:
-    words = (check.name, check.expected, check.observed)
-    return [_MARKS[check.passed], *(text.one_line(word) for word in words)]
+    return [_MARKS[check.passed], check.name, check.expected, check.observed]

@@ -1,28 +1,26 @@
-"""The comparison tables of many runs: one per data set, device and machine.
-
-Absolute figures only: ratios, of certified cells that took turns, are for `comparison`.
-"""
+"""The comparison tables of many runs: one per data set, device and machine."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from types import MappingProxyType
 
-from benchbench.compare.cells import failure_reason, machine_name, model_order
-from benchbench.compare.summary import Cell, summarise
+import msgspec
+
+from benchbench.compare.summary import CellSummary, Spread
+from benchbench.compare.tables import Failure, Row, Table, tables_of
 from benchbench.errors import UsageError, nearest
 from benchbench.records import RunRecord
-from benchbench.report.exports import csv, json, latex, markdown
-from benchbench.report.table import Failure, Row, Table
-from benchbench.report.text import count
+from benchbench.report import text
+from benchbench.report.document import Document, Grid, Heading, Item, Items
+from benchbench.report.renderers import csv, json, latex, markdown
 
 FORMATS: MappingProxyType[str, Callable[[Sequence[Table]], str]] = MappingProxyType(
     {
-        "markdown": markdown.export,
-        "csv": csv.export,
-        "latex": latex.export,
-        "json": json.export,
+        "markdown": lambda tables: markdown.render(build(tables)),
+        "csv": csv.render,
+        "latex": lambda tables: latex.render(build(tables)),
+        "json": json.render_tables,
     }
 )
 
@@ -37,88 +35,92 @@ def render(records: Iterable[RunRecord], format: str = "markdown") -> str:
             f"there is no report format '{format}'{nearest(format, FORMATS)} "
             f"(known: {', '.join(FORMATS)})"
         )
-    return FORMATS[format](build(records)).rstrip("\n")
+    return FORMATS[format](tables_of(records)).rstrip("\n")
 
 
-def build(records: Iterable[RunRecord]) -> tuple[Table, ...]:
-    """Sort runs into tables. The order of the records means nothing.
+def build(tables: Iterable[Table]) -> Document:
+    """Return a section a table: its rows, what is not comparable, what failed."""
+    return tuple(block for table in tables for block in _section(table))
 
-    A run that failed stands beneath the table of its data set, device and machine, and makes one of
-    its own where no run there was well.
-    """
-    runs = tuple(records)
-    cells = summarise(runs)
-    failed = sorted((run for run in runs if run.status != "ok"), key=_failure_order)
-    places = {_cell_place(cell) for cell in cells} | {_run_place(run) for run in failed}
-    return tuple(
-        Table(
-            dataset=place[0],
-            device=place[1] or None,
-            machine=place[2],
-            rows=_rows([cell for cell in cells if _cell_place(cell) == place]),
-            failures=tuple(_failure(run) for run in failed if _run_place(run) == place),
-        )
-        for place in sorted(places)
+
+class Column(msgspec.Struct, frozen=True):
+    """One column for people: its header, its text for a row, and on which side it is aligned."""
+
+    header: str
+    cell: Callable[[Row], str]
+    right: bool = True
+
+
+COLUMNS = (
+    Column("model", lambda row: row.cell.model, right=False),
+    Column("backend", lambda row: row.cell.backend, right=False),
+    Column("division", lambda row: row.cell.division, right=False),
+    Column("threads", lambda row: text.count(row.cell.threads)),
+    Column("differs in", lambda row: row.distinction, right=False),
+    Column("runs", lambda row: text.count(row.cell.run_count)),
+    Column("test accuracy", lambda row: _accuracy(row.cell)),
+    Column("first epoch s", lambda row: _spread(row.cell.first_epoch_seconds)),
+    Column("steady epoch s", lambda row: _spread(row.cell.steady_epoch_seconds)),
+    Column("training images/s", lambda row: text.count(row.cell.training_images_per_second)),
+    Column("evaluation images/s", lambda row: text.count(row.cell.evaluation_images_per_second)),
+    Column("prediction images/s", lambda row: text.count(row.cell.prediction_images_per_second)),
+    Column("cold total s", lambda row: _spread(row.cell.cold_total_seconds)),
+    Column("peak memory MB", lambda row: text.megabytes(row.cell.peak_memory_bytes)),
+    Column("certificate", lambda row: _certificate(row.cell), right=False),
+    Column("checks passed", lambda row: f"{row.cell.checks_passed}/{row.cell.checks_applied}"),
+)
+
+
+def columns(table: Table) -> tuple[Column, ...]:
+    """Return the columns for people; without the distinction where no row needs one."""
+    needed = any(row.distinction for row in table.rows)
+    return tuple(column for column in COLUMNS if needed or column.header != "differs in")
+
+
+def _certificate(cell: CellSummary) -> str:
+    """Name the verdict; one that holds, but not for what ran, is told apart."""
+    unfit = cell.objection and cell.certificate == "holds"
+    return f"{cell.certificate}, not for this run" if unfit else cell.certificate
+
+
+def _accuracy(cell: CellSummary) -> str:
+    mean = text.fraction(cell.test_accuracy_mean)
+    least, greatest = cell.test_accuracy_least, cell.test_accuracy_greatest
+    if least == greatest:
+        return mean
+    return f"{mean} ({text.fraction(least)} to {text.fraction(greatest)})"
+
+
+def _spread(spread: Spread | None) -> str:
+    if spread is None:
+        return text.UNKNOWN
+    if spread.value_count == 1:
+        return text.seconds(spread.median)
+    least, greatest = text.seconds(spread.least), text.seconds(spread.greatest)
+    return f"{text.seconds(spread.median)} ({least} to {greatest})"
+
+
+def _section(table: Table) -> Document:
+    blocks: list[Heading | Grid | Items] = [Heading(table.title)]
+    if table.rows:
+        blocks.append(_grid(table))
+    if table.not_comparable:
+        apart = tuple(Item(f"{name}: {why}") for name, why in table.not_comparable)
+        blocks.append(Items(apart, "Not comparable:"))
+    if table.failures:
+        blocks.append(Items(tuple(map(_item, table.failures)), "Not in the table:"))
+    return tuple(blocks)
+
+
+def _grid(table: Table) -> Grid:
+    shown = columns(table)
+    return Grid(
+        headers=tuple(column.header for column in shown),
+        rows=tuple(tuple(column.cell(row) for column in shown) for row in table.rows),
+        right=frozenset(column.header for column in shown if column.right),
     )
 
 
-def _cell_place(cell: Cell) -> tuple[str, str, str]:
-    return cell.dataset, cell.device or "", cell.machine
-
-
-def _run_place(run: RunRecord) -> tuple[str, str, str]:
-    return run.dataset, run.device or "", machine_name(run)
-
-
-def _rows(cells: Sequence[Cell]) -> tuple[Row, ...]:
-    """Put cells in rows, with a distinction where two would read the same without it."""
-    data = {cell.dataset_sha256 for cell in cells}
-    sizes = {cell.train_image_count for cell in cells}
-    specs = Counter(model for model, _ in {(cell.model, cell.spec_sha256) for cell in cells})
-    rows = []
-    for cell in cells:
-        distinctions = [cell.variant] if cell.variant else []
-        if len(data) > 1:
-            distinctions.append(f"data {_short(cell.dataset_sha256)}")
-        if len(sizes) > 1:
-            distinctions.append(f"{count(cell.train_image_count)} training images")
-        if specs[cell.model] > 1:
-            distinctions.append(f"spec {_short(cell.spec_sha256)}")
-        distinctions += _version_distinctions(cell, cells)
-        rows.append(Row(cell=cell, distinction=", ".join(distinctions)))
-    return tuple(rows)
-
-
-def _version_distinctions(cell: Cell, cells: Sequence[Cell]) -> list[str]:
-    """Name the versions in which this cell differs from others of the same backend and division."""
-    others = [
-        dict(other.versions)
-        for other in cells
-        if (other.backend, other.division) == (cell.backend, cell.division)
-    ]
-    return [
-        f"{name} {version}"
-        for name, version in cell.versions
-        if any(other.get(name) != version for other in others)
-    ]
-
-
-def _short(sha256: str | None) -> str:
-    return sha256[:8] if sha256 else "unknown"
-
-
-def _failure_order(run: RunRecord) -> tuple[object, ...]:
-    return model_order(run.model), run.backend, run.division, run.threads, run.seed, run.run_id
-
-
-def _failure(run: RunRecord) -> Failure:
-    return Failure(
-        run_id=run.run_id,
-        status=run.status,
-        model=run.model,
-        backend=run.backend,
-        division=run.division,
-        threads=run.threads,
-        seed=run.seed,
-        reason=failure_reason(run),
-    )
+def _item(failure: Failure) -> Item:
+    cell = f"{failure.model}, {failure.backend}, {failure.division}, seed {failure.seed}"
+    return Item(f"{cell}: {failure.reason} ({failure.run_id})", strong=failure.status)

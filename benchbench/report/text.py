@@ -4,28 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tabulate import tabulate
-
 # What stands for a value that is not known.
 UNKNOWN = "\N{EN DASH}"
-
-
-def columns(
-    rows: Sequence[Sequence[str]], headers: Sequence[str], right: Sequence[str] = ()
-) -> str:
-    """Return rows of text in aligned columns under their headers, never cut off.
-
-    The headers in `right` stand above columns that are aligned to the right.
-    """
-    align = ["right" if header in right else "left" for header in headers]
-    # Without `disable_numparse`, tabulate turns version 1.10 into 1.1.
-    return tabulate(
-        [list(row) for row in rows],
-        headers=list(headers),
-        tablefmt="simple",
-        disable_numparse=True,
-        colalign=align if rows else None,
-    )
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> str:

@@ -37,7 +37,7 @@ from benchbench.run.store import Store
 from benchbench.spec.identity import spec_sha256
 
 
-class Listener(Protocol):
+class RunListener(Protocol):
     """Who wants to know how it goes. Called between turns only, while no worker is at work."""
 
     def group_started(self, requests: Sequence[RunRequest]) -> None:
@@ -61,7 +61,7 @@ class Conductor:
         self,
         *,
         store: Store,
-        listener: Listener,
+        listener: RunListener,
         timeout: float,
         launcher: Launcher | None = None,
         monitor: Monitor | None = None,

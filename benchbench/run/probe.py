@@ -11,7 +11,7 @@ from benchbench.errors import BenchbenchError
 from benchbench.measure.machine import physical_cores
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.registry import load_registry
-from benchbench.run import errand
+from benchbench.run import question
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
 
 def probe(info: BackendInfo, *, timeout_seconds: float = 120.0) -> Probe:
     """Import the backend in a new process with a worker's environment, and return its answer."""
-    returned = errand.send(
+    returned = question.ask(
         __name__,
         info.name.encode(),
         info=info,
@@ -38,8 +38,8 @@ def probe(info: BackendInfo, *, timeout_seconds: float = 120.0) -> Probe:
     return msgspec.json.decode(returned.answer, type=Probe)
 
 
-def _answer(question: bytes) -> bytes:
-    name = question.decode()
+def _answer(asked: bytes) -> bytes:
+    name = asked.decode()
     try:
         backend = load_registry().backend(name).create()
         said = {
@@ -58,4 +58,4 @@ def _answer(question: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    errand.answer(_answer)
+    question.answer(_answer)

@@ -10,7 +10,7 @@ from benchbench.certificates import Rung
 from benchbench.certify.exercise import Exercise, Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import REFERENCE, Reference
-from benchbench.certify.rungs import RUNGS, Comparison
+from benchbench.certify.rungs import RUNGS, CandidateMeasures
 from benchbench.errors import Unsupported
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
@@ -52,8 +52,8 @@ class CertificateTests(Subject):
         candidate = Implementation(self.created(), self.division, self.device, self.threads)
         deviations = self.info().deviations_of(self.division, model)
         try:
-            comparison = Comparison(candidate, _reference(exercise), exercise)
-            return {rung.name: rung for rung in Ladder(comparison, deviations).climb()}
+            measures = CandidateMeasures(candidate, _reference(exercise), exercise)
+            return {rung.name: rung for rung in Ladder(measures, deviations).climb()}
         except Unsupported as answer:
             return str(answer)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -71,12 +72,13 @@ class OrderTests(Subject):
         trainer.fit(_one_pixel_each(), _one_pixel_each(), RecordingObserver())
         trainer.synchronize()
         moved = np.abs(trainer.variables()[0][:SAMPLES, 0].astype(np.float64))
-        return moved / np.median(moved)
+        middle: float = np.median(moved)
+        return moved / middle
 
 
 @functools.cache
 def _one_pixel_each() -> Split:
-    pixels = np.eye(SAMPLES, np.prod(LONE_DENSE.input_shape), dtype=np.float32)
+    pixels = np.eye(SAMPLES, math.prod(LONE_DENSE.input_shape), dtype=np.float32)
     return Split(
         pixels.reshape(SAMPLES, *LONE_DENSE.input_shape), np.arange(SAMPLES, dtype=np.int64) % 2
     )

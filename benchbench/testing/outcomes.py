@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-Verdict: TypeAlias = Literal["passed", "failed", "skipped"]
+CaseVerdict: TypeAlias = Literal["passed", "failed", "skipped"]
 
 
 def function(test: str) -> str:
@@ -14,14 +14,14 @@ def function(test: str) -> str:
     return test.partition("[")[0]
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class CaseOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """How one test came out; `reason` says why it failed or was skipped, else it is null.
 
     `seconds` is null for a test that its process did not survive.
     """
 
     test: str
-    outcome: Verdict
+    outcome: CaseVerdict
     seconds: float | None
     reason: str | None = None
 
@@ -48,10 +48,10 @@ class Started(msgspec.Struct, frozen=True, tag=True):
     test: str
 
 
-class Finished(msgspec.Struct, frozen=True, tag=True):
+class SuiteFinished(msgspec.Struct, frozen=True, tag=True):
     """A test is over."""
 
-    outcome: Outcome
+    outcome: CaseOutcome
 
 
 class Ended(msgspec.Struct, frozen=True, tag=True):
@@ -61,7 +61,7 @@ class Ended(msgspec.Struct, frozen=True, tag=True):
     versions: dict[str, str] | None
 
 
-Event: TypeAlias = Collected | Started | Finished | Ended
+Event: TypeAlias = Collected | Started | SuiteFinished | Ended
 
 
 class Conformance(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +81,7 @@ class Conformance(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     test_count: int | None
     died: str | None
-    tests: tuple[Outcome, ...]
+    tests: tuple[CaseOutcome, ...]
 
     @property
     def passed(self) -> bool:

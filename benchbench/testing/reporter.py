@@ -12,7 +12,15 @@ from typing import Any, BinaryIO
 import msgspec
 import pytest
 
-from benchbench.testing.outcomes import Collected, Ended, Event, Finished, Outcome, Started, Verdict
+from benchbench.testing.outcomes import (
+    CaseOutcome,
+    CaseVerdict,
+    Collected,
+    Ended,
+    Event,
+    Started,
+    SuiteFinished,
+)
 from benchbench.testing.subject import Subject
 
 EVENTS_OPTION = "--benchbench-events"
@@ -49,8 +57,8 @@ class Reporter:
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         verdict, reason = _judge(self._reports)
         seconds = sum(report.duration for report in self._reports)
-        outcome = Outcome(test=_name(nodeid), outcome=verdict, seconds=seconds, reason=reason)
-        self._send(Finished(outcome))
+        outcome = CaseOutcome(test=_name(nodeid), outcome=verdict, seconds=seconds, reason=reason)
+        self._send(SuiteFinished(outcome))
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         self._send(Ended(int(exitstatus), _versions(session)))
@@ -64,7 +72,7 @@ def _name(nodeid: str) -> str:
     return nodeid.rpartition("::")[2]
 
 
-def _judge(reports: list[pytest.TestReport]) -> tuple[Verdict, str | None]:
+def _judge(reports: list[pytest.TestReport]) -> tuple[CaseVerdict, str | None]:
     """Return the worst of a test's set-up, call and tear-down, with its reason."""
     for report in reports:
         if report.failed:

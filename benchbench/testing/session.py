@@ -26,13 +26,13 @@ from benchbench.measure.clock import now_ns
 from benchbench.plugins.contract import BackendInfo
 from benchbench.run.environment import worker_environment
 from benchbench.testing.outcomes import (
+    CaseOutcome,
     Collected,
     Conformance,
     Ended,
     Event,
-    Finished,
-    Outcome,
     Started,
+    SuiteFinished,
 )
 
 _MODULE = """\
@@ -59,13 +59,13 @@ _NOT_SELECTED = {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED
 _FAREWELL_SECONDS = 60
 
 
-class Listener(Protocol):
+class SuiteListener(Protocol):
     """Hears of the tests while they run."""
 
     def test_started(self, test: str) -> None:
         """Say that a test runs."""
 
-    def test_finished(self, outcome: Outcome) -> None:
+    def test_finished(self, outcome: CaseOutcome) -> None:
         """Say how a test came out."""
 
     def died(self, log: str) -> None:
@@ -89,7 +89,7 @@ class _Course:
 
     test_count: int | None = None
     running: str | None = None
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[CaseOutcome] = field(default_factory=list)
     ended: Ended | None = None
 
     @property
@@ -100,7 +100,7 @@ class _Course:
         return "after the last test" if self.ended else "before it was done"
 
 
-def run_suite(suite: Suite, listener: Listener) -> Conformance:
+def run_suite(suite: Suite, listener: SuiteListener) -> Conformance:
     """Run the suite and return what came of it; a death of the process is a result too.
 
     Raises UsageError where `select` is no expression, or matches no test.
@@ -121,7 +121,7 @@ def run_suite(suite: Suite, listener: Listener) -> Conformance:
         _check_selection(suite.select, course.ended, log)
     if cause and course.running:
         course.outcomes.append(
-            Outcome(test=course.running, outcome="failed", seconds=None, reason=cause)
+            CaseOutcome(test=course.running, outcome="failed", seconds=None, reason=cause)
         )
     return Conformance(
         backend=suite.backend.name,
@@ -187,7 +187,7 @@ def _environment(suite: Suite, folder: Path) -> dict[str, str]:
     return environment | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
-def _listen(events: int, listener: Listener) -> tuple[_Course, str | None]:
+def _listen(events: int, listener: SuiteListener) -> tuple[_Course, str | None]:
     """Hear the process out. The second answer says what it said that is no event, if it did."""
     course = _Course()
     with os.fdopen(events, "rb", closefd=False) as lines:
@@ -202,7 +202,7 @@ def _listen(events: int, listener: Listener) -> tuple[_Course, str | None]:
                 case Started(test):
                     course.running = test
                     listener.test_started(test)
-                case Finished(outcome):
+                case SuiteFinished(outcome):
                     course.running = None
                     course.outcomes.append(outcome)
                     listener.test_finished(outcome)

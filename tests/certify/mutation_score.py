@@ -24,7 +24,7 @@ from benchbench.certificates import Rung
 from benchbench.certify.exercise import Exercise, Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import Reference
-from benchbench.certify.rungs import RUNGS, Comparison
+from benchbench.certify.rungs import RUNGS, CandidateMeasures
 
 sys.path.append(str(Path(__file__).parents[1]))
 from faulty import FAULTS, Fault
@@ -161,7 +161,7 @@ def false_alarms(runs: int, names: Sequence[str], seed: int) -> bool:
 def _climb(exercise: Exercise) -> tuple[Rung, ...]:
     reference = Reference(Implementation(NumpyBackend("float64")), exercise)
     right = Implementation(NumpyBackend("float32"))
-    return Ladder(Comparison(right, reference, exercise)).climb()
+    return Ladder(CandidateMeasures(right, reference, exercise)).climb()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from benchbench import Deviation, Score, TrainingProtocol, Unsupported
 from benchbench.certify.exercise import SATURATED, STARTS, Exercise, Implementation, PluginRaised
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import Reference
-from benchbench.certify.rungs import Comparison
+from benchbench.certify.rungs import CandidateMeasures
 
 MODEL = ALL_MODELS["odd-sizes"]
 RUNGS = [
@@ -42,7 +42,7 @@ class Backend(NumpyBackend):
 
 def compare(kind, model=MODEL):
     exercise, reference = sides(model)
-    return Comparison(Implementation(Backend(kind)), reference, exercise)
+    return CandidateMeasures(Implementation(Backend(kind)), reference, exercise)
 
 
 def climb(kind, *deviations, model=MODEL):
@@ -214,7 +214,7 @@ def test_samples_that_are_written_to_break_the_data_rung(method):
     exercise = Exercise(MODEL, TrainingProtocol(), seed=1 + len(method))
     reference = Reference(Implementation(NumpyBackend("float64")), exercise)
     vandal = Implementation(Backend(type("Vandal", (Vandal,), {"method": method})))
-    ladder = Ladder(Comparison(vandal, reference, exercise))
+    ladder = Ladder(CandidateMeasures(vandal, reference, exercise))
     rungs = {rung.name: rung for rung in ladder.climb()}
     assert rungs["data"].verdict == "breaks"
     assert rungs["data"].differences == {"all": 1.0}

@@ -18,7 +18,7 @@ from benchbench.certify.exercise import (
     relative_difference,
 )
 from benchbench.certify.reference import Reference
-from benchbench.certify.rungs import Comparison, Finding, tolerance_of
+from benchbench.certify.rungs import CandidateMeasures, Finding, tolerance_of
 from benchbench.testing.cases import ODD_MODELS
 
 # Seven layers with large weights: the right class has all of the probability, in float64 too.
@@ -53,7 +53,7 @@ def find(nudge, name):
     """Return the finding of this update, from saturated weights."""
     exercise = Exercise(STILL, TrainingProtocol(batch_size=1))
     reference = Reference(Implementation(NumpyBackend("float64")), exercise)
-    comparison = Comparison(Implementation(Backend(nudge)), reference, exercise)
+    comparison = CandidateMeasures(Implementation(Backend(nudge)), reference, exercise)
     (measure,) = (one for one in comparison.measures() if one.rung == name)
     return measure.find(SATURATED)
 
@@ -76,7 +76,7 @@ def test_what_float32_rounds_a_large_bias_by_is_no_difference():
     reference = Reference(Implementation(NumpyBackend("float64")), exercise)
 
     def found(backend):
-        comparison = Comparison(Implementation(backend), reference, exercise)
+        comparison = CandidateMeasures(Implementation(backend), reference, exercise)
         (measure,) = (one for one in comparison.measures() if one.rung == TWO_STEPS.name)
         return measure.find(SATURATED).difference
 
@@ -104,6 +104,6 @@ def test_what_is_more_than_right_backends_show_is_measured_again(sizes, found, m
         asked.append(number)
         return scripted[number]
 
-    monkeypatch.setattr(Comparison, "_attempt", attempt)
+    monkeypatch.setattr(CandidateMeasures, "_attempt", attempt)
     assert find(0, ONE_STEP.name).difference == found * tolerance
     assert asked == list(range(len(sizes)))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from benchbench.cli.conform import render
-from benchbench.testing.outcomes import Conformance, Outcome
+from benchbench.report.renderers import markdown
+from benchbench.testing import report
+from benchbench.testing.outcomes import CaseOutcome, Conformance
 
 
 def _result(*tests, **changes):
@@ -25,7 +26,7 @@ def _result(*tests, **changes):
 
 
 def _outcome(test, outcome="passed", reason=None):
-    return Outcome(test=test, outcome=outcome, seconds=0.5, reason=reason)
+    return CaseOutcome(test=test, outcome=outcome, seconds=0.5, reason=reason)
 
 
 def test_failures_of_one_function_for_one_reason_share_a_line():
@@ -36,7 +37,7 @@ def test_failures_of_one_function_for_one_reason_share_a_line():
         _outcome("test_b", "failed", "x" * 1000),
     )
     assert not result.passed
-    text = render(result)
+    text = markdown.render(report.build(result))
     assert "**does not conform**: 3 failed, 1 passed, in 3.25 s" in text
     assert r"- `test_a` (x-1, y-1): too \| large by \<b\>far\</b\>" in text
     assert f"- `test_b`: {'x' * 300} …" in text.splitlines()
@@ -45,7 +46,9 @@ def test_failures_of_one_function_for_one_reason_share_a_line():
 @pytest.mark.parametrize("last", ["passed", "failed"])
 def test_many_reasons_of_one_function_are_not_all_told(last):
     outcomes = [_outcome(f"test_a[{n}]", "failed", f"off by {n}\n +  where") for n in range(5)]
-    items = render(_result(*outcomes, _outcome("test_a[last]", last, "late"))).splitlines()
+    items = markdown.render(
+        report.build(_result(*outcomes, _outcome("test_a[last]", last, "late")))
+    ).splitlines()
     listed = "3, 4" if last == "passed" else "all 3 others"
     assert items[-4:] == [
         "- `test_a` (0): off by 0",
@@ -59,7 +62,7 @@ def test_skips_for_one_reason_share_a_line_and_do_not_stop_conformance():
     skips = [_outcome(f"test_a[{n}]", "skipped", "no pool") for n in range(3)]
     result = _result(*skips, _outcome("test_b", "skipped", "no loss"), _outcome("test_c"))
     assert result.passed
-    text = render(result)
+    text = markdown.render(report.build(result))
     assert "**conforms**: 1 passed, 4 skipped, in 3.25 s" in text
     assert text.endswith("Skipped:\n\n- 3: no pool\n- 1: no loss")
 
@@ -67,7 +70,7 @@ def test_skips_for_one_reason_share_a_line_and_do_not_stop_conformance():
 def test_a_suite_that_died_before_its_first_test_does_not_conform():
     result = _result(died="its process ended with exit code 1", test_count=None, versions=None)
     assert not result.passed
-    text = render(result)
+    text = markdown.render(report.build(result))
     assert "**does not conform**: no test ran" in text
     assert "its own versions unknown" in text
     assert "Only 0 tests ran: its process ended with exit code 1." in text

@@ -192,7 +192,7 @@ def test_it_goes_on_until_the_interval_is_narrow_whatever_it_says(gate):
 def test_both_trees_are_certified_by_their_own_code(gate, tmp_path):
     gate.command.environment["BENCHBENCH_CACHE"] = str(tmp_path / "cache")
     gate.repository.commit("src/plugin.py", CERTIFIABLE)
-    gate.plant(CERTIFIABLE + "# changed\n")
+    gate.plant(CERTIFIABLE + "CHANGED = True\n")
     done = gate("--blocks", "2", certify=True)
     assert done.returncode == 0, done.stdout + done.stderr
     certificates = {record.certificate.sources_sha256 for record in gate.command.records()}

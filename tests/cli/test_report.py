@@ -8,6 +8,7 @@ import pytest
 from makers import make_record
 
 from benchbench.report import single, tables
+from benchbench.report.renderers import terminal
 from benchbench.run.store import Store
 
 
@@ -54,7 +55,9 @@ def test_one_session(benchbench, results):
 
 def test_one_run_is_the_table_after_that_run(benchbench, results):
     answer = benchbench("report", "--results", str(results), "--run", "two")
-    expected = single.render(make_record(run_id="two", session_id="first", backend="keras"))
+    expected = terminal.render(
+        single.build(make_record(run_id="two", session_id="first", backend="keras"))
+    )
     assert answer.stdout == f"{expected}\n"
 
 

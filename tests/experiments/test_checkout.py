@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from benchbench.errors import CheckoutError
-from benchbench.experiments.revisions.checkout import (
+from benchbench.experiments.gate.checkout import (
     Checkout,
     beside,
     changes_in_words,
@@ -144,7 +144,7 @@ esac
     slow.chmod(0o755)
     code = """
         from pathlib import Path
-        from benchbench.experiments.revisions.checkout import beside, find_checkout
+        from benchbench.experiments.gate.checkout import beside, find_checkout
         checkout = find_checkout(Path("."))
         with beside(checkout, checkout.commit):
             print("entered")

@@ -15,7 +15,7 @@ from benchbench.certificates import Rung
 from benchbench.certify.exercise import ONE_STEP, Arrays, Exercise, Implementation, Program
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import Reference
-from benchbench.certify.rungs import Comparison
+from benchbench.certify.rungs import CandidateMeasures
 from benchbench.spec.catalog import MODELS
 from benchbench.testing.cases import ODD_MODELS
 from faulty.fault import Fault, FaultyBackend
@@ -110,7 +110,7 @@ class Caught:
 def catch(fault: Fault, model: ModelSpec) -> Caught:
     """Climb the ladder with a fault."""
     exercise, reference = sides(model)
-    comparison = Comparison(Implementation(FaultyBackend(fault)), reference, exercise)
+    comparison = CandidateMeasures(Implementation(FaultyBackend(fault)), reference, exercise)
     rungs = Ladder(comparison).climb()
     return Caught(fault, model, next((rung for rung in rungs if rung.verdict == "breaks"), None))
 

@@ -17,7 +17,7 @@ from benchbench.certificates import Rung
 from benchbench.certify.exercise import STARTS, Exercise, Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import REFERENCE, Reference
-from benchbench.certify.rungs import Comparison
+from benchbench.certify.rungs import CandidateMeasures
 from benchbench.errors import Unsupported
 from benchbench.experiments.names import find_backend
 from benchbench.plugins.registry import load_registry
@@ -117,7 +117,7 @@ class Fuzzer:
     def _climb(self, exercise: Exercise) -> Rung | None:
         """Return the rung that breaks. Raises Unsupported."""
         reference = Reference(self._reference, exercise)
-        comparison = Comparison(self._candidate, reference, exercise)
+        measures = CandidateMeasures(self._candidate, reference, exercise)
         deviations = [
             one
             for one in self._info.deviations
@@ -125,8 +125,8 @@ class Fuzzer:
         ]
         tried = self._counts["specs"]
         starts = [STARTS[tried % len(STARTS)]] if self._quick else STARTS
-        rungs = Ladder(comparison, deviations, starts=starts).climb()
-        del comparison
+        rungs = Ladder(measures, deviations, starts=starts).climb()
+        del measures
         # A framework's models refer to themselves. TensorFlow keeps thousands of objects of each:
         # to look through them again and again would take longer than to train.
         gc.collect()

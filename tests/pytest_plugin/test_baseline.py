@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from benchbench.errors import StoreError
-from benchbench.pytest_plugin.baseline import Baseline, Run, judge, read_baseline
+from benchbench.pytest_plugin.baseline import Run, SavedRun, judge, read_baseline
 from benchbench.pytest_plugin.measurement import EpochMeasurement, measurement_of
 
 THEN = EpochMeasurement(
@@ -35,7 +35,7 @@ def measured(**changes) -> EpochMeasurement:
 
 def compare(measurements, *, allowed=None, reasons=None, excused=()):
     run = Run(measurements, reasons or {}, lambda test: test in excused)
-    baseline = Baseline("0001_main.json", {"t.py::test_a": THEN, "t.py::test_b": THEN})
+    baseline = SavedRun("0001_main.json", {"t.py::test_a": THEN, "t.py::test_b": THEN})
     return judge(run, baseline, allowed)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from benchbench.compare.contrast import CellName, Contrast, Ratio
-from benchbench.experiments.gate_report import Contest, GateReport, GateRow, objections
-from benchbench.report.gate import render
+from benchbench.experiments.gate.report import GateReport, GateRow, PairTimes, objections
+from benchbench.report.gate import build
+from benchbench.report.renderers.markdown import render
 
 
-def contest(verdict: str, ratio=1.01, low=0.99, high=1.02, reason="") -> Contest:
+def times(verdict: str, ratio=1.01, low=0.99, high=1.02, reason="") -> PairTimes:
     steady = Ratio(ratio=ratio, low=low, high=high, block_count=3, pair_count=30)
-    return Contest(
+    return PairTimes(
         session_id="one",
         own_seconds=0.101,
         baseline_seconds=0.1,
@@ -28,11 +29,11 @@ def contest(verdict: str, ratio=1.01, low=0.99, high=1.02, reason="") -> Contest
     )
 
 
-SAME = contest("SAME")
-FASTER = contest("FASTER", 0.8, 0.7, 0.9)
-SLOWER = contest("SLOWER", 1.2, 1.15, 1.25)
-UNDECIDED = contest("UNDECIDED", reason="7 more blocks | would do")
-EXPLORATORY = contest("EXPLORATORY", low=None, high=None, reason="one block")
+SAME = times("SAME")
+FASTER = times("FASTER", 0.8, 0.7, 0.9)
+SLOWER = times("SLOWER", 1.2, 1.15, 1.25)
+UNDECIDED = times("UNDECIDED", reason="7 more blocks | would do")
+EXPLORATORY = times("EXPLORATORY", low=None, high=None, reason="one block")
 
 
 def row(first=None, second=None, trouble=None) -> GateRow:
@@ -104,7 +105,7 @@ def report(*rows: GateRow, strict: bool = False) -> GateReport:
 
 
 def test_the_table_has_both_trees_and_the_remarks_say_the_rest():
-    lines = render(report(row(SAME), row(UNDECIDED), row(SLOWER, SAME))).splitlines()
+    lines = render(build(report(row(SAME), row(UNDECIDED), row(SLOWER, SAME)))).splitlines()
     assert "main@abc1234" in lines[0]
     (same,) = [line for line in lines if line.endswith("| SAME                  |")]
     assert [cell.strip() for cell in same.split("|")[4:8]] == [
@@ -120,7 +121,7 @@ def test_the_table_has_both_trees_and_the_remarks_say_the_rest():
 
 
 def test_the_last_line_has_every_reason_to_fail():
-    said = render(report(row(SLOWER, SLOWER), row(trouble="the run broke:\nall of it")))
+    said = render(build(report(row(SLOWER, SLOWER), row(trouble="the run broke:\nall of it"))))
     assert "| SLOWER, confirmed |" in said
     assert "| not compared      |" in said
     assert said.splitlines()[-1] == (

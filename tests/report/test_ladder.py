@@ -6,6 +6,7 @@ import pytest
 from makers import make_certificate, make_rung
 
 from benchbench.report import ladder
+from benchbench.report.renderers import markdown
 from benchbench.report.text import UNKNOWN
 
 
@@ -23,10 +24,9 @@ MADE = [
 ]
 
 
-def rows(table):
-    return [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]
-    ]
+def rows(document):
+    lines = markdown.render(document).splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def test_every_cell_has_its_verdict_and_its_worst_over_the_seeds():

@@ -5,12 +5,17 @@ from makers import make_record
 
 from benchbench.records import Check, MachineState
 from benchbench.report import single
+from benchbench.report.renderers import terminal
 from benchbench.report.text import UNKNOWN
+
+
+def _render(record):
+    return terminal.render(single.build(record))
 
 
 def test_every_figure_has_its_line():
     lines = dict(
-        line.split("  ", 1) for line in single.render(make_record()).split("\n\n")[0].splitlines()
+        line.split("  ", 1) for line in _render(make_record()).split("\n\n")[0].splitlines()
     )
     said = {name: value.strip() for name, value in lines.items()}
     assert said == {
@@ -44,7 +49,7 @@ def test_noisy_epochs_are_counted_with_the_reasons_of_the_first():
             msgspec.structs.replace(epoch, machine=state)
             for epoch, state in zip(record.epochs, states, strict=False)
         ]
-        shown = single.render(msgspec.structs.replace(record, epochs=tuple(epochs)))
+        shown = _render(msgspec.structs.replace(record, epochs=tuple(epochs)))
         (line,) = [line for line in shown.splitlines() if line.startswith("noise")]
         return line.removeprefix("noise").strip()
 
@@ -55,7 +60,7 @@ def test_noisy_epochs_are_counted_with_the_reasons_of_the_first():
 
 
 def test_every_check_shows_its_outcome():
-    text = single.render(
+    text = _render(
         make_record(
             status="invalid",
             checks=(
@@ -76,7 +81,7 @@ def test_every_check_shows_its_outcome():
 
 
 def test_a_run_that_failed_early_says_what_it_can():
-    text = single.render(
+    text = _render(
         make_record(
             status="crashed",
             error="the worker was killed\nby signal 9",

@@ -35,17 +35,3 @@ def test_one_line_is_one_line_and_settles(drawn):
     assert len(line.splitlines()) <= 1
     assert text.one_line(line) == line
     assert [c for c in line if c != " "] == [c for c in drawn if c.isprintable() and c != " "]
-
-
-def test_columns_never_cut_and_never_rewrite():
-    long = "x" * 500
-    table = text.columns([["1.10", long], ["12e45", ""]], ["version", "words"])
-    assert long in table
-    assert "1.10" in table
-    assert "12e45" in table
-    assert "…" not in table
-    assert "..." not in table
-
-
-def test_columns_without_rows_keep_their_headers():
-    assert "backend" in text.columns([], ["backend", "status"])

@@ -17,12 +17,13 @@ from benchbench.certify.bands import all_bands, find_band
 from benchbench.certify.tolerances import MARGIN, tolerances
 from benchbench.certify.tolerances import derive as derive_tolerances
 from benchbench.cli.bands import derive
-from benchbench.cli.selftest import judged
 from benchbench.compare.baseline import Baseline
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
 from benchbench.compare.resolution import resolve
+from benchbench.experiments.selftest import judged
 from benchbench.report import comparison, ladder, resolution, tables
+from benchbench.report.renderers import markdown
 from benchbench.run.archive import read_archive
 from benchbench.run.store import read
 from benchbench.spec.catalog import MODELS
@@ -116,7 +117,7 @@ def test_the_bands_are_what_the_command_makes_of_their_records():
 def test_the_verdicts_are_what_compare_makes_of_the_records():
     published = (VERDICTS / "compare.md").read_text().strip()
     sections = compare(records(VERDICTS), Question(), Baseline("keras"))
-    assert published == comparison.render(sections)
+    assert published == markdown.render(comparison.build(sections))
     (section,) = sections
     assert {one.model for one in section.contrasts} == set(MODELS)
     assert len(section.contrasts) == 3 * len(MODELS), "every cell but the baseline"
@@ -129,7 +130,7 @@ def test_one_verdict_took_no_more_blocks_than_its_width_wanted():
     runs, width = records(RESULTS / "until"), 0.05
     published = (RESULTS / "until" / "compare.md").read_text().strip()
     sections = compare(runs, Question(), Baseline("keras"))
-    assert published == comparison.render(sections)
+    assert published == markdown.render(comparison.build(sections))
     last = max(run.block for run in runs)
     before = compare([run for run in runs if run.block < last], Question(), Baseline("keras"))
     (found,), (earlier,) = (
@@ -156,7 +157,7 @@ def test_the_self_tests_are_what_the_command_makes_of_their_records():
     summary = resolve(found, 5, question)
     published = (RESULTS / "selftest" / "selftest.md").read_text().strip()
     title = published.splitlines()[0].removeprefix("## ")
-    assert published == resolution.render(title, summary)
+    assert published == markdown.render(resolution.build(title, summary))
     assert [(trial.slowdown, trial.count) for trial in summary.trials] == [(0, 20), (0.1, 20)]
     assert summary.false_alarms == 0
 
@@ -230,8 +231,8 @@ def test_every_cell_has_a_certificate_for_each_of_twenty_seeds():
 
 def test_the_tables_of_certificates_are_what_the_command_makes_of_them():
     folder, found = RESULTS / "certificates", certificates()
-    assert (folder / "certificates.md").read_text().strip() == ladder.cells(found)
-    spread = ladder.spread(found)
+    assert (folder / "certificates.md").read_text().strip() == markdown.render(ladder.cells(found))
+    spread = markdown.render(ladder.spread(found))
     assert (folder / "spread.md").read_text().strip() == spread
     page = (ROOT / "docs" / "how-we-measure.md").read_text()
     assert all(line in page for line in spread.splitlines())

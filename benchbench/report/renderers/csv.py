@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from benchbench.compare.summary import Cell, Spread
-from benchbench.report.table import Table
+from benchbench.compare.summary import CellSummary, Spread
+from benchbench.compare.tables import Table
 from benchbench.report.text import one_line
 
 Value = str | int | float | None
 
 
-def export(tables: Sequence[Table]) -> str:
+def render(tables: Sequence[Table]) -> str:
     """Return the lines under one header; numbers with all their digits."""
-    import pandas as pd
-
-    lines = [line for table in tables for line in _lines(table)]
-    frame = pd.DataFrame(lines, columns=list(_HEADER), dtype=object)
-    return frame.to_csv(index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
+    file = io.StringIO()
+    writer = csv.DictWriter(file, _HEADER, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(line for table in tables for line in _lines(table))
+    return file.getvalue()
 
 
 def defuse(text: str) -> str:
@@ -47,9 +48,9 @@ def _lines(table: Table) -> Iterator[dict[str, Value]]:
         yield line
 
 
-def _cell(cell: Cell) -> dict[str, Value]:
+def _cell(cell: CellSummary) -> dict[str, Value]:
     line: dict[str, Value] = {}
-    for field in msgspec.structs.fields(Cell):
+    for field in msgspec.structs.fields(CellSummary):
         value = getattr(cell, field.name)
         if "Spread" in str(field.type):
             line |= _spread(field.name, value)
@@ -67,7 +68,7 @@ def _spread(name: str, spread: Spread | None) -> dict[str, Value]:
 
 def _names() -> Iterator[str]:
     yield "status"
-    for field in msgspec.structs.fields(Cell):
+    for field in msgspec.structs.fields(CellSummary):
         if "Spread" in str(field.type):
             yield from _spread(field.name, None)
         else:

@@ -31,7 +31,7 @@ class Returned:
     log: str
 
 
-def send(
+def ask(
     module: str, question: bytes, *, info: BackendInfo, threads: int, timeout_seconds: float
 ) -> Returned:
     """Run `python -m module` in a worker's environment, ask, and wait for its answer.

@@ -1,4 +1,4 @@
-"""Pairs of cells that contend in one session, block by block, until the intervals are narrow."""
+"""Pairs of cells that take turns in one session, block by block, until the intervals are narrow."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from benchbench.compare.contrast import Contrast, Question
-    from benchbench.experiments.gate_report import Contest, GateRow
+    from benchbench.experiments.gate.pairs import Pair
+    from benchbench.experiments.gate.report import GateRow, PairTimes
     from benchbench.experiments.listener import Listener
-    from benchbench.experiments.revisions.trees import Pair
     from benchbench.records import RunRecord
     from benchbench.run.plan import Session
     from benchbench.run.store import Store
@@ -46,32 +46,37 @@ def hold(
 
     `fresh` makes a session without cells.
     """
-    contend = functools.partial(
-        _contend, limits=limits, question=question, store=store, timeout=timeout, listener=listener
+    take_turns = functools.partial(
+        _take_turns,
+        limits=limits,
+        question=question,
+        store=store,
+        timeout=timeout,
+        listener=listener,
     )
-    first = contend(pairs, fresh())
+    first = take_turns(pairs, fresh())
     slower = [
         pair
-        for pair, contest in first.items()
-        if not isinstance(contest, str) and contest.verdict == "SLOWER"
+        for pair, times in first.items()
+        if not isinstance(times, str) and times.verdict == "SLOWER"
     ]
-    second: dict[Pair, Contest | str] = {}
+    second: dict[Pair, PairTimes | str] = {}
     if slower:
         names = ", ".join(pair.name for pair in slower)
         listener.note(f"slower: {names}; a second session is to confirm it")
-        second = contend(slower, fresh())
+        second = take_turns(slower, fresh())
     return [row(pair, first[pair], second.get(pair)) for pair in pairs]
 
 
 def row(
     pair: Pair,
-    first: Contest | str | None = None,
-    second: Contest | str | None = None,
+    first: PairTimes | str | None = None,
+    second: PairTimes | str | None = None,
     *,
     trouble: str | None = None,
 ) -> GateRow:
-    """Return the row of a pair; in place of a contest there may be why there is none."""
-    from benchbench.experiments.gate_report import GateRow
+    """Return the row of a pair; in place of a times there may be why there is none."""
+    from benchbench.experiments.gate.report import GateRow
 
     troubles = [one for one in (first, second, trouble) if isinstance(one, str)]
     return GateRow(
@@ -84,7 +89,7 @@ def row(
     )
 
 
-def _contend(
+def _take_turns(
     pairs: Sequence[Pair],
     session: Session,
     *,
@@ -93,7 +98,7 @@ def _contend(
     store: Store,
     timeout: float,
     listener: Listener,
-) -> dict[Pair, Contest | str]:
+) -> dict[Pair, PairTimes | str]:
     """Return for each pair how it came out, or why it cannot be said.
 
     A pair is done when its interval reaches no further from its middle than the margin, wherever
@@ -119,10 +124,10 @@ def _contend(
 
 def _outcomes(
     runs: dict[Pair, list[RunRecord]], session: Session, question: Question
-) -> dict[Pair, Contest | str]:
+) -> dict[Pair, PairTimes | str]:
     from benchbench.compare.verdicts import judge
 
-    outcomes: dict[Pair, Contest | str] = {}
+    outcomes: dict[Pair, PairTimes | str] = {}
     whole = []
     for pair, records in runs.items():
         failures = _failures(records)
@@ -132,7 +137,7 @@ def _outcomes(
             whole.append(pair)
     contrasts = [_contrast(pair, runs[pair], question) for pair in whole]
     for pair, judged in zip(whole, judge(contrasts, question), strict=True):
-        outcomes[pair] = _contest(pair, runs[pair], judged, session.session_id)
+        outcomes[pair] = _times(pair, runs[pair], judged, session.session_id)
     return outcomes
 
 
@@ -169,14 +174,14 @@ def _sides(pair: Pair, records: Sequence[RunRecord]) -> tuple[list[RunRecord], l
     return own, [record for record in records if record.variant == pair.baseline.variant]
 
 
-def _contest(
+def _times(
     pair: Pair, records: Sequence[RunRecord], judged: Contrast, session_id: str
-) -> Contest:
+) -> PairTimes:
     from benchbench.compare.summary import epoch_seconds
-    from benchbench.experiments.gate_report import Contest
+    from benchbench.experiments.gate.report import PairTimes
 
     (_, own), (_, baseline) = (epoch_seconds(side) for side in _sides(pair, records))
-    return Contest(
+    return PairTimes(
         session_id=session_id,
         own_seconds=own.median if own else None,
         baseline_seconds=baseline.median if baseline else None,

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from benchbench.compare.contrast import Contrast, Verdict
+from benchbench.compare.contrast import Contrast, TimeVerdict
 
 
-class Contest(msgspec.Struct, frozen=True, kw_only=True):
+class PairTimes(msgspec.Struct, frozen=True, kw_only=True):
     """A cell of both trees in one session; the other tree's is the baseline.
 
     Seconds are medians of the steady epochs.
@@ -21,7 +21,7 @@ class Contest(msgspec.Struct, frozen=True, kw_only=True):
     contrast: Contrast
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> TimeVerdict:
         return self.contrast.verdict
 
     @property
@@ -43,8 +43,8 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     backend: str
     division: str
-    first: Contest | None = None
-    second: Contest | None = None
+    first: PairTimes | None = None
+    second: PairTimes | None = None
     trouble: str | None = None
 
     @property
@@ -68,7 +68,7 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
             return f"UNDECIDED, and --strict was given: {self.first.ratio}"
         return None
 
-    def _slower(self, first: Contest) -> str | None:
+    def _slower(self, first: PairTimes) -> str | None:
         if self.second is None:
             return f"SLOWER: {first.ratio}, and no second session"
         if self.confirmed:

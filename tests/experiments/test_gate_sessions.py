@@ -9,10 +9,10 @@ from makers import make_record
 
 from benchbench.compare.contrast import Question
 from benchbench.data.catalog import Chosen
-from benchbench.experiments import contest
-from benchbench.experiments.contest import Limits
+from benchbench.experiments.gate import sessions as gate_sessions
+from benchbench.experiments.gate.pairs import Pair
+from benchbench.experiments.gate.sessions import Limits
 from benchbench.experiments.listener import Silent
-from benchbench.experiments.revisions.trees import Pair
 from benchbench.records import Variant
 from benchbench.run.plan import Cell, Session
 from benchbench.spec.catalog import MODELS
@@ -65,8 +65,8 @@ def hold(pair, monkeypatch):
                     train_seconds=[factor * seconds for seconds in (2, 1, 1.01)],
                 )
 
-        monkeypatch.setattr(contest, "conduct", conduct)
-        (row,) = contest.hold(
+        monkeypatch.setattr(gate_sessions, "conduct", conduct)
+        (row,) = gate_sessions.hold(
             [pair], fresh, limits, Question(), store=None, timeout=1, listener=Silent()
         )
         return row, len(sessions)
@@ -114,7 +114,7 @@ def test_it_goes_on_until_the_interval_is_narrow_whatever_it_says(hold, noise, b
 
 
 def test_a_budget_that_is_spent_begins_no_further_block(hold, monkeypatch):
-    monkeypatch.setattr(contest, "now_ns", itertools.count(step=10**9).__next__)
+    monkeypatch.setattr(gate_sessions, "now_ns", itertools.count(step=10**9).__next__)
     row, _ = hold(lambda _, block: 2 if block % 2 else 0.5, Limits(3, 9, 1.0))
     assert row.first.contrast.steady.block_count == 3
 

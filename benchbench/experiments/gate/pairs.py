@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from benchbench.certificates import Certificate
+    from benchbench.experiments.certification import Certification
+    from benchbench.experiments.gate.checkout import Checkout
+    from benchbench.experiments.gate.other_tree import OtherCertifier
     from benchbench.experiments.listener import Listener
-    from benchbench.experiments.revisions.checkout import Checkout
-    from benchbench.experiments.revisions.elsewhere import Elsewhere
     from benchbench.plugins.contract import BackendInfo
     from benchbench.plugins.registry import Registry
     from benchbench.run.plan import Cell
@@ -46,7 +48,7 @@ class Pair:
 def backends_of(root: Path, registry: Registry) -> list[BackendInfo]:
     """Return the backends that are ready and declared in the checkout. Raises CheckoutError."""
     from benchbench.certify.sources import module_of
-    from benchbench.experiments.revisions.checkout import is_imported_from
+    from benchbench.experiments.gate.checkout import is_imported_from
     from benchbench.plugins.registry import missing_requirements
 
     infos = [offer.item for offer in registry.backends.values()]
@@ -63,7 +65,7 @@ def backends_of(root: Path, registry: Registry) -> list[BackendInfo]:
 def must_be_of(root: Path, backends: Sequence[BackendInfo]) -> None:
     """Raise CheckoutError for a backend of whose run nothing is imported from the checkout."""
     from benchbench.certify.sources import module_of
-    from benchbench.experiments.revisions.checkout import is_imported_from
+    from benchbench.experiments.gate.checkout import is_imported_from
 
     if is_imported_from(root, "benchbench"):
         return
@@ -88,7 +90,7 @@ def find_tree_cells(
 
     Without names, the backends are those of the checkout. Raises CheckoutError, UsageError.
     """
-    from benchbench.experiments.revisions.inquiry import is_file
+    from benchbench.experiments.gate.contents import is_file
     from benchbench.spec.catalog import MODELS
 
     find_models(models, registry)
@@ -114,6 +116,18 @@ def find_tree_cells(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """The cells of both trees, by two; `certifier` certifies those of the other.
+
+    `troubles` says of some pairs why they cannot be compared.
+    """
+
+    pairs: tuple[Pair, ...]
+    certifier: OtherCertifier
+    troubles: Mapping[Pair, str]
+
+
 def find_pairs(
     cells: Mapping[Cell, str],
     checkout: Checkout,
@@ -122,27 +136,26 @@ def find_pairs(
     name: str,
     place: Path,
     commit: str,
-) -> tuple[list[Pair], Elsewhere, dict[Pair, str]]:
+) -> Pairing:
     """Pair this tree's cells with those of the other, checked out at `place`.
 
-    `cells` has for each cell the word that names its model. Returned are also the other tree, and
-    why some pairs cannot be compared. Raises CheckoutError.
+    `cells` has for each cell the word that names its model. Raises CheckoutError.
     """
     from benchbench.certify.sources import module_of
-    from benchbench.experiments.revisions.checkout import import_folders
-    from benchbench.experiments.revisions.elsewhere import Elsewhere, objections
-    from benchbench.experiments.revisions.inquiry import Inquiry, find
+    from benchbench.experiments.gate.checkout import import_folders
+    from benchbench.experiments.gate.contents import ContentsRequest, find_contents
+    from benchbench.experiments.gate.other_tree import OtherCertifier, OtherTree, objections
 
     module_names = {cell.backend: module_of(registry.backend(cell.backend)) for cell in cells}
     modules = tuple(dict.fromkeys(["benchbench", *module_names.values()]))
     folders = import_folders(checkout.root, modules)
-    other = Elsewhere(name, place, tuple(str(place / folder) for folder in folders))
-    asked = Inquiry(
+    other = OtherTree(name, place, tuple(str(place / folder) for folder in folders))
+    asked = ContentsRequest(
         backends=tuple(dict.fromkeys(cell.backend for cell in cells)),
         modules=modules,
         models=tuple(dict.fromkeys(cells.values())),
     )
-    ours, theirs = find(asked), other.find(asked)
+    ours, theirs = find_contents(asked), other.find_contents(asked)
     own = Side(
         "tree",
         None if checkout.changes else checkout.commit,
@@ -166,7 +179,7 @@ def find_pairs(
         )
         if reasons := "; ".join(told):
             troubles[pair] = reasons
-    return pairs, other, troubles
+    return Pairing(tuple(pairs), OtherCertifier(other, theirs), troubles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +203,7 @@ class Side:
 
 
 def certify_pairs(
-    pairs: Sequence[Pair],
-    other: Elsewhere,
+    pairing: Pairing,
     registry: Registry,
     *,
     protocol: TrainingProtocol,
@@ -202,29 +214,26 @@ def certify_pairs(
     listener: Listener,
 ) -> tuple[dict[Cell, Certificate | str], dict[Pair, str]]:
     """Certify both trees' cells, each by its own code; return also the pairs where one is not."""
-    certificates = certify_cells(
-        [pair.own for pair in pairs],
-        protocol,
-        registry,
+    certify_these = functools.partial(
+        certify_cells,
+        protocol=protocol,
+        registry=registry,
         device=device,
         threads=threads,
         cpus=cpus,
         timeout_seconds=timeout,
-        certified=listener.certified,
+    )
+    other = pairing.certifier.tree.name
+    certificates = certify_these([pair.own for pair in pairing.pairs], certified=listener.certified)
+    certificates |= certify_these(
+        [pair.baseline for pair in pairing.pairs],
+        certified=lambda one: listener.note(_news(one, other)),
+        certifier=pairing.certifier,
     )
     troubles = {}
-    for pair in pairs:
-        certificates[pair.baseline] = other.certify(
-            backend=pair.baseline.backend,
-            division=pair.baseline.division,
-            model=pair.model,
-            device=device,
-            threads=threads,
-            timeout_seconds=timeout,
-        )
-        if reasons := "; ".join(_shortcomings(pair, other.name, certificates)):
+    for pair in pairing.pairs:
+        if reasons := "; ".join(_shortcomings(pair, other, certificates)):
             troubles[pair] = reasons
-        listener.note(_news(pair, other.name, certificates[pair.baseline]))
     return certificates, troubles
 
 
@@ -242,8 +251,9 @@ def _shortcomings(
         yield f"the two trees certified different specs ({' and '.join(sorted(hashes))})"
 
 
-def _news(pair: Pair, name: str, certificate: Certificate | str) -> str:
-    cell = f"{pair.name}, {name}"
-    if isinstance(certificate, str):
-        return f"not certified: {cell}: {certificate}"
-    return f"certified: {cell}: {certificate.verdict}"
+def _news(answer: Certification, name: str) -> str:
+    request = answer.request
+    cell = f"{request.model.name} {request.backend} {request.division}, {name}"
+    if answer.certificate:
+        return f"certified: {cell}: {answer.certificate.verdict}"
+    return f"not certified: {cell}: {answer.gave_up.reason if answer.gave_up else 'no answer'}"

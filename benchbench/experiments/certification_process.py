@@ -1,0 +1,110 @@
+"""The process that certifies: it reads requests, climbs the ladder for each, and answers.
+
+`python -m benchbench.experiments.certification_process`, started by `certification` in a worker's
+environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import traceback
+
+import msgspec
+
+from benchbench.certificates import Certificate, seal
+from benchbench.certify.exercise import Exercise, Implementation
+from benchbench.certify.keeping import KeptAnswers
+from benchbench.certify.ladder import Ladder
+from benchbench.certify.reference import REFERENCE, Reference
+from benchbench.certify.rungs import CandidateMeasures
+from benchbench.certify.sources import sources_sha256
+from benchbench.errors import BenchbenchError, Unavailable, Unsupported
+from benchbench.experiments.certification import Certification, CertificationRequest
+from benchbench.measure.clock import now_ns, utc_now
+from benchbench.plugins.contract import BackendInfo
+from benchbench.plugins.devices import resolve_device
+from benchbench.plugins.registry import load_registry
+from benchbench.records import GaveUp
+from benchbench.run import question
+from benchbench.run.encoding import plain_settings, to_json
+
+
+def _answer(asked: bytes) -> bytes:
+    requests = msgspec.json.decode(asked, type=list[CertificationRequest])
+    if requests[0].cpus is not None:
+        os.sched_setaffinity(0, requests[0].cpus)
+    return to_json([_certification(one) for one in requests])
+
+
+def _certification(request: CertificationRequest) -> Certification:
+    try:
+        return Certification(request=request, certificate=_certificate(request))
+    except (Unsupported, Unavailable) as error:
+        return Certification(request=request, gave_up=GaveUp("skipped", str(error)))
+    except BenchbenchError as error:
+        return Certification(request=request, gave_up=GaveUp("failed", str(error)))
+    # A plugin is a stranger's code: whatever it raises, SystemExit too, is an answer.
+    except BaseException as error:
+        reason = f"{type(error).__name__}: {error}"
+        gave_up = GaveUp("failed", reason, traceback.format_exc())
+        return Certification(request=request, gave_up=gave_up)
+
+
+def _certificate(request: CertificationRequest) -> Certificate:
+    """Climb the ladder here. Raises Unsupported, Unavailable, and what the plugin raises."""
+    started = now_ns()
+    registry = load_registry()
+    info, reference_info = registry.backend(request.backend), registry.backend(REFERENCE)
+    backend = info.create()
+    device = resolve_device(request.device, backend.devices(), request.backend)
+    candidate = Implementation(backend, request.division, device, request.threads)
+    exercise = Exercise(request.model, request.protocol, request.seed)
+    reference = Reference(
+        Implementation(reference_info.create(), threads=request.threads),
+        exercise,
+        KeptAnswers(_answers_name(exercise, reference_info)),
+    )
+    measures = CandidateMeasures(candidate, reference, exercise)
+    ladder = Ladder(measures, info.deviations_of(request.division, request.model))
+    rungs = ladder.climb()
+    verdicts = {rung.verdict for rung in rungs}
+    certificate = Certificate(
+        backend=request.backend,
+        division=request.division,
+        device=device,
+        threads=request.threads,
+        model=request.model.name,
+        certified_sha256=exercise.sha256,
+        batch_size=request.protocol.batch_size,
+        seed=request.seed,
+        reference=REFERENCE,
+        sources_sha256=sources_sha256(info, reference_info),
+        versions={name: str(version) for name, version in backend.versions().items()},
+        settings=_settings(measures),
+        verdict=next((one for one in ("breaks", "deviates") if one in verdicts), "holds"),
+        rungs=rungs,
+        traceback=ladder.traceback,
+        seconds=(now_ns() - started) / 1e9,
+        made=utc_now(),
+    )
+    return seal(certificate)
+
+
+def _answers_name(exercise: Exercise, reference: BackendInfo) -> str:
+    """Name the reference's answers by all that they depend on."""
+    content = f"{exercise.sha256} {exercise.seed} {sources_sha256(reference)}"
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _settings(measures: CandidateMeasures) -> dict[str, str | int | float | bool]:
+    """Ask the candidate; one that broke on the way may have nothing to say."""
+    try:
+        return plain_settings(measures.settings())
+    # A plugin is a stranger's code: whatever it raises, the certificate is finished and counts.
+    except Exception as error:
+        return {"settings": f"unknown: {type(error).__name__}: {error}"}
+
+
+if __name__ == "__main__":
+    question.answer(_answer)

@@ -1,0 +1,92 @@
+"""What an examination looks at: versions, places, variables, how noisy the machine is."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchbench.measure.noise import Noise
+    from benchbench.plugins.registry import Registry
+
+_DISTRIBUTION = "benchbench-harness"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """How a fixed computation scattered for a while, and the shares of time that others took."""
+
+    reading: Noise
+    steal_fraction: float | None
+    busy_fraction: float | None
+
+
+def versions(registry: Registry) -> list[tuple[str, str]]:
+    """Return the versions of Python, of benchbench, of what it needs, and of the frameworks."""
+    import benchbench
+    from benchbench.plugins.inventory import installed_version
+
+    pairs = [("python", platform.python_version()), (_DISTRIBUTION, benchbench.__version__)]
+    frameworks = [
+        name.strip()
+        for offer in registry.backends.values()
+        for requirement in offer.item.requires
+        for name in requirement.split("|")
+    ]
+    needed = _requirements()
+    for name in dict.fromkeys([*needed, *frameworks]):
+        version = installed_version(name)
+        # Of alternative frameworks one is enough; the table of backends tells which is missing.
+        if version or name in needed:
+            pairs.append((name, version or "not installed"))
+    return pairs
+
+
+def locations() -> list[tuple[str, str]]:
+    """Return where results go, and where data sets are looked for."""
+    from benchbench.data import mnist
+    from benchbench.run.store import results_folder
+
+    pairs = [("results", str(results_folder(None).absolute()))]
+    for place in mnist.places():
+        state = "holds MNIST" if place.found() else "nothing there"
+        pairs.append((place.label, f"{place.path} ({state})"))
+    return pairs
+
+
+def environment() -> list[tuple[str, str]]:
+    """Return the variables that change what benchbench or a framework does."""
+    from benchbench.run.environment import noted
+
+    ours = {
+        name: os.environ[name]
+        for name in sorted(os.environ)
+        if name.startswith(("BENCHBENCH_", "KERAS_"))
+    }
+    return list((ours | noted(os.environ)).items())
+
+
+def watch(seconds: float) -> Watched:
+    """Repeat a fixed computation for so many seconds."""
+    from benchbench.measure import noise
+    from benchbench.measure.machine import calibrate, physical_cores, state
+
+    threads = physical_cores()
+    _, before = state(None)
+    reading = noise.summarise(noise.read_noise(seconds, lambda: calibrate(threads)))
+    meanwhile, _ = state(before)
+    return Watched(reading, meanwhile.steal_fraction, meanwhile.busy_fraction)
+
+
+def _requirements() -> list[str]:
+    """Return the names of the distributions that the core needs."""
+    try:
+        requirements = metadata.requires(_DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return []
+    core = [line for line in requirements if "extra ==" not in line]
+    return [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in core]

@@ -1,0 +1,123 @@
+"""What a tree has, asked in a process that imports from it: the gate's protocol, version 1.
+
+This very file is run there, by its path, for the tree asked may be older than the file. So it uses
+only what has long been in benchbench, and where that is missing, the answer is the traceback. A
+certificate is then asked of the module that the answer names, by the request that this tree's own
+certification process takes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import msgspec
+
+from benchbench.certify.sources import sources_sha256
+from benchbench.plugins.registry import load_registry, missing_requirements
+from benchbench.spec.files import load_model
+from benchbench.spec.identity import spec_sha256
+from benchbench.spec.protocol import TrainingProtocol
+
+try:
+    from benchbench.run import question
+except ImportError:  # its name until November 2026
+    from benchbench.run import errand as question  # type: ignore[attr-defined, no-redef]
+
+PROTOCOL = 1
+REFERENCE = "numpy-float64"
+# Run as `python -m MODULE`, they certify what they are asked; the newest first.
+_CERTIFIERS = (
+    "benchbench.experiments.certification_process",
+    "benchbench.experiments.certification",
+    "benchbench.run.certification",
+)
+
+
+class ContentsRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Which backends, modules (as imported) and models (names or files) are asked about."""
+
+    protocol: int = PROTOCOL
+    backends: tuple[str, ...]
+    modules: tuple[str, ...]
+    models: tuple[str, ...]
+
+
+class BackendContents(msgspec.Struct, frozen=True, kw_only=True):
+    """A backend of the tree: its divisions, its worker's variables, what it lacks.
+
+    `sources_sha256` is the hash of what a certificate of it depends on.
+    """
+
+    divisions: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...]
+    sources_sha256: str
+
+
+class TreeContents(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is, by the names asked for; what is not there is left out.
+
+    `modules` are the files that the modules come from, `specs` the hashes of the models with the
+    tree's default protocol. `left_out` are the plugins that were quarantined, with the reason.
+    `certifier` is the module that certifies.
+    """
+
+    protocol: int = PROTOCOL
+    backends: dict[str, BackendContents]
+    modules: dict[str, str]
+    specs: dict[str, str]
+    certifier: str | None
+    left_out: tuple[str, ...] = ()
+
+
+def find_contents(asked: ContentsRequest) -> TreeContents:
+    """Answer for what is imported in this process. Raises UsageError for a faulty model file."""
+    registry = load_registry()
+    infos = {name: offer.item for name, offer in registry.backends.items()}
+    reference = [infos[REFERENCE]] if REFERENCE in infos else []
+    return TreeContents(
+        backends={
+            name: BackendContents(
+                divisions=info.divisions,
+                environment=info.environment,
+                missing=missing_requirements(info),
+                sources_sha256=sources_sha256(info, *reference),
+            )
+            for name in asked.backends
+            if (info := infos.get(name))
+        },
+        modules={name: origin for name in asked.modules if (origin := origin_of(name))},
+        specs={
+            name: spec_sha256(
+                load_model(Path(name)) if is_file(name) else registry.model(name),
+                TrainingProtocol(),
+            )
+            for name in asked.models
+            if is_file(name) or name in registry.models
+        },
+        certifier=next((module for module in _CERTIFIERS if origin_of(module)), None),
+        left_out=tuple(f"{bad.plugin}, {bad.reason}" for bad in registry.quarantined),
+    )
+
+
+def origin_of(module: str) -> str | None:
+    """Return the file that a module would be imported from, None if there is none."""
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:  # not even the package
+        return None
+    return found.origin if found else None
+
+
+def is_file(model: str) -> bool:
+    """Say whether a word for a model names a file."""
+    return model.endswith(".toml") or "/" in model
+
+
+def _answer(asked: bytes) -> bytes:
+    return msgspec.json.encode(find_contents(msgspec.json.decode(asked, type=ContentsRequest)))
+
+
+if __name__ == "__main__":
+    question.answer(_answer)

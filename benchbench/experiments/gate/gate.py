@@ -1,0 +1,145 @@
+"""One gate: both trees' cells found, certified, timed in turn, and judged."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchbench.experiments.gate import pairs as pairing
+from benchbench.experiments.gate import sessions
+from benchbench.experiments.gate.checkout import beside, changes_in_words
+from benchbench.experiments.gate.report import GateReport, objections
+from benchbench.run.plan import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from benchbench.certificates import Certificate
+    from benchbench.compare.contrast import Question
+    from benchbench.data.catalog import Chosen
+    from benchbench.experiments.gate.checkout import Checkout
+    from benchbench.experiments.gate.report import GateRow
+    from benchbench.experiments.listener import Listener
+    from benchbench.plugins.registry import Registry
+    from benchbench.run.plan import Cell
+    from benchbench.run.store import Store
+    from benchbench.spec.protocol import TrainingProtocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """The two trees, and all that their sessions have in common.
+
+    `cells` has for each of this tree's cells the word that names its model.
+    """
+
+    checkout: Checkout
+    ref: str
+    ref_commit: str
+    registry: Registry
+    cells: Mapping[Cell, str]
+    protocol: TrainingProtocol
+    chosen: Chosen
+    device: str
+    threads: int
+    cpus: tuple[int, ...] | None
+    seed: int
+    question: Question
+    limits: sessions.Limits
+    timeout: float
+    certify: bool
+    strict: bool
+
+    def run(self, store: Store, listener: Listener) -> GateReport:
+        """Compare the trees cell by cell. Raises CheckoutError."""
+        notes = self._notes()
+        for sentence in notes:
+            listener.note(sentence)
+        with beside(self.checkout, self.ref_commit) as place:
+            found = pairing.find_pairs(
+                self.cells,
+                self.checkout,
+                self.registry,
+                name=f"{self.ref}@{self.ref_commit[:7]}",
+                place=place,
+                commit=self.ref_commit,
+            )
+            certificates: Mapping[Cell, Certificate | str] = dict.fromkeys(
+                (cell for pair in found.pairs for cell in pair.cells), "--no-certify was given"
+            )
+            troubles = found.troubles
+            if self.certify and not troubles:
+                certificates, troubles = pairing.certify_pairs(
+                    found,
+                    self.registry,
+                    protocol=self.protocol,
+                    device=self.device,
+                    threads=self.threads,
+                    cpus=self.cpus,
+                    timeout=self.timeout,
+                    listener=listener,
+                )
+            # Before anything is timed: what is missing fails the gate, however fast the rest is.
+            rows = [sessions.row(pair, trouble=troubles.get(pair)) for pair in found.pairs]
+            if not troubles:
+                rows = sessions.hold(
+                    found.pairs,
+                    functools.partial(self._session, certificates),
+                    self.limits,
+                    self.question,
+                    store=store,
+                    timeout=self.timeout,
+                    listener=listener,
+                )
+        return self._report(rows, notes)
+
+    def _notes(self) -> tuple[str, ...]:
+        """Return what a reader should know before the figures."""
+        checkout, notes = self.checkout, []
+        if checkout.changes:
+            notes.append(
+                f"this tree is {checkout.commit[:7]} with {changes_in_words(checkout.changes)}"
+            )
+        elif checkout.commit == self.ref_commit:
+            notes.append(
+                f"'{self.ref}' is the commit of this tree ({checkout.commit[:7]}), and nothing is "
+                f"changed: the tree is compared with itself"
+            )
+        if not self.certify:
+            notes.append(
+                "--no-certify: nobody has shown that the two trees train the same function"
+            )
+        return tuple(notes)
+
+    def _session(self, certificates: Mapping[Cell, Certificate | str]) -> Session:
+        """Return a fresh session, without cells yet."""
+        return Session(
+            cells=(),
+            protocol=self.protocol,
+            dataset=self.chosen,
+            device=self.device,
+            threads=self.threads,
+            cpus=self.cpus,
+            seed=self.seed,
+            certificates=tuple(certificates.items()),
+        )
+
+    def _report(self, rows: Sequence[GateRow], notes: tuple[str, ...]) -> GateReport:
+        told = objections(rows, strict=self.strict)
+        return GateReport(
+            ref=self.ref,
+            ref_commit=self.ref_commit,
+            commit=self.checkout.commit,
+            changes=self.checkout.changes,
+            dataset=self.chosen.name,
+            dataset_sha256=self.chosen.sha256,
+            margin=self.question.margin,
+            confidence=self.question.confidence,
+            seed=self.seed,
+            strict=self.strict,
+            notes=notes,
+            rows=tuple(rows),
+            objections=told,
+            passed=not told,
+        )

@@ -1,1 +1,0 @@
-"""Two revisions of one repository: found, checked out beside each other, asked what they have."""

@@ -1,0 +1,57 @@
+"""What an examination of the installation and the machine found, as people read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchbench.report.document import Facts, Paragraph
+from benchbench.report.text import UNKNOWN, count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchbench.experiments.examination import Watched
+    from benchbench.records import Machine
+
+
+def machine(here: Machine) -> Facts:
+    """Return what the machine is."""
+    return Facts(
+        (
+            ("system", here.system),
+            ("processor", here.processor),
+            ("physical cores", count(here.physical_cores)),
+            ("usable cores", count(here.usable_cores)),
+            ("threads of a run", f"{here.physical_cores} (change with --threads)"),
+            ("memory", f"{here.memory_bytes / 1e9:.1f} GB"),
+            ("accelerators", ", ".join(here.accelerators) or UNKNOWN),
+        )
+    )
+
+
+def pairs(found: Sequence[tuple[str, str]]) -> Facts:
+    """Return names and values as they are."""
+    return Facts(tuple(found))
+
+
+def environment(found: Sequence[tuple[str, str]]) -> Facts | Paragraph:
+    """Return the variables that matter."""
+    return Facts(tuple(found)) if found else Paragraph("nothing set that matters")
+
+
+def noise(watched: Watched) -> Facts:
+    """Return how much a fixed computation scattered, and who else was at work."""
+    reading = watched.reading
+    return Facts(
+        (
+            ("verdict", reading.sentence()),
+            ("median", f"{reading.median:.4f} s"),
+            ("10 % to 90 %", f"{reading.p10:.4f} to {reading.p90:.4f} s"),
+            ("steal time", _percent(watched.steal_fraction)),
+            ("cores busy", _percent(watched.busy_fraction)),
+        )
+    )
+
+
+def _percent(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{100 * value:.1f} %"

@@ -1,0 +1,83 @@
+"""What a report is before it is text: blocks, which every renderer knows how to write.
+
+A builder (`tables`, `comparison`, `gate`, ...) makes the document of one question, a renderer
+(`renderers`) writes it: as Markdown, as LaTeX, for a terminal. Blocks hold plain text; to escape it
+is the renderer's part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The title of what follows."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A sentence or more; each of `text`'s lines stays a line. `strong` comes first, in bold."""
+
+    text: str
+    strong: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table: rows of text under headers; those in `right` are aligned to the right."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An entry of a list. `strong` comes first, in bold, with a colon."""
+
+    text: str
+    strong: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list, under a line that says what it lists."""
+
+    items: tuple[Item, ...]
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Names and values, a line each."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """Text that is shown as it is: a traceback."""
+
+    text: str
+
+
+Block: TypeAlias = Heading | Paragraph | Grid | Items | Facts | Verbatim
+Document: TypeAlias = tuple[Block, ...]
+
+
+def grid(rows: list[list[str]], headers: list[str] | tuple[str, ...], right: object = ()) -> Grid:
+    """Return a table; `right` are the headers of columns that are aligned to the right."""
+    return Grid(
+        headers=tuple(headers),
+        rows=tuple(map(tuple, rows)),
+        right=frozenset(right),  # type: ignore[call-overload]
+    )
+
+
+def items(texts: list[str], heading: str = "") -> tuple[Items, ...]:
+    """Return a list of these texts, or nothing where there are none."""
+    return (Items(tuple(map(Item, texts)), heading),) if texts else ()

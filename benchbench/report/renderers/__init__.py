@@ -1,0 +1,1 @@
+"""One format, one file: documents in, text out; `csv` and `json` take the figures themselves."""

@@ -1,0 +1,81 @@
+"""Documents as LaTeX; it needs no package."""
+
+from __future__ import annotations
+
+from tabulate import tabulate
+
+from benchbench.report.document import (
+    Block,
+    Document,
+    Facts,
+    Grid,
+    Heading,
+    Item,
+    Items,
+    Paragraph,
+    Verbatim,
+)
+from benchbench.report.text import UNKNOWN, facts, one_line
+
+_ESCAPES = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': r"\textquotedbl{}",
+        UNKNOWN: "--",
+    }
+)
+
+
+def render(document: Document) -> str:
+    """Return the document, a blank line between its blocks."""
+    return "\n\n".join(map(_block, document))
+
+
+def escape(text: str) -> str:
+    """Return text that LaTeX sets as it is, on one line."""
+    return one_line(text).translate(_ESCAPES)
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Heading(text):
+            return rf"\subsection*{{{escape(text)}}}"
+        case Paragraph(text, strong):
+            bold = rf"\textbf{{{escape(strong)}}}" if strong else ""
+            return f"{bold}{escape(text)}"
+        case Grid():
+            return _grid(block)
+        case Items(items, heading):
+            lines = "\n".join(map(_item, items))
+            return f"{escape(heading)}\n\\begin{{itemize}}\n{lines}\n\\end{{itemize}}".lstrip()
+        case Facts(pairs):
+            return f"\\begin{{verbatim}}\n{facts(pairs)}\n\\end{{verbatim}}"
+        case Verbatim(text):
+            return f"\\begin{{verbatim}}\n{text}\n\\end{{verbatim}}"
+
+
+def _grid(grid: Grid) -> str:
+    return tabulate(
+        [[escape(cell) for cell in row] for row in grid.rows],
+        headers=[escape(header) for header in grid.headers],
+        tablefmt="latex_raw",  # escaped above: tabulate's own leaves quotes and bars as they are
+        disable_numparse=True,
+        colalign=["right" if header in grid.right else "left" for header in grid.headers],
+    )
+
+
+def _item(item: Item) -> str:
+    bold = rf"\textbf{{{escape(item.strong)}}}: " if item.strong else ""
+    return rf"\item {bold}{escape(item.text)}"

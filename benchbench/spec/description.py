@@ -1,0 +1,59 @@
+"""A model in figures: its layers, their shapes, parameters and arithmetic."""
+
+from __future__ import annotations
+
+import msgspec
+
+from benchbench.spec.catalog import MODELS, PUBLISHED_ACCURACY
+from benchbench.spec.identity import spec_sha256
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import TrainingProtocol
+from benchbench.spec.variables import Shape
+
+
+class LayerDescription(msgspec.Struct, frozen=True):
+    """One layer. The FLOPs are those of one sample's forward pass."""
+
+    layer: str
+    output_shape: Shape
+    parameter_count: int
+    parameter_count_formula: str | None
+    forward_flops: int
+
+
+class ModelDescription(msgspec.Struct, frozen=True):
+    """A model; FLOPs are of one sample, the hash is under the default protocol."""
+
+    name: str
+    input_shape: Shape
+    layers: tuple[LayerDescription, ...]
+    parameter_count: int
+    forward_flops: int
+    training_flops: int
+    spec_sha256: str
+    published_mnist_accuracy: float | None
+
+
+def describe(spec: ModelSpec) -> ModelDescription:
+    """Work out the figures of a model."""
+    # A user's file may bear a catalog name and train something else.
+    ours = MODELS.get(spec.name) == spec
+    return ModelDescription(
+        name=spec.name,
+        input_shape=spec.input_shape,
+        layers=tuple(
+            LayerDescription(
+                layer=trace.layer.describe(),
+                output_shape=trace.output_shape,
+                parameter_count=trace.parameter_count,
+                parameter_count_formula=trace.count_formula or None,
+                forward_flops=trace.forward_flops,
+            )
+            for trace in spec.trace()
+        ),
+        parameter_count=spec.parameter_count,
+        forward_flops=spec.forward_flops,
+        training_flops=spec.training_flops,
+        spec_sha256=spec_sha256(spec, TrainingProtocol()),
+        published_mnist_accuracy=PUBLISHED_ACCURACY.get(spec.name) if ours else None,
+    )

@@ -1,0 +1,96 @@
+"""What the conformance suite said of a backend, as people read it: for its README."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from benchbench.report.document import Document, Heading, Items, Paragraph, grid, items
+from benchbench.report.text import one_line, seconds
+from benchbench.testing.outcomes import CaseOutcome, Conformance
+
+# A reason in the table is cut here; --json has it whole.
+_REASON_LENGTH = 300
+
+# So many reasons are told of one test function; --json has all of them.
+_REASONS = 3
+
+
+def build(result: Conformance) -> Document:
+    """Return one division's result: a row a test function, failures beneath."""
+    functions: dict[str, list[CaseOutcome]] = {}
+    for outcome in result.tests:
+        functions.setdefault(outcome.function, []).append(outcome)
+    rows = [[f"`{name}`", totals(outcomes)] for name, outcomes in functions.items()]
+    return (
+        Heading(f"{result.backend}, {result.division}, on {result.device}"),
+        _summary(result),
+        *((grid(rows, ["test", "outcome"]),) if rows else ()),
+        *_failures(functions),
+        *_skips(result.tests),
+    )
+
+
+def _summary(result: Conformance) -> Paragraph:
+    """Return the answer, the totals, and what they are of: the lines above the table."""
+    chosen = f" of the tests that match `{result.selected}`" if result.selected else ""
+    verdict = "conforms" if result.passed else "does not conform"
+    if result.selected:
+        verdict = "passed" if result.passed else "did not pass"
+    versions = [f"benchbench {result.benchbench_version}"]
+    versions += [f"{name} {version}" for name, version in (result.versions or {}).items()]
+    if result.versions is None:
+        versions.append("its own versions unknown")
+    lines = [
+        f": {totals(result.tests)}{chosen}, in {seconds(result.seconds)} s",
+        f"({', '.join(versions)}; threads: {result.threads}).",
+    ]
+    if result.died:
+        missing = "" if result.test_count is None else f" of {result.test_count}"
+        lines.append(f"Only {len(result.tests)}{missing} tests ran: {result.died}.")
+    return Paragraph("\n".join(lines), strong=verdict)
+
+
+def totals(outcomes: Iterable[CaseOutcome]) -> str:
+    """Return "2 failed, 12 passed, 4 skipped"."""
+    counts = Counter(outcome.outcome for outcome in outcomes)
+    said = [f"{counts[one]} {one}" for one in ("failed", "passed", "skipped") if counts[one]]
+    return ", ".join(said) or "no test ran"
+
+
+def _failures(functions: dict[str, list[CaseOutcome]]) -> tuple[Items, ...]:
+    """Return an item for each test function and reason, with the parameters that failed."""
+    told = []
+    for name, outcomes in functions.items():
+        by_reason: dict[str, list[str]] = {}
+        for outcome in outcomes:
+            if outcome.outcome == "failed":
+                by_reason.setdefault(_reason(outcome), []).append(outcome.parameters or "")
+        reasons = list(by_reason.items())
+        for reason, parameters in reasons[:_REASONS]:
+            listed = f" ({', '.join(parameters)})" if any(parameters) else ""
+            told.append(f"`{name}`{listed}: {reason}")
+        rest = [one for _, parameters in reasons[_REASONS:] for one in parameters]
+        if rest:
+            all_failed = all(outcome.outcome == "failed" for outcome in outcomes)
+            listed = f"all {len(rest)} others" if all_failed else ", ".join(rest)
+            told.append(f"`{name}` ({listed}): for reasons that --json tells")
+    return items(told, "Failed:")
+
+
+def _skips(outcomes: Iterable[CaseOutcome]) -> tuple[Items, ...]:
+    """Return an item for each reason, with the number of tests that it kept from running."""
+    counts = Counter(_reason(outcome) for outcome in outcomes if outcome.outcome == "skipped")
+    return items([f"{count}: {reason}" for reason, count in counts.items()], "Skipped:")
+
+
+def _reason(outcome: CaseOutcome) -> str:
+    """Return the reason as one line, cut where it is very long.
+
+    pytest's lines on where each value comes from, which start with a plus, are left out.
+    """
+    lines = (outcome.reason or "no reason was given").splitlines()
+    reason = one_line("\n".join(line for line in lines if not line.startswith(" +")))
+    if len(reason) > _REASON_LENGTH:
+        reason = f"{reason[:_REASON_LENGTH]} \N{HORIZONTAL ELLIPSIS}"
+    return reason
