@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from benchbench.certificates import Certificate
+from benchbench.certify.reference import Answers
 from benchbench.data.cache import cache_folder, store
 
 
@@ -64,16 +64,16 @@ class KeptAnswers:
     def __init__(self, exercise_sha256: str) -> None:
         self._folder = cache_folder("reference") / exercise_sha256[:32]
 
-    def __call__(self, name: str, work_out: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        """Return the vector kept under this name, or work it out and keep it."""
-        path = self._folder / f"{name}.npy"
-        with suppress(OSError, ValueError):
-            row: npt.NDArray[Any] = np.load(path, allow_pickle=False)
-            return row.astype(np.float64)
-        # Rounded before it is used, so that the first certificate is the same as the second.
-        row = work_out().astype(np.float32)
+    def __call__(self, name: str, work_out: Callable[[], Answers]) -> Answers:
+        """Return the arrays kept under this name, or work them out and keep them."""
+        path = self._folder / f"{name}.npz"
+        damaged = OSError, ValueError, EOFError, zipfile.BadZipFile
+        with suppress(*damaged), np.load(path, allow_pickle=False) as kept_arrays:
+            return {one: array.astype(np.float64) for one, array in kept_arrays.items()}
+        # Rounded before they are used, so that the first certificate is the same as the second.
+        arrays = {one: np.asarray(array, np.float32) for one, array in work_out().items()}
         buffer = io.BytesIO()
-        np.save(buffer, row, allow_pickle=False)
+        np.savez(buffer, allow_pickle=False, **arrays)
         with suppress(OSError):
             store(self._folder, {path.name: buffer.getvalue()})
-        return row.astype(np.float64)
+        return {one: array.astype(np.float64) for one, array in arrays.items()}

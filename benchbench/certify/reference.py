@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -37,10 +37,12 @@ STEADY = 5e-5
 # So often may the last layer's large weights be halved.
 _HALVINGS = 60
 
-Memory = Callable[[str, Callable[[], npt.NDArray[Any]]], npt.NDArray[Any]]
+# What is kept under one name: arrays by name.
+Answers: TypeAlias = Mapping[str, npt.NDArray[Any]]
+Memory: TypeAlias = Callable[[str, Callable[[], Answers]], Answers]
 
 
-def _forget(_name: str, work_out: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+def _forget(_name: str, work_out: Callable[[], Answers]) -> Answers:
     return work_out()
 
 
@@ -53,7 +55,8 @@ class Reference:
     steady, by the reference's word alone. Steady: its weights and logits nudged by a few roundings,
     up or down, the reference's own update hardly moves.
 
-    `memory(name, work_out)` returns a vector kept under that name, or works it out and keeps it.
+    `memory(name, work_out)` returns the arrays kept under that name, or works
+    them out and keeps them.
     """
 
     def __init__(
@@ -84,7 +87,7 @@ class Reference:
         key = name, program, attempt
         if key not in self._settled:
 
-            def work_out() -> Row:
+            def work_out() -> Answers:
                 found: list[tuple[float, int, Row]] = []
                 for draw in range(attempt, DRAWS, ATTEMPTS):
                     update, unsteadiness = self._try(name, program, draw)
@@ -92,10 +95,10 @@ class Reference:
                     if unsteadiness <= STEADY:
                         break
                 _, draw, update = min(found, key=lambda one: one[0])
-                return np.append(update, draw)
+                return {"update": update, "draw": np.array(draw)}
 
             kept = self._memory(f"{name}-{program.name}-{attempt}".replace(" ", "-"), work_out)
-            self._settled[key] = int(kept[-1]), kept[:-1]
+            self._settled[key] = int(kept["draw"]), kept["update"]
         return self._settled[key]
 
     def _try(self, name: str, program: Program, draw: int) -> tuple[Row, float]:
@@ -143,26 +146,27 @@ class Reference:
         the last layer's are halved until the loss is no more than the bias brings.
         """
 
-        def work_out() -> Row:
+        def work_out() -> Answers:
             losses = (
                 self.evaluate(self._exercise.large(draw, -halvings), self._exercise.batch).loss
                 for halvings in range(_HALVINGS)
             )
             tame = (halvings for halvings, loss in enumerate(losses) if loss <= SATURATING_NATS)
-            return np.array([-next(tame, _HALVINGS)])
+            return {"last": np.array(-next(tame, _HALVINGS))}
 
-        last = int(self._memory(f"{SATURATED}-{draw}", work_out)[0])
+        last = int(self._memory(f"{SATURATED}-{draw}", work_out)["last"])
         return self._exercise.saturated(draw, last)
 
     @functools.cached_property
     def _trained(self) -> Arrays:
         """Weights that the reference has trained for some epochs, rounded to float32."""
 
-        def work_out() -> Row:
+        def work_out() -> Answers:
             start = self._exercise.fresh()
-            return as_row(self._implementation.train(self._exercise, start, SCHOOLING).variables())
+            trainer = self._implementation.train(self._exercise, start, SCHOOLING)
+            return {"weights": as_row(trainer.variables())}
 
-        row = self._memory("trained", work_out).astype(np.float32)
+        row = self._memory("trained", work_out)["weights"].astype(np.float32)
         shapes = self._exercise.model.variable_shapes
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
         parts = np.split(row, ends)

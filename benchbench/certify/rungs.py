@@ -76,8 +76,8 @@ class CandidateMeasures:
         self._gone_through: set[tuple[str, Program]] = set()
 
     def measures(self) -> list[Measure]:
-        """Return the rungs in order, but for the first, the data."""
-        return [
+        """Return the rungs in the order of `RUNGS`, but for the first, the data."""
+        found = [
             Measure("architecture", "arrays that come back other than given", self._architecture),
             Measure("forward", "|| p - reference's || / || reference's ||", self._forward),
             Measure("loss", "|loss - reference's|, relative above 1 nat", self._loss),
@@ -85,6 +85,7 @@ class CandidateMeasures:
             Measure("evaluation", "as loss, with a short last batch, after a step", self._scored),
             Measure("predictions", "as forward, after a step", self._predicted),
         ]
+        return sorted(found, key=lambda one: RUNGS.index(one.rung))
 
     def settings(self) -> dict[str, str | int | float | bool]:
         """Return what the candidate says of a trainer that has trained."""
@@ -168,7 +169,6 @@ class CandidateMeasures:
         )
 
     def _scored(self, start: str) -> Finding:
-        # Of a trainer that was asked before it learnt: an answer that it has kept shows.
         trainer = self._after(start, ONE_STEP)
         return self._compare_scores(trainer, start, self._exercise.evaluation, own=True)
 
@@ -249,6 +249,11 @@ class CandidateMeasures:
         """Return the trainer that has gone through the program, once."""
         key = start, program
         if key not in self._gone_through:
+            if program == ONE_STEP:
+                # Asked before it learns, whatever the order of the rungs: an answer that it has
+                # kept shows after the step.
+                self._forward(start)
+                self._loss(start)
             trainer, draw = self._trainer(start, program), self._reference.draw(start, program)
             self._candidate.fit(trainer, self._exercise, program, draw)
             self._gone_through.add(key)

@@ -41,7 +41,7 @@ def gate(  # noqa: PLR0917 - one parameter an option
     ] = 10,
     budget: Annotated[
         str | None,
-        typer.Option(help="After so long (90s, 30m, 2h) no further block is begun in a session."),
+        typer.Option(help="No block that would end after so long (90s, 30m, 2h) in a session."),
     ] = None,
     epochs: options.EpochsOfEach = 11,
     threads: options.Threads = None,

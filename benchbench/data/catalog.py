@@ -22,7 +22,7 @@ class Chosen(DatasetChoice, frozen=True):
     """A choice, with what a person or a plan wants to know before anything is loaded.
 
     `note` is a sentence that says which data set was taken and why. `image_shape` is (height,
-    width, channels); it and `classes` are null for a plugin's data set, which only loading tells.
+    width, channels), `classes` the number of labels; null where nobody has looked.
     """
 
     note: str = ""
@@ -92,7 +92,14 @@ def _choose(name: str, offered: Mapping[str, DatasetInfo]) -> Chosen:
         return _choose_digits("as asked for")
     if name in offered:
         dataset = _load_offered(offered[name], None)
-        return Chosen(name=name, sha256=dataset.sha256, note=f"{name} from {dataset.source}")
+        height, width, channels = dataset.train.inputs.shape[1:]
+        return Chosen(
+            name=name,
+            sha256=dataset.sha256,
+            note=f"{name} from {dataset.source}",
+            image_shape=(height, width, channels),
+            classes=dataset.classes,
+        )
     if Path(name).expanduser().exists():
         return _choose_folder(Path(name), offered)
     known = (*RESERVED, *offered)

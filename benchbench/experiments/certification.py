@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -115,8 +114,8 @@ def certify(
     """Certify one cell after another; what was certified before comes from the cache.
 
     `infos` are the backends' declarations by name, the reference's among them. `renew`: certify
-    anew all the same. `certifier` is this tree's by default. Neighbours that one process can
-    certify share one, and a time limit of so much each.
+    anew all the same. `certifier` is this tree's by default. Requests that one process can answer
+    share it, wherever they stand, and a time limit of so much each; they come back in order.
     """
     if certifier is None:
         if REFERENCE not in infos:
@@ -125,21 +124,25 @@ def certify(
                 yield Certification(request=one, gave_up=GaveUp("skipped", reason))
             return
         certifier = OwnCertifier(infos[REFERENCE])
-    for _, neighbours in itertools.groupby(requests, _process_of):
-        together = list(neighbours)
-        info = infos[together[0].backend]
-        found = [_at_hand(one, info, certifier, renew=renew) for one in together]
-        open_ones = [one for one, answer in zip(together, found, strict=True) if not answer.settled]
-        made = iter(_ask(open_ones, info, certifier, timeout_seconds) if open_ones else ())
-        for answer in found:
-            if answer.settled:
-                yield answer
-                continue
-            new = next(made)
-            if new.certificate:
-                for device in {_device_asked_for(new.request), new.certificate.device}:
-                    keep(_key(new.request, info, certifier, device), new.certificate)
-            yield msgspec.structs.replace(new, warning=answer.warning)
+    found = [_at_hand(one, infos[one.backend], certifier, renew=renew) for one in requests]
+    answers = {place: answer for place, answer in enumerate(found) if answer.settled}
+    for place, request in enumerate(requests):
+        if place not in answers:
+            together = [
+                other
+                for other, one in enumerate(requests)
+                if other not in answers and _process_of(one) == _process_of(request)
+            ]
+            info = infos[request.backend]
+            asked = [requests[other] for other in together]
+            made = _ask(asked, info, certifier, timeout_seconds)
+            for other, new in zip(together, made, strict=True):
+                if new.certificate:
+                    for device in {_device_asked_for(new.request), new.certificate.device}:
+                        keep(_key(new.request, info, certifier, device), new.certificate)
+                warning = found[other].warning
+                answers[other] = msgspec.structs.replace(new, warning=warning)
+        yield answers[place]
 
 
 def _process_of(request: CertificationRequest) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ from benchbench.data.catalog import Chosen
 from benchbench.errors import UsageError
 from benchbench.experiments.certification import certify_cells
 from benchbench.experiments.listener import Listener
+from benchbench.experiments.session import exceeds
 from benchbench.measure.clock import now_ns
 from benchbench.plugins.registry import Registry
 from benchbench.records import RunRecord
@@ -140,7 +141,7 @@ def _run_until(
             break
         if reached <= until.width:
             break
-        if spent * (number + 2) / (number + 1) > until.budget_seconds:
+        if exceeds(until.budget_seconds, spent, number + 1):
             listener.note(
                 f"the budget of {until.budget_seconds:.0f} s is spent before every interval is "
                 f"within {until.width:.3g}; --budget gives more"

@@ -55,6 +55,11 @@ def must_fit(models: Sequence[ModelSpec], chosen: Chosen) -> None:
             )
 
 
+def exceeds(budget_seconds: float, spent_seconds: float, blocks: int) -> bool:
+    """Say whether one more block, as long as the `blocks` before, would end after the budget."""
+    return spent_seconds * (blocks + 1) / blocks > budget_seconds
+
+
 def conduct(
     groups: Sequence[Group], store: Store, timeout: float, listener: RunListener
 ) -> list[RunRecord]:

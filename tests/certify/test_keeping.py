@@ -84,18 +84,28 @@ def test_answers_are_worked_out_once_and_are_the_same_the_second_time():
 
     def work_out():
         asked.append(1)
-        return np.array([1 / 3, 2.0])
+        return {"row": np.array([1 / 3, 2.0]), "draw": np.array(7)}
 
     first = KeptAnswers("a" * 64)("update", work_out)
     second = KeptAnswers("a" * 64)("update", work_out)
     assert len(asked) == 1
-    assert first.dtype == second.dtype == np.float64
-    np.testing.assert_array_equal(first, second)
+    assert first["row"].dtype == second["row"].dtype == np.float64
+    np.testing.assert_array_equal(first["row"], second["row"])
+    assert first["draw"] == second["draw"] == 7
 
 
 def test_a_pickle_in_the_cache_is_not_read():
-    path = cache_folder("reference") / ("b" * 32) / "update.npy"
+    path = cache_folder("reference") / ("b" * 32) / "update.npz"
     path.parent.mkdir(parents=True)
-    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    row = KeptAnswers("b" * 64)("update", lambda: np.array([1.0]))
-    np.testing.assert_array_equal(row, [1.0])
+    np.savez(path, row=np.array([{"a": 1}], dtype=object))
+    answers = KeptAnswers("b" * 64)("update", lambda: {"row": np.array([1.0])})
+    np.testing.assert_array_equal(answers["row"], [1.0])
+
+
+def test_answers_cut_short_are_worked_out_again():
+    path = cache_folder("reference") / ("c" * 32) / "update.npz"
+    KeptAnswers("c" * 64)("update", lambda: {"row": np.zeros(100)})
+    for length in (0, 10, len(path.read_bytes()) - 30):
+        path.write_bytes(path.read_bytes()[:length])
+        answers = KeptAnswers("c" * 64)("update", lambda: {"row": np.ones(100)})
+        np.testing.assert_array_equal(answers["row"], np.ones(100))

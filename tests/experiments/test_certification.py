@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from benchbench.certify.reference import REFERENCE
 from benchbench.experiments import certification
-from benchbench.experiments.certification import CertificationRequest, certify
+from benchbench.experiments.certification import Certification, CertificationRequest, certify
 from benchbench.plugins.registry import load_registry
+from benchbench.records import GaveUp
+from benchbench.run.encoding import to_json
+from benchbench.run.question import Returned
 from benchbench.spec.layers import Dense, Flatten
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
@@ -50,3 +54,57 @@ def test_auto_is_another_question_where_another_card_is_there_or_visible(certifi
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert not certified("auto")
     assert certified("cpu")
+
+
+def test_requests_of_one_process_share_it_wherever_they_stand(monkeypatch, tmp_path):
+    monkeypatch.setenv("BENCHBENCH_CACHE", str(tmp_path))
+    infos = {name: offer.item for name, offer in load_registry().backends.items()}
+    asked = []
+
+    class Refuses:
+        """It answers that nobody can certify, and remembers what it was asked together."""
+
+        def sources_sha256(self, info):
+            return info.name
+
+        def ask(self, requests, info, *, timeout_seconds):
+            asked.append([(one.backend, one.threads, one.seed) for one in requests])
+            gave_up = GaveUp("skipped", f"seed {requests[0].seed}")
+            answers = [Certification(request=one, gave_up=gave_up) for one in requests]
+            return Returned(to_json(answers), "", "")
+
+    def request(backend, threads, seed):
+        return CertificationRequest(
+            backend=backend,
+            division="idiomatic",
+            model=TINY,
+            protocol=TrainingProtocol(batch_size=8),
+            device="cpu",
+            threads=threads,
+            seed=seed,
+        )
+
+    order = [("numpy", 1, 0), ("torch", 1, 0), ("numpy", 1, 1), ("numpy", 2, 0), ("torch", 1, 1)]
+    requests = [request(*one) for one in order]
+    answers = list(certify(requests, infos, timeout_seconds=1, certifier=Refuses()))
+    assert [answer.request for answer in answers] == requests
+    assert asked == [
+        [("numpy", 1, 0), ("numpy", 1, 1)],
+        [("torch", 1, 0), ("torch", 1, 1)],
+        [("numpy", 2, 0)],
+    ]
+
+
+def test_a_certificate_is_not_made_without_the_reference():
+    infos = {name: offer.item for name, offer in load_registry().backends.items()}
+    del infos[REFERENCE]
+    request = CertificationRequest(
+        backend="numpy",
+        division="idiomatic",
+        model=TINY,
+        protocol=TrainingProtocol(),
+        device="cpu",
+        threads=1,
+    )
+    (answer,) = certify([request], infos, timeout_seconds=1)
+    assert "'numpy-float64' is missing or disabled" in answer.gave_up.reason

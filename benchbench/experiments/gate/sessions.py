@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from benchbench.experiments.session import conduct
+from benchbench.experiments.session import conduct, exceeds
 from benchbench.measure.clock import now_ns
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """At least `blocks`, at most `max_blocks`, and none begun after `budget_seconds`."""
+    """At least `blocks`, at most `max_blocks`.
+
+    Beyond `blocks` none is begun that would probably end after `budget_seconds` of the session.
+    """
 
     blocks: int
     max_blocks: int
@@ -117,7 +120,8 @@ def _take_turns(
             continue
         open_pairs = [pair for pair in open_pairs if not _narrow(pair, runs[pair], question)]
         spent = (now_ns() - started) / 1e9
-        if not open_pairs or (limits.budget_seconds and spent >= limits.budget_seconds):
+        budget = limits.budget_seconds
+        if not open_pairs or (budget and exceeds(budget, spent, number + 1)):
             break
     return _outcomes(runs, session, question)
 
