@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from benchbench.data.dataset import Dataset, DatasetInfo, Split
 from benchbench.errors import BenchbenchError, DataError, Unsupported
-from benchbench.plugins.contract import Backend, BackendInfo, Deviation, Observer, Score, Trainer
+from benchbench.plugins.contract import (
+    Backend,
+    BackendInfo,
+    Deviation,
+    ExecutorInfo,
+    Observer,
+    Score,
+    Trainer,
+)
 from benchbench.plugins.hookspecs import hookimpl
 from benchbench.plugins.vocabulary import Vocabulary
 from benchbench.spec.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D
@@ -35,6 +43,7 @@ __all__ = [
     "DatasetInfo",
     "Dense",
     "Deviation",
+    "ExecutorInfo",
     "Flatten",
     "Layer",
     "MaxPool2D",

@@ -16,6 +16,15 @@ from benchbench import Backend, BackendInfo, hookimpl
 _JAX_WITH_WRONG_PRODUCTS = "0.10."
 _JAX_WORK_AROUND = ("XLA_FLAGS", "--xla_cpu_experimental_ynn_fusion_type=")
 
+# Keras obeys the first two without a word and trains less; it chooses its engine by the third.
+_REMOVES = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_BACKEND")
+# Where Keras reads and writes its `keras.json`.
+_HOME = ("KERAS_HOME", "{home}")
+_NOTES = (
+    *("JAX_", "KERAS_BACKEND", "PYTORCH_", "TF_CPP_", "TF_ENABLE_", "TF_FORCE_", "TF_GPU_"),
+    *("TF_NUM_", "TF_XLA_", "TORCH_", "XLA_"),
+)
+
 
 @hookimpl
 def benchbench_backends() -> list[BackendInfo]:
@@ -31,13 +40,20 @@ def benchbench_backends() -> list[BackendInfo]:
                 ("KERAS_BACKEND", "tensorflow"),
                 ("TF_CPP_MIN_LOG_LEVEL", "2"),  # errors only
                 ("TF_FORCE_GPU_ALLOW_GROWTH", "true"),
+                ("TF_NUM_INTRAOP_THREADS", "{threads}"),
+                ("TF_NUM_INTEROP_THREADS", "{threads}"),
+                _HOME,
             ),
+            removes=_REMOVES,
+            notes=_NOTES,
         ),
         BackendInfo(
             name="keras-torch",
             requires=("keras", "torch"),
             create=_on_torch,
-            environment=(("KERAS_BACKEND", "torch"),),
+            environment=(("KERAS_BACKEND", "torch"), _HOME),
+            removes=_REMOVES,
+            notes=_NOTES,
         ),
         BackendInfo(
             name="keras-jax",
@@ -46,8 +62,11 @@ def benchbench_backends() -> list[BackendInfo]:
             environment=(
                 ("KERAS_BACKEND", "jax"),
                 ("XLA_PYTHON_CLIENT_PREALLOCATE", "false"),
+                _HOME,
                 *_jax_work_around(),
             ),
+            removes=_REMOVES,
+            notes=_NOTES,
         ),
     ]
 

@@ -20,5 +20,6 @@ def benchbench_backends() -> list[BackendInfo]:
             create=_create,
             divisions=("idiomatic", "tuned"),
             install="pip install 'benchbench-harness[torch]'",
+            notes=("PYTORCH_", "TORCH_"),
         )
     ]

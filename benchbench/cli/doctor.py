@@ -40,7 +40,7 @@ def doctor(
     if probes:
         _show("devices", tables.devices(probes))
     _show("locations", report.pairs(examination.locations()))
-    _show("environment", report.environment(examination.environment()))
+    _show("environment", report.environment(examination.environment(registry)))
     if found.plugins_left_out:
         _show("plugins", tables.plugins(found.plugins_left_out))
     if noise:

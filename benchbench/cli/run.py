@@ -57,6 +57,9 @@ def run(  # noqa: PLR0917 - one parameter an option
         bool, typer.Option(help="First certify the cells that no valid certificate is kept of.")
     ] = True,
     certify_batch: options.CertifiedBatchSize = None,
+    executor: Annotated[
+        str, typer.Option(help="Where blocks run: local, or what a plugin offers.")
+    ] = "local",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the records as JSON, not tables.")
     ] = False,
@@ -66,6 +69,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     Every run has a process of its own; the runs of one model take turns, epoch by epoch. Each cell
     is certified first: a comparison is of backends that train the same function.
     """
+    from benchbench.experiments.executors import find_executor
     from benchbench.experiments.matrix import Matrix, Until, run_matrix
     from benchbench.experiments.results import Results
     from benchbench.plugins.registry import load_registry
@@ -77,6 +81,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     registry = load_registry()
     models = find_models(model, registry)
     thread_count, cpus = find_processors(threads)
+    runs_on = find_executor(executor, registry)
     store = Store(results_folder(results))
     cells = find_cells(find_backends(backend, registry), division, models)
     matrix = Matrix(
@@ -94,7 +99,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     )
     store.prepare()
     with progress() as listener:
-        session_id, records = run_matrix(matrix, registry, store, listener)
+        session_id, records = run_matrix(matrix, registry, store, listener, runs_on)
     _show(records, store.folder.parent, session_id, as_json=as_json)
     raise typer.Exit(Results(tuple(records)).exit_code)
 

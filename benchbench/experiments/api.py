@@ -10,6 +10,7 @@ from benchbench.errors import BenchbenchError
 from benchbench.experiments import matrix as matrices
 from benchbench.experiments.certification import CertificationRequest
 from benchbench.experiments.certification import certify as certify_requests
+from benchbench.experiments.executors import LOCAL, find_executor
 from benchbench.experiments.listener import Listener, Silent
 from benchbench.experiments.names import find_backend, find_divisions, find_model
 from benchbench.experiments.results import Results
@@ -44,13 +45,15 @@ def run(
     certify: bool = True,
     quick: bool = False,
     timeout_seconds: float = _TIMEOUT_SECONDS,
+    executor: str = LOCAL,
     listener: Listener | None = None,
 ) -> Results:
     """Train models under backends, interleaved, each run in a process of its own.
 
     `models` are names of the catalog, TOML files or specs; `division` a name, or "all". Every
     record is saved below `results` (default: BENCHBENCH_RESULTS, else ./results). `certify`: first
-    prove that each cell trains the function of its spec. A run that fails is in the results, with
+    prove that each cell trains the function of its spec. `executor`: where blocks run, "local" or
+    what a plugin offers. A run that fails is in the results, with
     its reason; raises a BenchbenchError for what makes no sense or is not there.
     """
     hears = listener or Silent()
@@ -73,7 +76,8 @@ def run(
         timeout_seconds=timeout_seconds,
     )
     store.prepare()
-    _, records = matrices.run_matrix(matrix, registry, store, hears)
+    runs_on = find_executor(executor, registry)
+    _, records = matrices.run_matrix(matrix, registry, store, hears, runs_on)
     return Results(tuple(records))
 
 

@@ -58,16 +58,14 @@ def locations() -> list[tuple[str, str]]:
     return pairs
 
 
-def environment() -> list[tuple[str, str]]:
+def environment(registry: Registry) -> list[tuple[str, str]]:
     """Return the variables that change what benchbench or a framework does."""
     from benchbench.run.environment import noted
 
-    ours = {
-        name: os.environ[name]
-        for name in sorted(os.environ)
-        if name.startswith(("BENCHBENCH_", "KERAS_"))
-    }
-    return list((ours | noted(os.environ)).items())
+    infos = [offer.item for offer in registry.backends.values()]
+    declared = [name for info in infos for name in (*info.removes, *info.notes)]
+    declared += [name for info in infos for name, _ in info.environment]
+    return list(noted(os.environ, ("BENCHBENCH_", *declared)).items())
 
 
 def watch(seconds: float) -> Watched:

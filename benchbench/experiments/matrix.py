@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchbench.certificates import Certificate
@@ -12,12 +13,12 @@ from benchbench.compare.contrast import Question
 from benchbench.data.catalog import Chosen
 from benchbench.errors import UsageError
 from benchbench.experiments.certification import certify_cells
+from benchbench.experiments.executors import Executor, LocalExecutor
 from benchbench.experiments.listener import Listener
 from benchbench.experiments.session import exceeds
 from benchbench.measure.clock import now_ns
 from benchbench.plugins.registry import Registry
 from benchbench.records import RunRecord
-from benchbench.run.conductor import Conductor
 from benchbench.run.plan import LIVE_WORKERS, Cell, Group, Session
 from benchbench.run.store import Store
 from benchbench.spec.protocol import TrainingProtocol
@@ -69,9 +70,16 @@ class Matrix:
 
 
 def run_matrix(
-    matrix: Matrix, registry: Registry, store: Store, listener: Listener
+    matrix: Matrix,
+    registry: Registry,
+    store: Store,
+    listener: Listener,
+    executor: Executor | None = None,
 ) -> tuple[str, list[RunRecord]]:
-    """Certify the cells, run them, save each record; return the session's id and the records."""
+    """Certify the cells, run them, save each record; return the session's id and the records.
+
+    The blocks run where `executor` says, by default on this machine.
+    """
     session = Session(
         cells=tuple(matrix.cells),
         protocol=matrix.protocol,
@@ -82,12 +90,17 @@ def run_matrix(
         seed=matrix.seed,
         certificates=tuple(_certificates(matrix, registry, listener).items()),
     )
-    conductor = Conductor(store=store, listener=listener, timeout=matrix.timeout_seconds)
+    run_blocks = functools.partial(
+        (executor or LocalExecutor()).run,
+        session,
+        store=store,
+        listener=listener,
+        timeout_seconds=matrix.timeout_seconds,
+    )
     if matrix.until:
-        return session.session_id, _run_until(session, matrix, conductor, listener)
-    groups = session.blocks(matrix.blocks)
-    _announce(groups, listener)
-    return session.session_id, list(conductor.conduct(groups))
+        return session.session_id, _run_until(matrix, run_blocks, listener)
+    _announce(session.blocks(matrix.blocks), listener)
+    return session.session_id, list(run_blocks(range(matrix.blocks)))
 
 
 def _certificates(
@@ -117,7 +130,7 @@ def _announce(groups: Sequence[Group], listener: Listener) -> None:
 
 
 def _run_until(
-    session: Session, matrix: Matrix, conductor: Conductor, listener: Listener
+    matrix: Matrix, run_blocks: Callable[[Iterable[int]], Iterator[RunRecord]], listener: Listener
 ) -> list[RunRecord]:
     """Run block after block until every steady ratio is known so well.
 
@@ -129,7 +142,7 @@ def _run_until(
     started = now_ns()
     records: list[RunRecord] = []
     for number in itertools.count():
-        records += conductor.conduct(session.block(number))
+        records += run_blocks([number])
         spent = (now_ns() - started) / 1e9
         reached = steady_half_width(compare(records, Question(), certified=certified))
         progress = "no interval yet" if reached is None else f"intervals within {reached:.1%}"

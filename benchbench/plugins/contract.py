@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from benchbench.data.dataset import Split
 from benchbench.errors import PluginError
@@ -175,6 +175,18 @@ class Deviation:
 
 
 @dataclass(frozen=True, slots=True)
+class ExecutorInfo:
+    """A way to run blocks that a plugin offers, on a cluster for instance.
+
+    `create` makes a `benchbench.experiments.executors.Executor`; it may import what is heavy, and
+    raises `Unavailable` where there is nothing to run on. The name `local` is the core's.
+    """
+
+    name: str
+    create: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class BackendInfo:
     """A backend as it is declared: cheap to make, no framework imported.
 
@@ -182,7 +194,10 @@ class BackendInfo:
     (`"tensorflow-cpu | tensorflow"`). `create` does the heavy import. `divisions` repeats
     `Backend.divisions` for `benchbench list`. `install` is the command that installs what is
     missing (default: `pip install` of the requirements). `environment` is set for the worker's
-    process before Python starts in it. `deviations` are shown with every certificate.
+    process before Python starts in it; `{threads}` in a value stands for the number of threads,
+    `{home}` for an empty folder of the run's own. `removes` names variables of the user's that the
+    worker must not see, `notes` the beginnings of those that a record keeps, for they can change
+    what is measured. `deviations` are shown with every certificate.
     `deterministic`: the same seed gives the same result twice, but for the order of sums.
     """
 
@@ -192,6 +207,8 @@ class BackendInfo:
     divisions: tuple[str, ...] = ("idiomatic",)
     install: str | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    removes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     deviations: tuple[Deviation, ...] = ()
     deterministic: bool = True
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pluggy
 
 from benchbench.data.dataset import DatasetInfo
-from benchbench.plugins.contract import BackendInfo
+from benchbench.plugins.contract import BackendInfo, ExecutorInfo
 from benchbench.spec.model import ModelSpec
 
 PROJECT = "benchbench"
@@ -27,3 +27,8 @@ def benchbench_models() -> list[ModelSpec]:  # type: ignore[empty-body]
 @hookspec
 def benchbench_datasets() -> list[DatasetInfo]:  # type: ignore[empty-body]
     """Return the data sets this plugin offers."""
+
+
+@hookspec
+def benchbench_executors() -> list[ExecutorInfo]:  # type: ignore[empty-body]
+    """Return the executors this plugin offers: ways to run blocks elsewhere."""

@@ -20,7 +20,7 @@ from benchbench.data.catalog import QUICK, RESERVED
 from benchbench.data.dataset import DatasetInfo
 from benchbench.errors import PluginError, UsageError, nearest
 from benchbench.plugins import hookspecs
-from benchbench.plugins.contract import API_VERSION, RENAMED_SINCE_1, BackendInfo
+from benchbench.plugins.contract import API_VERSION, RENAMED_SINCE_1, BackendInfo, ExecutorInfo
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.model import ModelSpec
 
@@ -29,7 +29,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
 DISABLE_VARIABLE = "BENCHBENCH_DISABLE"
 
-Thing = TypeVar("Thing", BackendInfo, ModelSpec, DatasetInfo)
+Thing = TypeVar("Thing", BackendInfo, ModelSpec, DatasetInfo, ExecutorInfo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class Registry:
     backends: Mapping[str, Offer[BackendInfo]]
     models: Mapping[str, Offer[ModelSpec]]
     datasets: Mapping[str, Offer[DatasetInfo]]
+    executors: Mapping[str, Offer[ExecutorInfo]]
     quarantined: tuple[Quarantined, ...]
 
     def backend(self, name: str) -> BackendInfo:
@@ -88,15 +89,20 @@ class _Collector:
     backends: dict[str, Offer[BackendInfo]] = field(default_factory=dict)
     models: dict[str, Offer[ModelSpec]] = field(default_factory=dict)
     datasets: dict[str, Offer[DatasetInfo]] = field(default_factory=dict)
+    executors: dict[str, Offer[ExecutorInfo]] = field(default_factory=dict)
 
     def add(self, hooks: Any, distribution: str) -> None:
         """Add all or, if anything is wrong, nothing. Raises PluginError."""
         backends = self._offers(hooks.benchbench_backends, BackendInfo, distribution, self.backends)
         models = self._offers(hooks.benchbench_models, ModelSpec, distribution, self.models)
         datasets = self._offers(hooks.benchbench_datasets, DatasetInfo, distribution, self.datasets)
+        executors = self._offers(
+            hooks.benchbench_executors, ExecutorInfo, distribution, self.executors
+        )
         self.backends |= backends
         self.models |= models
         self.datasets |= datasets
+        self.executors |= executors
 
     def _offers(
         self,
@@ -120,6 +126,10 @@ class _Collector:
                         f"no data set of a plugin may be named '{item.name}': the names "
                         f"{', '.join(RESERVED)}, and those that end in {QUICK}, are the core's"
                     )
+                if kind is ExecutorInfo and item.name == "local":
+                    raise PluginError(
+                        "no executor of a plugin may be named 'local': it is the core's"
+                    )
                 rival = offers.get(item.name) or taken.get(item.name)
                 if rival:
                     raise PluginError(
@@ -131,7 +141,7 @@ class _Collector:
         return offers
 
 
-def _check_names(item: BackendInfo | ModelSpec | DatasetInfo) -> None:
+def _check_names(item: BackendInfo | ModelSpec | DatasetInfo | ExecutorInfo) -> None:
     """Raise PluginError for a name that a file, a table or a command line cannot hold."""
     divisions = item.divisions if isinstance(item, BackendInfo) else ()
     for name in (item.name, *divisions):
@@ -182,6 +192,7 @@ def load_registry(entry_points: Iterable[metadata.EntryPoint] | None = None) -> 
         backends=MappingProxyType(collector.backends),
         models=MappingProxyType(collector.models),
         datasets=MappingProxyType(collector.datasets),
+        executors=MappingProxyType(collector.executors),
         quarantined=tuple(quarantined),
     )
 

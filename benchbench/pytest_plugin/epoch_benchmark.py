@@ -81,6 +81,7 @@ class EpochBenchmark:
             seed=seed,
             model=model,
             protocol=protocol,
+            notes=info.notes,
         )
         try:
             self._time(job, steps or self._steps(job, seconds), rounds)
@@ -133,7 +134,7 @@ class EpochBenchmark:
             ratio_to_calibration=median / statistics.median(calibration_seconds),
             settings={**training.settings},
             versions=job.backend.versions(),
-            environment=noted(os.environ),
+            environment=noted(os.environ, job.notes),
         )
         self._benchmark.extra_info.update(measurement.to_extra_info())
 

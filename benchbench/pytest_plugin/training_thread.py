@@ -34,7 +34,8 @@ _FAREWELL_SECONDS = 60
 class Job:
     """What is trained and how: a model under a division of a backend that is imported.
 
-    The number of `protocol.epochs` is no part of it.
+    The number of `protocol.epochs` is no part of it. `notes` are the beginnings of the environment
+    variables that its backend has written down.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Job:
     seed: int
     model: ModelSpec
     protocol: TrainingProtocol
+    notes: tuple[str, ...] = ()
 
     def trainer(self, epochs: int) -> Trainer:
         """Return a trainer with the first weights. Raises Unsupported and PluginRaised."""

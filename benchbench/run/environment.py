@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from benchbench.plugins.contract import BackendInfo
@@ -15,8 +15,6 @@ _THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
 )
 
 # glibc by default gives large blocks back to the system at every step, or keeps them, by how the
@@ -27,31 +25,10 @@ _ALLOCATOR = {
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
 }
 
-# Keras obeys the first two without a word and trains less; it chooses its engine by the third.
-_REMOVED = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_BACKEND")
-
+# What can change a measurement under any backend; a plugin declares those of its framework.
 _NOTED_PREFIXES = (
-    "CUDA_",
-    "JAX_",
-    "KERAS_BACKEND",
-    "KMP_",
-    "LD_PRELOAD",
-    "MALLOC_",
-    "MKL_",
-    "NUMEXPR_",
-    "NVIDIA_TF32",
-    "OMP_",
-    "OPENBLAS_",
-    "PYTORCH_",
-    "TF_CPP_",
-    "TF_ENABLE_",
-    "TF_FORCE_",
-    "TF_GPU_",
-    "TF_NUM_",
-    "TF_XLA_",
-    "TORCH_",
-    "VECLIB_",
-    "XLA_",
+    *("CUDA_", "KMP_", "LD_PRELOAD", "MALLOC_", "MKL_", "NUMEXPR_", "NVIDIA_TF32", "OMP_"),
+    *("OPENBLAS_", "VECLIB_"),
 )
 
 
@@ -66,19 +43,26 @@ def worker_environment(
 ) -> dict[str, str]:
     """Return the environment for one worker.
 
-    `home` is an empty folder for what frameworks read and write in a user's home (Keras's
-    `keras.json`). `import_path` are folders to import from before all others. The backend's own
+    `home` is an empty folder for what a framework reads and writes in a user's home. `import_path`
+    are folders to import from before all others. What the backend `removes` is left out; its own
     variables, or `variables` in place of them, come last, over whatever the user has set.
     """
-    environment = {name: value for name, value in outer.items() if name not in _REMOVED}
+    environment = {name: value for name, value in outer.items() if name not in info.removes}
     environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
-    environment |= _ALLOCATOR | {
-        "NVIDIA_TF32_OVERRIDE": "0",
-        "KERAS_HOME": str(home),
-        "PYTHONUNBUFFERED": "1",
-    }
+    environment |= _ALLOCATOR | {"NVIDIA_TF32_OVERRIDE": "0", "PYTHONUNBUFFERED": "1"}
     declared = info.environment if variables is None else variables
-    return environment | importing_from(import_path, outer) | dict(declared)
+    filled_in = declared_variables(declared, threads=threads, home=home)
+    return environment | importing_from(import_path, outer) | filled_in
+
+
+def declared_variables(
+    declared: Sequence[tuple[str, str]], *, threads: int, home: Path
+) -> dict[str, str]:
+    """Return variables as they are set: `{threads}` and `{home}` in their values filled in."""
+    return {
+        name: value.replace("{threads}", str(threads)).replace("{home}", str(home))
+        for name, value in declared
+    }
 
 
 def importing_from(import_path: Sequence[str], outer: Mapping[str, str]) -> dict[str, str]:
@@ -93,10 +77,12 @@ def importing_from(import_path: Sequence[str], outer: Mapping[str, str]) -> dict
     }
 
 
-def noted(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that can change what is measured, for the record."""
+def noted(environment: Mapping[str, str], notes: Iterable[str] = ()) -> dict[str, str]:
+    """Return the variables that can change what is measured, for the record.
+
+    `notes` are the beginnings of the names that a backend declares.
+    """
+    beginnings = (*_NOTED_PREFIXES, *notes)
     return {
-        name: value
-        for name, value in sorted(environment.items())
-        if name.startswith(_NOTED_PREFIXES)
+        name: value for name, value in sorted(environment.items()) if name.startswith(beginnings)
     }

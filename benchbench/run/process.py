@@ -42,7 +42,7 @@ class WorkerProcess:
             import_path=run.environment.import_path,
             variables=run.environment.variables,
         )
-        self.environment = noted(environment)
+        self.environment = noted(environment, info.notes)
         self.started = utc_now()
         self.request = msgspec.structs.replace(run.request, spawned_ns=now_ns())
         self._channel = ConductorEnd()

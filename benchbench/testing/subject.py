@@ -146,5 +146,9 @@ def _registry() -> Registry:
 
 @functools.cache
 def _create(info: BackendInfo) -> Backend:
-    os.environ.update(info.environment)  # the worker's process has it from its start
+    # The worker's process, and that of `conform`, have it from their start; here there is no folder
+    # of the run's own.
+    for name, value in info.environment:
+        if "{home}" not in value and not (name in os.environ and "{threads}" in value):
+            os.environ[name] = value.replace("{threads}", "1")
     return info.create()

@@ -55,7 +55,8 @@ def _assert_conforms(backend: str, division: str, device: str, folder: Path, *, 
 
 
 def _environment(backend: str) -> dict[str, str]:
-    return {**os.environ, **dict(load_registry().backend(backend).environment)}
+    declared = load_registry().backend(backend).environment
+    return os.environ | {name: value for name, value in declared if "{" not in value}
 
 
 def _require(*backends: str) -> None:

@@ -14,7 +14,7 @@ class Swift(benchbench.Backend):
 
 @benchbench.hookimpl
 def benchbench_backends():
-    return [benchbench.BackendInfo("swift", (), Swift)]
+    return [benchbench.BackendInfo("swift", (), Swift, removes=("SWIFT_SHORTCUT",))]
 """
 
 
@@ -26,7 +26,7 @@ def only_swift(install, monkeypatch):
 
 
 def test_a_sound_installation(benchbench, monkeypatch):
-    monkeypatch.setenv("KERAS_MAX_EPOCHS", "1")
+    monkeypatch.setenv("SWIFT_SHORTCUT", "1")
     answer = benchbench("doctor", "--noise", "0")
     assert answer.exit_code == 0, answer.stdout
     for said in (
@@ -35,7 +35,7 @@ def test_a_sound_installation(benchbench, monkeypatch):
         "msgspec",
         "physical cores",
         "cpu, swift:0",
-        "KERAS_MAX_EPOCHS",
+        "SWIFT_SHORTCUT",
         "benchbench's cache",
         "disabled by BENCHBENCH_DISABLE",
         "nothing is broken",

@@ -3,35 +3,64 @@
 from __future__ import annotations
 
 from benchbench import BackendInfo
+from benchbench.plugins.registry import load_registry
 from benchbench.run.environment import noted, worker_environment
 
-INFO = BackendInfo("x", (), lambda: None, environment=(("KERAS_BACKEND", "jax"), ("A", "b")))
+INFO = BackendInfo(
+    "x",
+    (),
+    lambda: None,
+    environment=(("ENGINE", "jax"), ("POOL_THREADS", "{threads}"), ("X_HOME", "{home}/x")),
+    removes=("MAX_EPOCHS", "ENGINE"),
+    notes=("ENGINE", "X_"),
+)
 
 
-def test_what_shortens_training_is_removed_and_the_rest_is_kept(tmp_path):
+def test_the_backend_s_word_comes_last_and_the_rest_is_kept(tmp_path):
     outer = {
-        "KERAS_MAX_EPOCHS": "1",
-        "KERAS_MAX_STEPS_PER_EPOCH": "1",
-        "KERAS_BACKEND": "torch",
-        "KERAS_HOME": "/somewhere",
+        "MAX_EPOCHS": "1",
+        "ENGINE": "torch",
+        "X_HOME": "/somewhere",
         "OMP_NUM_THREADS": "64",
         "PATH": "/bin",
     }
     environment = worker_environment(outer, info=INFO, threads=3, home=tmp_path)
-    assert "KERAS_MAX_EPOCHS" not in environment
-    assert "KERAS_MAX_STEPS_PER_EPOCH" not in environment
-    assert environment["KERAS_BACKEND"] == "jax"
-    assert environment["KERAS_HOME"] == str(tmp_path)
-    assert environment["OMP_NUM_THREADS"] == environment["TF_NUM_INTRAOP_THREADS"] == "3"
+    assert "MAX_EPOCHS" not in environment
+    assert environment["ENGINE"] == "jax"
+    assert environment["X_HOME"] == f"{tmp_path}/x"
+    assert environment["OMP_NUM_THREADS"] == environment["POOL_THREADS"] == "3"
     assert environment["NVIDIA_TF32_OVERRIDE"] == "0"
     assert environment["MALLOC_TRIM_THRESHOLD_"] == str(1 << 30), "freed memory is kept"
-    assert (environment["PATH"], environment["A"]) == ("/bin", "b")
+    assert environment["PATH"] == "/bin"
     assert outer["OMP_NUM_THREADS"] == "64", "the conductor's own environment is left alone"
 
 
+def test_variables_of_another_tree_take_the_place_of_the_declared_ones(tmp_path):
+    there = (("POOL_THREADS", "{threads}"),)
+    environment = worker_environment({}, info=INFO, threads=2, home=tmp_path, variables=there)
+    assert environment["POOL_THREADS"] == "2"
+    assert "ENGINE" not in environment
+
+
+def test_keras_declares_its_traps(tmp_path):
+    outer = {"KERAS_MAX_EPOCHS": "1", "KERAS_MAX_STEPS_PER_EPOCH": "1", "KERAS_BACKEND": "jax"}
+    for name, engine in {"keras": "tensorflow", "keras-torch": "torch", "keras-jax": "jax"}.items():
+        info = load_registry().backend(name)
+        environment = worker_environment(outer, info=info, threads=3, home=tmp_path)
+        assert environment["KERAS_BACKEND"] == engine
+        assert environment["KERAS_HOME"] == str(tmp_path)
+        assert not {"KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"} & set(environment)
+        assert noted(environment, info.notes)["KERAS_BACKEND"] == engine
+    assert environment.get("TF_NUM_INTRAOP_THREADS") is None
+    info = load_registry().backend("keras")
+    environment = worker_environment(outer, info=info, threads=3, home=tmp_path)
+    assert environment["TF_NUM_INTRAOP_THREADS"] == environment["TF_NUM_INTEROP_THREADS"] == "3"
+
+
 def test_the_record_notes_what_bends_a_measurement_and_nothing_private():
-    found = noted({"XLA_FLAGS": "x", "OMP_NUM_THREADS": "2", "HOME": "/h", "API_TOKEN": "t"})
-    assert found == {"OMP_NUM_THREADS": "2", "XLA_FLAGS": "x"}
+    outer = {"X_FLAGS": "x", "OMP_NUM_THREADS": "2", "HOME": "/h", "API_TOKEN": "t"}
+    assert noted(outer) == {"OMP_NUM_THREADS": "2"}
+    assert noted(outer, INFO.notes) == {"OMP_NUM_THREADS": "2", "X_FLAGS": "x"}
 
 
 def test_a_worker_runs_on_its_processors_with_its_threads(command):

@@ -81,7 +81,7 @@ def offered(misfits, monkeypatch):
         def offers(items):
             return {name: registry.Offer(item, "tests") for name, item in items.items()}
 
-        return registry.Registry(offers(backends), {}, offers(datasets), ())
+        return registry.Registry(offers(backends), {}, offers(datasets), {}, ())
 
     monkeypatch.setattr(registry, "load_registry", load_registry)
     yield SimpleNamespace(backends=backends, datasets=datasets, module=module)

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from benchbench.certify.sources import sources_sha256
+from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.registry import load_registry, missing_requirements
 from benchbench.spec.files import load_model
 from benchbench.spec.identity import spec_sha256
@@ -26,6 +27,14 @@ except ImportError:  # its name until November 2026
 
 PROTOCOL = 1
 REFERENCE = "numpy-float64"
+# What the core set for every worker before a plugin could declare it; a tree as old as that still
+# needs it. Its worker is started by this tree.
+_ONCE_SET_BY_THE_CORE = (
+    ("TF_NUM_INTRAOP_THREADS", "{threads}"),
+    ("TF_NUM_INTEROP_THREADS", "{threads}"),
+    ("KERAS_HOME", "{home}"),
+)
+
 # Run as `python -m MODULE`, they certify what they are asked; the newest first.
 _CERTIFIERS = (
     "benchbench.experiments.certification_process",
@@ -80,7 +89,7 @@ def find_contents(asked: ContentsRequest) -> TreeContents:
         backends={
             name: BackendContents(
                 divisions=info.divisions,
-                environment=info.environment,
+                environment=_environment_of(info),
                 missing=missing_requirements(info),
                 sources_sha256=sources_sha256(info, *reference),
             )
@@ -99,6 +108,11 @@ def find_contents(asked: ContentsRequest) -> TreeContents:
         certifier=next((module for module in _CERTIFIERS if origin_of(module)), None),
         left_out=tuple(f"{bad.plugin}, {bad.reason}" for bad in registry.quarantined),
     )
+
+
+def _environment_of(info: BackendInfo) -> tuple[tuple[str, str], ...]:
+    declares_all = hasattr(info, "removes")
+    return info.environment if declares_all else (*_ONCE_SET_BY_THE_CORE, *info.environment)
 
 
 def origin_of(module: str) -> str | None:
