@@ -18,8 +18,10 @@ from benchbench.data import container, digits, idx, mnist
 from benchbench.records import RunRecord
 from benchbench.run.store import read
 
-# `faulty`, the backend with faults, and `makers` are imported by name.
+# `faulty`, the backend with faults, and `makers` are imported by name, and so are the studies.
 sys.path.append(str(Path(__file__).parent))
+STUDIES = Path(__file__).parents[1] / "studies"
+sys.path.append(str(STUDIES))
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, with all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

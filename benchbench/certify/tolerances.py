@@ -1,7 +1,7 @@
 """How far two right float32 implementations may differ: derived from how far they were seen to.
 
 `tolerances.toml` holds, for each rung, the largest difference that correct implementations showed,
-over how many certificates, and the tolerance: `MARGIN` times as much. `benchbench tolerances` makes
+over how many certificates, and the tolerance: `MARGIN` times as much. `studies/tolerances.py` makes
 it from saved certificates.
 """
 

@@ -9,7 +9,6 @@ from types import FrameType
 import typer
 
 from benchbench.cli import (
-    bands,
     certify,
     compare,
     conform,
@@ -23,7 +22,6 @@ from benchbench.cli import (
     results,
     run,
     selftest,
-    tolerances,
 )
 from benchbench.errors import BenchbenchError
 
@@ -48,8 +46,6 @@ app.add_typer(data.app, name="data", help="The data sets: status, fetch, verify.
 app.add_typer(results.app, name="results", help="Saved records: pack, unpack, verify.")
 app.command("selftest")(selftest.selftest)
 app.command("doctor")(doctor.doctor)
-app.command("bands")(bands.bands)
-app.command("tolerances")(tolerances.tolerances)
 app.command("conform")(conform.conform)
 app.command("new-backend")(new_backend.new_backend)
 

@@ -8,15 +8,12 @@ By hand: `KERAS_UNDER_TEST=keras-torch python -m pytest tests/backends/keras_con
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 from benchbench.testing import BackendConformance
 
 BACKEND = os.environ.get("KERAS_UNDER_TEST", "keras")
 DEVICE = os.environ.get("KERAS_DEVICE_UNDER_TEST", "cpu")
-
-sys.path.append(str(Path(__file__).parents[1] / "fuzzing"))
 
 
 class KerasConformance(BackendConformance):

@@ -7,10 +7,10 @@ import statistics
 
 import msgspec
 import pytest
+from bands import derive
 from makers import make_record
 
 from benchbench.certify.bands import Band, all_bands, find_band, mean_and_sd
-from benchbench.cli.bands import derive
 from benchbench.records import Check, FinalScore
 from benchbench.spec.catalog import MODELS, PUBLISHED_ACCURACY
 from benchbench.spec.identity import spec_sha256

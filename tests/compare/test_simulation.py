@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import importlib
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchbench.compare.contrast import Question
-
-
-@pytest.fixture(scope="module", autouse=True)
-def folder():
-    """The scripts beside this file import each other by name."""
-    sys.path.insert(0, str(Path(__file__).parent))
-    yield
-    sys.path.remove(str(Path(__file__).parent))
 
 
 @pytest.fixture

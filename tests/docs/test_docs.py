@@ -52,8 +52,8 @@ def test_links_lead_somewhere():
 
 def test_every_option_that_the_documentation_names_exists():
     known = set()
-    verbs = ["run", "certify", "list", "describe", "report", "doctor", "bands"]
-    verbs += ["conform", "new-backend", "gate", "compare", "selftest", "tolerances"]
+    verbs = ["run", "certify", "list", "describe", "report", "doctor"]
+    verbs += ["conform", "new-backend", "gate", "compare", "selftest"]
     for verb in (*verbs, "data verify"):
         done = subprocess.run(
             [sys.executable, "-m", "benchbench", *verb.split(), "--help"],

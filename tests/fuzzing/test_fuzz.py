@@ -1,7 +1,7 @@
 """Some random specs a backend, and that the fuzzer finds and shrinks what breaks.
 
 Keras's are tried in tests/backends/keras_conformance.py. By hand, two hundred:
-`python tests/fuzzing/fuzz.py --backend all`.
+`python studies/fuzz.py --backend all`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from benchbench.spec.files import dump, load_model, load_protocol
 from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
 from benchbench.spec.protocol import Adam
 
-HERE = Path(__file__).parent
-sys.path.append(str(HERE))
+STUDIES = Path(__file__).parents[2] / "studies"
 CELLS = (
     ("numpy", "idiomatic"),
     ("torch", "idiomatic"),
@@ -43,7 +42,7 @@ Finished = subprocess.CompletedProcess
 def fuzz(backend: str, division: str, specs: int, folder: Path) -> Finished[str]:
     words = ("--backend", backend, "--division", division, "--into", str(folder))
     return subprocess.run(
-        [sys.executable, str(HERE / "fuzz.py"), *words, "--specs", str(specs), "--seed", "0"],
+        [sys.executable, str(STUDIES / "fuzz.py"), *words, "--specs", str(specs), "--seed", "0"],
         capture_output=True,
         text=True,
         check=False,

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from bands import derive
 from faulty import FAULTS
 
 from benchbench.certificates import Certificate
 from benchbench.certify.bands import all_bands, find_band
 from benchbench.certify.tolerances import MARGIN, tolerances
 from benchbench.certify.tolerances import derive as derive_tolerances
-from benchbench.cli.bands import derive
 from benchbench.compare.baseline import Baseline
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
@@ -73,7 +73,7 @@ def test_the_matrix_is_whole_and_every_check_passed():
 
 def test_what_measuring_costs_is_what_the_records_say():
     spec = importlib.util.spec_from_file_location(
-        "measuring_costs", ROOT / "tests" / "performance" / "measuring_costs.py"
+        "measuring_costs", ROOT / "studies" / "measuring_costs.py"
     )
     measuring = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(measuring)

@@ -1,4 +1,4 @@
-"""Does the ladder catch what it should? `python tests/certify/mutation_score.py`
+"""Does the ladder catch what it should? `python studies/mutation_score.py`
 
 Climbs the ladder with every fault of `tests/faulty` in every model in which it exists, and prints
 where each is caught. A fault counts as caught where it belongs if the first rung that breaks is its
@@ -26,7 +26,7 @@ from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import Reference
 from benchbench.certify.rungs import RUNGS, CandidateMeasures
 
-sys.path.append(str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from faulty import FAULTS, Fault
 from faulty.escapes import ESCAPES
 from faulty.scoring import ALL_MODELS, Caught, catch

@@ -1,4 +1,4 @@
-"""Certify backends on random small specs: `python tests/fuzzing/fuzz.py --backend all`
+"""Certify backends on random small specs: `python studies/fuzz.py --backend all`
 
 Each division of a backend is fuzzed in processes of its own, in the environment of a worker: Keras
 takes its engine from there. After twenty specs comes a fresh one, which draws the same specs and

@@ -1,4 +1,4 @@
-"""Does the gate find what it should? `python tests/performance/gating.py --results DIR --times 10`
+"""Does the gate find what it should? `python studies/gating.py --results DIR --times 10`
 
 In a throw-away clone of this repository's HEAD, one after the other and so many times each:
 
@@ -30,7 +30,7 @@ from benchbench.measure.clock import now_ns
 from benchbench.records import RunRecord
 from benchbench.run.store import read
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 # A sleep takes some 60 µs more than asked for, a tenth of a small step; so it comes rarely.
 STEPS_A_SLEEP = 10
 # For each backend the file of its loop, and the line in it that takes a step.

@@ -1,4 +1,4 @@
-"""Do the intervals and verdicts hold? `python tests/compare/simulation.py --records DIR`
+"""Do the intervals and verdicts hold? `python studies/simulation.py --records DIR`
 
 Fits a model of the machine's noise to recorded epochs of a backend beside itself, simulates
 thousands of sessions with it, and puts them through `contrast` and `judge`. Prints, by the number

@@ -1,13 +1,14 @@
-"""`benchbench bands`: derive accuracy bands from saved records and print them as TOML."""
+"""Derive accuracy bands from records: `python studies/bands.py --results DIR ...`, as TOML."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchbench.errors import UsageError
+from benchbench.errors import BenchbenchError, UsageError
 
 if TYPE_CHECKING:
     from benchbench.certify.bands import Band
@@ -49,7 +50,7 @@ def derive(records: list[RunRecord]) -> list[Band]:
     seeds: dict[tuple[str, str], dict[tuple[str, int], RunRecord]] = {}
     for record in records:
         if counted_accuracy(record) is not None:
-            assert record.dataset_sha256 is not None  # noqa: S101 - a run with a score had data
+            assert record.dataset_sha256 is not None
             key = record.spec_sha256, record.dataset_sha256
             seeds.setdefault(key, {})[record.backend, record.seed] = record
     found = []
@@ -72,3 +73,10 @@ def derive(records: list[RunRecord]) -> list[Band]:
             )
         )
     return sorted(found, key=lambda band: (band.dataset, band.model))
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(bands)
+    except BenchbenchError as error:
+        sys.exit(f"error: {error}")

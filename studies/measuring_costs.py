@@ -1,4 +1,4 @@
-"""What does benchbench cost? `python tests/performance/measuring_costs.py --results DIR`
+"""What does benchbench cost? `python studies/measuring_costs.py --results DIR`
 
 Runs each framework's idiomatic division beside a bare script with a stopwatch (`stopwatch.py`), the
 two taking turns epoch by epoch in one session, and prints two ratios, median and quartiles:

@@ -1,13 +1,14 @@
-"""`benchbench tolerances`: derive the ladder's tolerances from saved certificates, as TOML."""
+"""Derive the ladder's tolerances from saved certificates: `python studies/tolerances.py DIR`."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchbench.errors import UsageError
+from benchbench.errors import BenchbenchError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,3 +80,10 @@ def _read(folder: Path) -> list[Certificate]:
             f"`benchbench certify --backend all --model all --seeds 20 --save {folder}`"
         )
     return found
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(tolerances)
+    except BenchbenchError as error:
+        sys.exit(f"error: {error}")
