@@ -209,3 +209,41 @@ def test_a_score_after_training_may_be_of_a_short_batch_or_of_older_weights():
 
 def test_relative_differences_are_of_all_values_together():
     assert relative_difference([3.0, 4.0], [0.0, 5.0]) == pytest.approx(np.sqrt(10) / 5)
+
+
+ODD_ANSWERS = {
+    "empty": np.empty((0, 3)),
+    "one row of numbers": np.ones(3),
+    "a number": np.float64(1),
+    "text": np.array([["a", "b", "c"]]),
+    "objects": np.array([[None, None, None]]),
+    "NaN": np.full((4, 3), np.nan),
+    "another length": np.ones((7, 5)),
+    "None": None,
+}
+
+
+@pytest.mark.parametrize("answer", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
+def test_no_answer_makes_a_diagnosis_raise(answer):
+    expected = np.full((4, 3), 1 / 3)
+    row = np.linspace(0, 1, MODEL.parameter_count)
+    for said in (
+        diagnosis.of_predictions(expected, answer, trained=False),
+        diagnosis.of_update(MODEL, TrainingProtocol(), row, answer, first=True),
+        diagnosis.of_returned(MODEL, [answer], [answer], [0]),
+        diagnosis.of_shapes(MODEL, answer),
+        diagnosis.of_score(Score(1.0, 0.5), Score(answer, answer), 4, short=False),
+    ):
+        assert isinstance(said, str)
+        assert said
+
+
+def test_of_an_optimizer_that_no_file_knows_only_what_any_would_show_is_said(monkeypatch):
+    row = np.linspace(-1, 1, MODEL.parameter_count)
+
+    def told():
+        return diagnosis.of_update(MODEL, TrainingProtocol(), row, 1.5 * row, first=True)
+
+    assert "times the learning rate" in told(), "Adam's file knows how far a step goes"
+    monkeypatch.setattr("benchbench.certify.diagnosis.update._SIGNS", {})
+    assert told().startswith("everything moves 1.5000 times as far")
