@@ -19,7 +19,7 @@ def read_records(folder: Path) -> tuple[list[RunRecord], int]:
 
     Raises UsageError where there are none.
     """
-    from benchbench.run.store import read
+    from benchbench.run.store import nothing_in, read
 
     records, problems = read(folder)
     for problem in problems:
@@ -28,7 +28,7 @@ def read_records(folder: Path) -> tuple[list[RunRecord], int]:
         typer.echo(f"{len(problems)} of {len(records) + len(problems)} skipped", err=True)
     if not records:
         raise UsageError(
-            f"there are no records in {folder}; make some with "
+            f"{nothing_in(folder)}; make some with "
             f"`benchbench run --backend torch --model deeper-cnn --results {folder}`, "
             f"or name another folder with --results"
         )

@@ -50,7 +50,7 @@ def verify(
 
     records, unreadable = store.read(*places)
     if not records and not unreadable:
-        raise UsageError(f"there are no records in {', '.join(map(str, places))}")
+        raise UsageError(store.nothing_in(*places))
     edited = [one for one in records if one.certificate and not one.certificate.genuine]
     for problem in unreadable:
         typer.echo(f"unreadable: {problem.path}: {problem.reason}")

@@ -74,6 +74,7 @@ def run(
         blocks=blocks,
         until=None,
         timeout_seconds=timeout_seconds,
+        not_certified="certify=False was given",
     )
     store.prepare()
     runs_on = find_executor(executor, registry)

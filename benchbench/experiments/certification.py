@@ -11,8 +11,8 @@ from typing import Protocol
 import msgspec
 
 from benchbench.certificates import Certificate
+from benchbench.certify.cache import CertificateKey, keep, kept
 from benchbench.certify.exercise import Exercise
-from benchbench.certify.keeping import CertificateKey, keep, kept
 from benchbench.certify.reference import REFERENCE
 from benchbench.certify.size import too_large
 from benchbench.certify.sources import installed_versions, sources_sha256

@@ -13,8 +13,8 @@ import traceback
 import msgspec
 
 from benchbench.certificates import Certificate, seal
+from benchbench.certify.cache import KeptAnswers
 from benchbench.certify.exercise import Exercise, Implementation
-from benchbench.certify.keeping import KeptAnswers
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import REFERENCE, Reference
 from benchbench.certify.rungs import CandidateMeasures

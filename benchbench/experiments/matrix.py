@@ -25,7 +25,6 @@ from benchbench.spec.protocol import TrainingProtocol
 
 # Two have an interval, but one so wide that it says nothing.
 _LEAST_BLOCKS = 3
-_NOT_CERTIFIED = "--no-certify was given"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +42,8 @@ class Until:
 class Matrix:
     """What is to be run: every cell in every block, block b with seed + b.
 
-    `certified_protocol` is the protocol for certificates, None for a run without them.
+    `certified_protocol` is the protocol for certificates, None for a run without them, which
+    `not_certified` gives the reason for.
     `timeout_seconds` of work are given to each run, and to each certification.
     """
 
@@ -58,6 +58,7 @@ class Matrix:
     blocks: int
     until: Until | None
     timeout_seconds: float
+    not_certified: str = "--no-certify was given"
 
     def __post_init__(self) -> None:
         if self.blocks < 1:
@@ -107,7 +108,7 @@ def _certificates(
     matrix: Matrix, registry: Registry, listener: Listener
 ) -> Mapping[Cell, Certificate | str]:
     if matrix.certified_protocol is None:
-        return dict.fromkeys(matrix.cells, _NOT_CERTIFIED)
+        return dict.fromkeys(matrix.cells, matrix.not_certified)
     return certify_cells(
         matrix.cells,
         matrix.certified_protocol,

@@ -19,7 +19,7 @@ from benchbench.compare.contrast import (
 from benchbench.compare.validity import objection
 from benchbench.errors import Unavailable, UsageError
 from benchbench.records import EpochRecord, RunRecord
-from benchbench.run.store import Unreadable, read
+from benchbench.run.store import Unreadable, nothing_in, read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,10 +135,7 @@ def load_results(*places: str | Path) -> Results:
             raise UsageError(f"there is no results folder or archive {path}")
     records, unreadable = read(*paths)
     if not records and not unreadable:
-        raise UsageError(
-            f"there are no records in {', '.join(map(str, paths))}; `benchbench run` and "
-            f"`benchbench.run` make some"
-        )
+        raise UsageError(f"{nothing_in(*paths)}; `benchbench run` and `benchbench.run` make some")
     return Results(tuple(records), tuple(unreadable))
 
 

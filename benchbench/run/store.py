@@ -121,10 +121,36 @@ def read(*places: Path) -> tuple[list[RunRecord], list[Unreadable]]:
     return sorted(found, key=lambda record: (record.started, record.run_id)), unreadable
 
 
+def folders_below(folder: Path) -> list[Path]:
+    """Return the results folders in this folder, of which it may be one itself, by name."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        place
+        for place in folder.iterdir()
+        if (place / ARCHIVE).is_file() or any((place / "runs").glob("*.json"))
+    )
+
+
+def nothing_in(*places: Path) -> str:
+    """Say that places hold no records, and which folders in them do."""
+    told = f"there are no records in {', '.join(map(str, places))}"
+    below = [str(folder) for place in places for folder in folders_below(place)]
+    if not below:
+        return told
+    more = f" and {len(below) - 5} more" if len(below) > 5 else ""
+    return f"{told}, but there are in {', '.join(below[:5])}{more}: name one of these"
+
+
 def _files(place: Path) -> Iterator[tuple[Path, bytes | Path]]:
     """Yield the records of a folder or an archive: where each stands, and its bytes or its file."""
     if is_archive(place):
         for entry in read_archive(place):
+            if not entry.name.startswith("runs/"):
+                raise StoreError(
+                    f"{place} is no archive of records: it holds {entry.name}; certificates are "
+                    f"read by studies/tolerances.py"
+                )
             if isinstance(entry, JsonEntry):
                 yield place / entry.name, bytes(entry.json)
         return

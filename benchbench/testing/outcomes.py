@@ -61,7 +61,7 @@ class Ended(msgspec.Struct, frozen=True, tag=True):
     versions: dict[str, str] | None
 
 
-Event: TypeAlias = Collected | Started | SuiteFinished | Ended
+SuiteEvent: TypeAlias = Collected | Started | SuiteFinished | Ended
 
 
 class Conformance(msgspec.Struct, frozen=True, kw_only=True):

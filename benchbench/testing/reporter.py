@@ -17,8 +17,8 @@ from benchbench.testing.outcomes import (
     CaseVerdict,
     Collected,
     Ended,
-    Event,
     Started,
+    SuiteEvent,
     SuiteFinished,
 )
 from benchbench.testing.subject import Subject
@@ -63,7 +63,7 @@ class Reporter:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         self._send(Ended(int(exitstatus), _versions(session)))
 
-    def _send(self, event: Event) -> None:
+    def _send(self, event: SuiteEvent) -> None:
         self._events.write(msgspec.json.encode(event) + b"\n")
         self._events.flush()
 

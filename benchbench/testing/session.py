@@ -30,8 +30,8 @@ from benchbench.testing.outcomes import (
     Collected,
     Conformance,
     Ended,
-    Event,
     Started,
+    SuiteEvent,
     SuiteFinished,
 )
 
@@ -193,7 +193,7 @@ def _listen(events: int, listener: SuiteListener) -> tuple[_Course, str | None]:
     with os.fdopen(events, "rb", closefd=False) as lines:
         for line in lines:
             try:
-                event = msgspec.json.decode(line, type=Event)
+                event = msgspec.json.decode(line, type=SuiteEvent)
             except msgspec.MsgspecError:
                 return course, f"its process said what is no event: {line[:200]!r}"
             match event:

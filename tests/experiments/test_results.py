@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from makers import make_certificate, make_record
@@ -160,3 +161,18 @@ def test_importing_is_cheap():
 def test_a_name_that_is_not_there_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'rnu'"):
         bb.rnu  # noqa: B018
+
+
+def test_a_folder_of_results_folders_says_which_they_are(tmp_path):
+    for name in ("one", "two"):
+        store = Store(tmp_path / name)
+        store.prepare()
+        store.save(make_record(run_id=name))
+    with pytest.raises(UsageError, match=r"there are in .*one, .*two: name one of these"):
+        bb.load_results(tmp_path)
+
+
+def test_an_archive_of_certificates_is_told_from_one_of_records():
+    certificates = Path(__file__).parents[2] / "results/certificates/certificates.jsonl.gz"
+    with pytest.raises(StoreError, match=r"no archive of records: it holds .*cpu\.json"):
+        bb.load_results(certificates)

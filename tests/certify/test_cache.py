@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from makers import make_certificate
 
-from benchbench.certify.keeping import CertificateKey, KeptAnswers, keep, kept
+from benchbench.certify.cache import CertificateKey, KeptAnswers, keep, kept
 from benchbench.data.cache import CACHE_VARIABLE, cache_folder
 
 KEY = CertificateKey(
