@@ -121,7 +121,6 @@ class BareKeras(Bare):
         import keras
         from keras import layers
 
-        keras.utils.set_random_seed(self.seed)
         stack = [keras.Input(self.model.input_shape)]
         for layer in self.model.layers:
             match layer:
