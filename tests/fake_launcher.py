@@ -6,19 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
-from makers import MACHINE
+from makers import MACHINE, PHASES
 
 from benchbench.measure.foreign import CpuUse
 from benchbench.records import (
     Built,
+    Check,
     EpochDone,
     EpochRecord,
     Event,
+    FinalScore,
     Finished,
     MachineState,
     Ready,
     WorkerReport,
 )
+from benchbench.run.completeness import CHECKS
 from benchbench.run.plan import PlannedRun
 
 
@@ -50,8 +53,19 @@ def good_run(
     trained = [
         Step(EpochDone(number, epoch_of(seconds)), seconds) for number in range(1, epochs + 1)
     ]
-    end = Finished(report or WorkerReport(device="cpu"), (0.25,) * epochs)
+    end = Finished(report or whole_report(), (0.25,) * epochs)
     return [Step(Ready()), Step(Built("cpu")), *trained, Step(end)]
+
+
+def whole_report(**changes: object) -> WorkerReport:
+    """What a worker says of a run that lacks nothing."""
+    whole = WorkerReport(
+        device="cpu",
+        test=FinalScore(0.5, 0.9, 10_000),
+        checks=tuple(Check(name, True, "it", "it") for name in CHECKS),
+        phases=PHASES,
+    )
+    return msgspec.structs.replace(whole, **changes)
 
 
 def epoch_of(seconds: float) -> EpochRecord:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from benchbench.certificates import Certificate
+from benchbench.certificates import Certificate, Rung
 from benchbench.certify.exercise import PROGRAMS, as_certified
 from benchbench.records import RunRecord
 from benchbench.spec.identity import spec_sha256
@@ -32,13 +32,21 @@ def objection(record: RunRecord) -> str | None:
 
 
 def _shortcoming(certificate: Certificate) -> str | None:
+    if not certificate.rungs:
+        return "its certificate has no rungs: nothing was compared"
     broken = certificate.broken
+    if not broken and (cut := [one.name for one in certificate.rungs if not _reached(one)]):
+        return f"its certificate breaks nowhere and does not reach {cut[0]}"
     if broken and broken.worst is not None:
         return f"{broken.name} differs by {broken.worst:.1e} (tolerance {broken.tolerance:.0e})"
     if broken:
         return f"{broken.name}: {broken.explanation}"
     training = (rung for rung in certificate.deviations if rung.name in _TRAINING)
     return next((f"{rung.name} deviates, {rung.explanation}" for rung in training), None)
+
+
+def _reached(rung: Rung) -> bool:
+    return rung.verdict != "not reached"
 
 
 def _mismatches(certificate: Certificate, record: RunRecord) -> Iterator[str]:

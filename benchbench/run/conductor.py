@@ -30,6 +30,7 @@ from benchbench.records import (
     RunRequest,
     WorkerReport,
 )
+from benchbench.run.completeness import shortcomings
 from benchbench.run.launcher import Launcher, ProcessLauncher, Worker
 from benchbench.run.monitor import MachineMonitor, Monitor
 from benchbench.run.plan import Group, PlannedRun
@@ -149,6 +150,7 @@ class _Part:
     def __init__(self, run: PlannedRun, worker: Worker, order_seed: int, facts: Machine) -> None:
         self.worker = worker
         self.epochs: list[EpochRecord] = []
+        self._numbers: list[int] = []
         self.last_event: Event | None = None
         self._run = run
         self._order_seed = order_seed
@@ -169,7 +171,8 @@ class _Part:
                 pass
             case Built(device):
                 self._device = device
-            case EpochDone(_, epoch):
+            case EpochDone(number, epoch):
+                self._numbers.append(number)
                 self.epochs.append(epoch)
             case Finished(_, waiting):
                 # The worker of an earlier checkout says nothing of it.
@@ -224,7 +227,12 @@ class _Part:
                     for check in outcome.checks
                     if check.passed is False
                 ]
+                own = not self._run.environment.import_path
+                failed += shortcomings(self.worker.request, self._numbers, outcome, own=own)
                 return outcome, GaveUp("invalid" if failed else "ok", "; ".join(failed))
+            case GaveUp(status="ok"):
+                reason = "it gave up, and said that it was ok: expected a status that says why"
+                return WorkerReport(device=self._device), GaveUp("crashed", reason)
             case GaveUp() as event:
                 return WorkerReport(device=self._device), event
             case event:

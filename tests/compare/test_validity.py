@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from makers import make_certificate, make_record, make_rung
 
-from benchbench.certificates import Certificate
+from benchbench.certificates import Certificate, seal
 from benchbench.certify.exercise import as_certified
 from benchbench.compare.validity import objection
 from benchbench.spec.catalog import MODELS
@@ -92,3 +92,18 @@ def test_a_declared_deviation_of_training_is_not_comparable_one_of_a_loss_is():
     )
     told = objection(make_record(certificate=make_certificate(update)))
     assert told == "update after 1 step deviates, declared: no such pool"
+
+
+def test_a_certificate_that_compared_nothing_is_none():
+    certificate = make_certificate()
+    bare = seal(msgspec.structs.replace(certificate, rungs=(), sha256=""))
+    assert objection(make_record(certificate=bare)) == (
+        "its certificate has no rungs: nothing was compared"
+    )
+
+
+def test_a_certificate_that_stops_without_a_break_is_none():
+    rungs = (make_rung("forward", 1e-6), make_rung("loss", verdict="not reached"))
+    certificate = make_certificate(*rungs)
+    told = objection(make_record(certificate=certificate))
+    assert told == "its certificate breaks nowhere and does not reach loss"

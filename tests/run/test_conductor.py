@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
-from fake_launcher import FakeLauncher, FakeMonitor, Step, good_run
+from fake_launcher import FakeLauncher, FakeMonitor, Step, epoch_of, good_run, whole_report
 from makers import PHASES
 
 from benchbench.records import (
     Built,
     Check,
     DatasetChoice,
+    EpochDone,
     Finished,
     GaveUp,
     Ready,
     WorkerReport,
 )
+from benchbench.run.completeness import CHECKS
 from benchbench.run.conductor import Conductor
 from benchbench.run.plan import Cell, Session
 from benchbench.run.store import Store, read
@@ -153,7 +156,7 @@ def test_the_listener_hears_of_groups_epochs_and_records(stage):
 
 
 def test_a_record_holds_the_request_and_the_report(stage):
-    report = WorkerReport(device="cpu", parameter_count=7850, phases=PHASES, settings={"a": 1})
+    report = whole_report(parameter_count=7850, settings={"a": 1})
     play = stage(one=good_run(2, report=report))
     record = play.conduct(make_session("one", seed=4).block(3))["one"]
     assert play.saved() == {"one": record}
@@ -165,8 +168,12 @@ def test_a_record_holds_the_request_and_the_report(stage):
 
 
 def test_a_check_that_fails_makes_the_run_invalid_and_says_which(stage):
-    checks = (Check("finite", False, "all finite", "NaN"), Check("band", None, "", "no band"))
-    play = stage(one=good_run(2, report=WorkerReport(checks=checks)))
+    report = whole_report()
+    checks = [
+        Check("finite", False, "all finite", "NaN") if one.name == "finite" else one
+        for one in report.checks
+    ]
+    play = stage(one=good_run(2, report=whole_report(checks=tuple(checks))))
     record = play.conduct(make_session("one").block(0))["one"]
     assert (record.status, record.error) == ("invalid", "finite: expected all finite, found NaN")
     assert (play.results / "runs" / record.log).read_text() == "what one printed\n"
@@ -208,12 +215,74 @@ def test_an_interrupt_ends_the_workers_and_saves_what_there_is(stage, turns):
 
 
 def test_what_is_over_before_an_interrupt_stays_as_it_ended(stage):
-    finished = [Step(Ready()), Step(Built("cpu")), Step(Finished(WorkerReport(device="cpu")))]
-    play = stage(one=finished, two=[*good_run(2)[:4], Step(KeyboardInterrupt())])
+    # One's protocol is of no more epochs than it takes to be over when two is interrupted.
+    play = stage(one=good_run(2), two=[*good_run(9)[:6], Step(KeyboardInterrupt())])
     with pytest.raises(KeyboardInterrupt):
         play.conduct(make_session("one", "two").block(0))
     assert {name: record.status for name, record in play.saved().items()} == {
         "one": "ok",
         "two": "interrupted",
     }
-    assert len(play.saved()["two"].epochs) == 2
+    assert len(play.saved()["two"].epochs) == 4
+
+
+def _without(*names):
+    return tuple(check for check in whole_report().checks if check.name not in names)
+
+
+UNFINISHED = {
+    "no epochs": ([], whole_report(), "epochs: expected 1 to 2, each once, found none"),
+    "an epoch missing": ([1], whole_report(), "found 1"),
+    "an epoch twice": ([1, 2, 2], whole_report(), "found 1, 2, 2"),
+    "epochs out of order": ([2, 1], whole_report(), "found 2, 1"),
+    "no checks": ([1, 2], whole_report(checks=()), "found 0 (missing: parameter count"),
+    "a check missing": (
+        [1, 2],
+        whole_report(checks=_without("threads")),
+        "found 9 (missing: threads)",
+    ),
+    "a check twice": (
+        [1, 2],
+        whole_report(checks=(*_without("threads"), _without()[0])),
+        "(missing: threads; unknown or twice: parameter count, parameter count)",
+    ),
+    "an undecided check": (
+        [1, 2],
+        whole_report(checks=(Check("parameter count", None, "1", "?"), *_without()[1:])),
+        "expected a decision of parameter count",
+    ),
+    "no test": ([1, 2], whole_report(test=None), "test: expected a loss and an accuracy"),
+    "no phases": ([1, 2], whole_report(phases=None), "phases: expected where the time went"),
+    "phases that do not sum": (
+        [1, 2],
+        whole_report(phases=msgspec.structs.replace(PHASES, total=44.0)),
+        "a sum of 45 s for a total of 44 s",
+    ),
+    "phases that are no numbers": (
+        [1, 2],
+        whole_report(phases=msgspec.structs.replace(PHASES, build=float("nan"))),
+        "build not finite",
+    ),
+    "nothing": ([], WorkerReport(), "checks: expected some, found none"),
+}
+
+
+@pytest.mark.parametrize(("epochs", "report", "message"), UNFINISHED.values(), ids=UNFINISHED)
+def test_a_run_that_says_it_is_finished_and_is_not_is_invalid(stage, epochs, report, message):
+    trained = [Step(EpochDone(number, epoch_of(1.0)), 1.0) for number in epochs]
+    script = [Step(Ready()), Step(Built("cpu")), *trained, Step(Finished(report))]
+    record = stage(one=script).conduct(make_session("one").block(0))["one"]
+    assert record.status == "invalid"
+    assert message in record.error
+
+
+def test_who_gives_up_is_not_ok(stage):
+    play = stage(one=[*good_run(2)[:3], Step(GaveUp("ok", ""))])
+    record = play.conduct(make_session("one").block(0))["one"]
+    assert record.status == "crashed"
+    assert "it gave up, and said that it was ok" in record.error
+
+
+def test_the_checks_that_are_expected_are_those_that_are_made(command):
+    command.run("null")
+    assert tuple(check.name for check in command.record().checks) == CHECKS
