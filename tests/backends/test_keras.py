@@ -191,6 +191,14 @@ def test_what_torch_has_no_gradient_of_is_refused_and_nothing_else(tmp_path: Pat
     assert failing == dict.fromkeys(of_one_image, "RuntimeError")
 
 
+@pytest.mark.exhaustive
+def test_without_a_home_of_keras_s_own_the_user_s_is_left_alone(tmp_path: Path) -> None:
+    _require("keras-torch")
+    code = "from benchbench.plugins.registry import load_registry as load\n"
+    _run(code + 'load().backend("keras-torch").create()', HOME=str(tmp_path))
+    assert not (tmp_path / ".keras").exists()
+
+
 def test_another_engine_in_the_process_is_an_error(tmp_path: Path) -> None:
     _require("keras", "keras-torch")
     (message,) = _run(
