@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib.util
 import json
@@ -33,7 +34,8 @@ def sources_sha256(*infos: BackendInfo) -> str:
     for module in (*_COMPARED, *sorted(modules)):
         for path in _files(module):
             digest.update(f"{module}/{path.name}\n".encode())
-            digest.update(_content(path))
+            changed = path.stat()
+            digest.update(_content(path, changed.st_mtime_ns, changed.st_size))
     return digest.hexdigest()
 
 
@@ -54,8 +56,12 @@ def installed_versions(info: BackendInfo) -> dict[str, str]:
     return versions
 
 
-def _content(path: Path) -> bytes:
-    """Return what a file says to the machine; a file that cannot be parsed, as it is."""
+@functools.lru_cache(maxsize=1024)
+def _content(path: Path, _changed_ns: int, _size: int) -> bytes:
+    """Return what a file says to the machine; a file that cannot be parsed, as it is.
+
+    Parsed once as long as it does not change: the hash is asked for with every certificate.
+    """
     raw = path.read_bytes()
     try:
         if path.suffix == ".toml":

@@ -271,9 +271,17 @@ def _ask(
 ) -> list[Certification]:
     """Ask in one process; if it dies or hangs, in one each, so that only the guilty ones fail."""
     returned = certifier.ask(requests, info, timeout_seconds=timeout_seconds * len(requests))
+    trouble = returned.trouble
     if returned.answer is not None:
-        return msgspec.json.decode(returned.answer, type=list[Certification])
+        try:
+            answers = msgspec.json.decode(returned.answer, type=list[Certification])
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            trouble = f"its answer cannot be read: {error}"
+        else:
+            if len(answers) == len(requests):
+                return answers
+            trouble = f"asked for {len(requests)} certificates it gave {len(answers)} answers"
     if len(requests) == 1:
-        gave_up = GaveUp("crashed", returned.trouble)
+        gave_up = GaveUp("crashed", trouble)
         return [Certification(request=requests[0], gave_up=gave_up)]
     return [made for one in requests for made in _ask([one], info, certifier, timeout_seconds)]

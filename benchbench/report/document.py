@@ -7,6 +7,7 @@ is the renderer's part.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -69,12 +70,12 @@ Block: TypeAlias = Heading | Paragraph | Grid | Items | Facts | Verbatim
 Document: TypeAlias = tuple[Block, ...]
 
 
-def grid(rows: list[list[str]], headers: list[str] | tuple[str, ...], right: object = ()) -> Grid:
+def grid(rows: Iterable[Sequence[str]], headers: Sequence[str], right: Iterable[str] = ()) -> Grid:
     """Return a table; `right` are the headers of columns that are aligned to the right."""
     return Grid(
         headers=tuple(headers),
         rows=tuple(map(tuple, rows)),
-        right=frozenset(right),  # type: ignore[call-overload]
+        right=frozenset(right),
     )
 
 

@@ -10,6 +10,7 @@ from benchbench_numpy.backend import NumpyBackend
 
 from benchbench import Conv2D, Dense, Flatten, ModelSpec, TrainingProtocol
 from benchbench.certify.exercise import (
+    FRESH,
     ONE_STEP,
     SATURATED,
     TWO_STEPS,
@@ -107,3 +108,37 @@ def test_what_is_more_than_right_backends_show_is_measured_again(sizes, found, m
     monkeypatch.setattr(CandidateMeasures, "_attempt", attempt)
     assert find(0, ONE_STEP.name).difference == found * tolerance
     assert asked == list(range(len(sizes)))
+
+
+class Forgetful(NumpyBackend):
+    """It keeps what it predicted first, and answers so ever after."""
+
+    def __init__(self):
+        super().__init__("float32")
+        self.predicted = 0
+
+    def trainer(self, *arguments, **options):
+        trainer = super().trainer(*arguments, **options)
+        predict, kept = trainer.predict, []
+
+        def keeping(inputs):
+            self.predicted += 1
+            kept.append(predict(inputs[:1]))
+            return np.repeat(kept[0], len(inputs), axis=0) if len(kept) > 1 else predict(inputs)
+
+        trainer.predict = keeping
+        return trainer
+
+
+@pytest.mark.parametrize("first", [(), ("forward", "loss")], ids=["alone", "after the others"])
+def test_a_trainer_is_asked_once_before_its_first_step_whatever_the_order(first):
+    (model,) = (model for model in ODD_MODELS if model.name == "pool-first")
+    exercise = Exercise(model, TrainingProtocol(batch_size=8))
+    reference = Reference(Implementation(NumpyBackend("float64")), exercise)
+    backend = Forgetful()
+    measures = CandidateMeasures(Implementation(backend), reference, exercise).measures()
+    find = {one.rung: one.find for one in measures}
+    for rung in first:
+        find[rung](FRESH)
+    assert find["predictions"](FRESH).difference > tolerance_of("predictions")[0]
+    assert backend.predicted == 2, "before the step and after it"

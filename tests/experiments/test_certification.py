@@ -108,3 +108,37 @@ def test_a_certificate_is_not_made_without_the_reference():
     )
     (answer,) = certify([request], infos, timeout_seconds=1)
     assert "'numpy-float64' is missing or disabled" in answer.gave_up.reason
+
+
+@pytest.mark.parametrize(
+    ("answer", "trouble"),
+    [(b"nothing", "its answer cannot be read"), (b"[]", "asked for 1 certificates it gave 0")],
+)
+def test_an_answer_that_cannot_be_read_costs_its_cell_and_no_more(
+    monkeypatch, tmp_path, answer, trouble
+):
+    monkeypatch.setenv("BENCHBENCH_CACHE", str(tmp_path))
+    infos = {name: offer.item for name, offer in load_registry().backends.items()}
+
+    class Garbles:
+        def sources_sha256(self, info):
+            return info.name
+
+        def ask(self, requests, info, *, timeout_seconds):
+            return Returned(answer, "", "")
+
+    requests = [
+        CertificationRequest(
+            backend="numpy",
+            division="idiomatic",
+            model=TINY,
+            protocol=TrainingProtocol(),
+            device="cpu",
+            threads=1,
+            seed=seed,
+        )
+        for seed in (0, 1)
+    ]
+    answers = list(certify(requests, infos, timeout_seconds=1, certifier=Garbles()))
+    assert [one.gave_up.status for one in answers] == ["crashed", "crashed"]
+    assert all(trouble in one.gave_up.reason for one in answers)

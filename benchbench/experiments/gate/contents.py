@@ -1,4 +1,4 @@
-"""What a tree has, asked in a process that imports from it: the gate's protocol, version 1.
+"""What a tree has, asked in a process that imports from it.
 
 This very file is run there, by its path, for the tree asked may be older than the file. So it uses
 only what has long been in benchbench, and where that is missing, the answer is the traceback. A
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchbench.certify.reference import REFERENCE
 from benchbench.certify.sources import sources_sha256
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.registry import load_registry, missing_requirements
@@ -25,8 +26,6 @@ try:
 except ImportError:  # its name until November 2026
     from benchbench.run import errand as question  # type: ignore[attr-defined, no-redef]
 
-PROTOCOL = 1
-REFERENCE = "numpy-float64"
 # What the core set for every worker before a plugin could declare it; a tree as old as that still
 # needs it. Its worker is started by this tree.
 _ONCE_SET_BY_THE_CORE = (
@@ -46,7 +45,6 @@ _CERTIFIERS = (
 class ContentsRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Which backends, modules (as imported) and models (names or files) are asked about."""
 
-    protocol: int = PROTOCOL
     backends: tuple[str, ...]
     modules: tuple[str, ...]
     models: tuple[str, ...]
@@ -72,7 +70,6 @@ class TreeContents(msgspec.Struct, frozen=True, kw_only=True):
     `certifier` is the module that certifies.
     """
 
-    protocol: int = PROTOCOL
     backends: dict[str, BackendContents]
     modules: dict[str, str]
     specs: dict[str, str]

@@ -45,7 +45,10 @@ class OtherTree:
                 f"{self.name} cannot be asked what it has: {returned.trouble}; is it older than "
                 f"what this benchbench can talk to?"
             )
-        return msgspec.json.decode(returned.answer, type=TreeContents)
+        try:
+            return msgspec.json.decode(returned.answer, type=TreeContents)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise CheckoutError(f"what {self.name} answers cannot be read: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
