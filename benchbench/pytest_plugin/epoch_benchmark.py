@@ -14,9 +14,9 @@ from benchbench.measure.machine import calibrate
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.devices import resolve_device
 from benchbench.plugins.registry import load_registry
-from benchbench.pytest_plugin.measurement import EpochMeasurement
+from benchbench.pytest_plugin.measurement import EpochMeasurement, EpochTimer
 from benchbench.pytest_plugin.slices import calibrated_steps, training_slice
-from benchbench.pytest_plugin.training_thread import Job, TrainingThread
+from benchbench.pytest_plugin.training import Job, train
 from benchbench.run.environment import noted
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.model import ModelSpec
@@ -32,13 +32,17 @@ _DEFAULT_PROTOCOL = TrainingProtocol()
 class EpochBenchmark:
     """Times an epoch slice of a model under a backend; one call a test.
 
+    `benchmark` is pytest-benchmark's fixture, whose methods have no types, `timer` its timer.
     `earlier` is what an earlier run said of this benchmark: the same number of steps is trained
     again, for two times compare only where the work is the same. `rounds` are timed unless a call
-    asks for another number. `benchmark` is pytest-benchmark's fixture, whose methods have no types.
+    asks for another number.
     """
 
-    def __init__(self, benchmark: Any, *, earlier: EpochMeasurement | None, rounds: int) -> None:
+    def __init__(
+        self, benchmark: Any, timer: EpochTimer, *, earlier: EpochMeasurement | None, rounds: int
+    ) -> None:
         self._benchmark = benchmark
+        self._timer = timer
         self._earlier = earlier
         self._rounds = rounds
 
@@ -69,7 +73,7 @@ class EpochBenchmark:
         rounds = self._rounds if rounds is None else rounds
         _check(threads=threads, rounds=rounds, seconds=seconds, steps=steps)
         if self._benchmark.cprofile:
-            pytest.skip("cProfile does not see the thread that trains; run without it")
+            pytest.skip("there is nothing for cProfile: epochs are trained before they are counted")
         info = _find(backend, division)
         framework = ready(info)
         job = Job(
@@ -84,39 +88,31 @@ class EpochBenchmark:
             notes=info.notes,
         )
         try:
-            self._time(job, steps or self._steps(job, seconds), rounds)
+            if self._benchmark.disabled:
+                train(job, training_slice(job, steps or 1), epochs=1)
+                self._benchmark.pedantic(lambda: None)
+            else:
+                self._time(job, steps or self._steps(job, seconds), rounds)
         except Unsupported as answer:
             pytest.skip(f"{backend} does not do {model.name}: {answer}")
 
     def _steps(self, job: Job, seconds: float) -> int:
-        if self._benchmark.disabled:
-            return 1
         earlier = self._earlier
         if earlier and earlier.spec_sha256 == spec_sha256(job.model, job.protocol):
             return earlier.steps
         return calibrated_steps(job, seconds)
 
     def _time(self, job: Job, steps: int, rounds: int) -> None:
-        train = training_slice(job, steps)
-        if self._benchmark.disabled:
-            with TrainingThread(job, train, epochs=1) as training:
-                self._benchmark.pedantic(training.train_epoch)
-                training.finish()
-            return
+        split = training_slice(job, steps)
         calibration_seconds: list[float] = []
-        with TrainingThread(job, train, epochs=_WARM_UP + rounds) as training:
-            # pytest-benchmark calls it before every round, untimed: the thread has validated and
-            # sleeps while the calibration has the machine.
-            def between_rounds() -> None:
-                training.settle()
+
+        def calibrated(number: int) -> None:
+            if number >= _WARM_UP:
                 calibration_seconds.append(calibrate(job.threads))
 
-            for _ in range(_WARM_UP):
-                training.train_epoch()
-                training.settle()
-            self._benchmark.pedantic(training.train_epoch, setup=between_rounds, rounds=rounds)
-            between_rounds()
-            training.finish()
+        training = train(job, split, epochs=_WARM_UP + rounds, after_epoch=calibrated)
+        self._timer.epochs = iter(training.epoch_seconds[_WARM_UP:])
+        self._benchmark.pedantic(self._timer.pass_epoch, rounds=rounds)
         median = self._benchmark.stats.stats.median
         measurement = EpochMeasurement(
             benchbench_version=benchbench.__version__,
@@ -129,7 +125,7 @@ class EpochBenchmark:
             steps=steps,
             threads=job.threads,
             seed=job.seed,
-            samples_per_second=len(train) / median,
+            samples_per_second=len(split) / median,
             calibration_seconds=tuple(calibration_seconds),
             ratio_to_calibration=median / statistics.median(calibration_seconds),
             settings={**training.settings},

@@ -10,28 +10,32 @@ from typing import NoReturn
 
 import pytest
 
-from benchbench.pytest_plugin.fail_ratio import FAIL_RATIO, fail_ratio
+from benchbench.errors import UsageError
+from benchbench.pytest_plugin.judgement import FAIL_RATIO
+from benchbench.quantities import fraction
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("benchbench").addoption(
         FAIL_RATIO,
         metavar="FRACTION",
-        type=fail_ratio,
         help="with --benchmark-compare: fail if an epoch benchmark's ratio to the calibration has "
         "grown by more than this, such as 10%% or 0.1",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    asked = config.getoption(FAIL_RATIO)
+    try:
+        allowed = None if asked is None else fraction(asked, FAIL_RATIO)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
     # A hook of pytest-benchmark's, whatever name its plugin goes by.
     if hasattr(config.hook, "pytest_benchmark_update_json"):
         from benchbench.pytest_plugin.regression import Regression
 
-        config.pluginmanager.register(
-            Regression(config, config.getoption(FAIL_RATIO)), "benchbench-regression"
-        )
-    elif config.getoption(FAIL_RATIO) is not None:
+        config.pluginmanager.register(Regression(config, allowed), "benchbench-regression")
+    elif allowed is not None:
         raise pytest.UsageError(
             f"{FAIL_RATIO} needs pytest-benchmark: pip install pytest-benchmark"
         )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from benchbench.errors import StoreError
-from benchbench.pytest_plugin.baseline import Run, SavedRun, judge
-from benchbench.pytest_plugin.fail_ratio import FAIL_RATIO
-from benchbench.pytest_plugin.measurement import EpochMeasurement, measurement_of
-from benchbench.pytest_plugin.saved_runs import compared_baselines, latest_baseline
+from benchbench.pytest_plugin.judgement import FAIL_RATIO, judge
+from benchbench.pytest_plugin.measurement import EpochMeasurement, EpochTimer, measurement_of
+from benchbench.pytest_plugin.saved_runs import SavedRun, compared_runs, latest_runs
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -31,7 +29,7 @@ _COMPLETE = {
 
 
 class Regression:
-    """Hears what becomes of each test; at the end judges the run against what it is compared with.
+    """Judges, at the end of the session, the run against what it is compared with.
 
     `allowed` is the growth of a ratio to the calibration that the user allows, None without a gate.
     """
@@ -40,8 +38,7 @@ class Regression:
         self._config = config
         self._allowed = allowed
         self._baselines: list[SavedRun] = []
-        self._deselected: set[str] = set()
-        self._reasons: dict[str, str] = {}
+        self._deselected = False
         self._complaints: list[str] = []
         self._remarks: list[str] = []
 
@@ -52,32 +49,42 @@ class Regression:
         """Time an epoch slice of a network: epoch_benchmark(model, backend="torch")."""
         from benchbench.pytest_plugin.epoch_benchmark import EpochBenchmark
 
-        least = int(self._config.getoption("benchmark_min_rounds"))
-        earlier = self._earlier(request.node.nodeid)
-        return EpochBenchmark(benchmark, earlier=earlier, rounds=max(_ROUNDS, least))
+        # Whoever compares two saved runs later finds the same work in both.
+        earlier = self._baselines or latest_runs(_session(self._config))
+        found = [one.measurements.get(request.node.nodeid) for one in earlier]
+        return EpochBenchmark(
+            benchmark,
+            request.node.get_closest_marker("benchmark").kwargs["timer"],
+            earlier=next(filter(None, reversed(found)), None),
+            rounds=max(_ROUNDS, int(self._config.getoption("benchmark_min_rounds"))),
+        )
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Give pytest-benchmark the timer by which it is to time the test."""
+        if "epoch_benchmark" in getattr(item, "fixturenames", ()):
+            given = item.get_closest_marker("benchmark")
+            options = {**(given.kwargs if given else {}), "timer": EpochTimer()}
+            item.add_marker(pytest.mark.benchmark(**options), append=False)
 
     def pytest_sessionstart(self) -> None:
         """Read the baselines: what is wrong with them is said before an hour is spent measuring."""
         if hasattr(self._config, "workerinput"):  # one of xdist's processes: the first one judges
             return
+        session = _session(self._config)
         try:
-            self._baselines = compared_baselines(
-                _session(self._config), gated=self._allowed is not None
-            )
+            self._baselines = compared_runs(session)
+            if self._allowed is not None and not any(one.measurements for one in self._baselines):
+                raise StoreError(
+                    f"{FAIL_RATIO} needs a saved run with epoch benchmarks to compare with, but "
+                    f"there is none in {session.storage}, or none was named: save one first "
+                    f"(--benchmark-autosave, without {FAIL_RATIO}), then add --benchmark-compare "
+                    f"(the latest) or --benchmark-compare=0001"
+                )
         except StoreError as error:
             pytest.exit(f"benchbench: {error}", returncode=1)
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
-        self._deselected.update(item.nodeid for item in items)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.skipped:
-            text = report.longrepr[2] if isinstance(report.longrepr, tuple) else "expected to fail"
-            self._reasons[report.nodeid] = f"it was skipped ({text.removeprefix('Skipped: ')})"
-        elif report.failed:
-            self._reasons[report.nodeid] = "it failed"
-        elif report.when == "call":
-            self._reasons.setdefault(report.nodeid, "it passed without being timed")
+        self._deselected = self._deselected or bool(items)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(
@@ -106,64 +113,40 @@ class Regression:
 
     def _judge(self) -> None:
         session = _session(self._config)
-        measured = dict(_measured(session))
-        run = Run(measured, self._reasons, self._excused)
-        judgements = [judge(run, baseline, self._allowed) for baseline in self._baselines]
-        for baseline, judgement in zip(self._baselines, judgements, strict=True):
-            self._complaints += judgement.complaints
+        measured = _measured(session)
+        # What is left out by -k, -m, --deselect, or by naming others, is not missed.
+        part = self._deselected or any(
+            "::" in argument or argument.endswith(".py") for argument in self._config.args
+        )
+        compared = 0
+        for baseline in self._baselines:
+            judgement = judge(measured, baseline, self._allowed)
+            missing = [] if part else judgement.missing
+            self._complaints += [*judgement.complaints, *missing]
+            compared += judgement.compared_count
             self._remarks.append(
                 f"compared with {baseline.name}: {judgement.compared_count} epoch benchmarks; "
-                f"left out by the command line: {judgement.excused_count}"
+                f"not measured: {len(judgement.missing)}"
             )
-        if self._allowed is not None and not any(one.compared_count for one in judgements):
+        if self._allowed is not None and not compared:
             self._complaints.append(
                 f"{FAIL_RATIO} was asked for, but no epoch benchmark was compared: this run "
                 f"measured {len(measured)}, none of them as a baseline did"
             )
-        if self._complaints or any(one.excused_count for one in judgements):
+        if self._complaints or (part and self._baselines):
             # The next run would be compared with it, and pass what is wrong or missing here.
             self._remarks.append("not saved as a baseline: this run fails, or is only a part")
             session.save = session.autosave = None
-
-    def _earlier(self, test: str) -> EpochMeasurement | None:
-        """Return the test's last measurement, of what is compared with, else of the last run saved.
-
-        So whoever compares two saved runs later finds the same work in both.
-        """
-        latest = latest_baseline(_session(self._config))
-        baselines = self._baselines or ([latest] if latest else [])
-        found = [one.measurements[test] for one in baselines if test in one.measurements]
-        return found[-1] if found else None
-
-    def _excused(self, test: str) -> bool:
-        """Tell whether the user left the test out: by -k, -m, --deselect, or by naming others."""
-        if test in self._deselected:
-            return True
-        here = self._config.invocation_params.dir
-        return not self._config.option.pyargs and not any(
-            _covers(argument, test, here=here, root=self._config.rootpath)
-            for argument in self._config.args
-        )
-
-
-def _covers(argument: str, test: str, *, here: Path, root: Path) -> bool:
-    """Tell whether an argument of pytest's names the test, its file or a folder above it."""
-    place, _, names = argument.partition("::")
-    file, _, test_names = test.partition("::")
-    path, asked = (root / file).resolve(), (here / place).resolve()
-    if not names:
-        return asked == path or asked in path.parents
-    return asked == path and (
-        test_names == names or test_names.startswith((f"{names}::", f"{names}["))
-    )
 
 
 def _session(config: pytest.Config) -> BenchmarkSession:
     return cast("BenchmarkSession", config.pluginmanager.get_plugin("pytest-benchmark"))
 
 
-def _measured(session: BenchmarkSession) -> Iterator[tuple[str, EpochMeasurement]]:
-    for benchmark in session.benchmarks:
-        measurement = measurement_of(benchmark.extra_info)
-        if measurement and benchmark.stats and not benchmark.has_error:
-            yield benchmark.fullname, measurement
+def _measured(session: BenchmarkSession) -> dict[str, EpochMeasurement]:
+    found = {
+        one.fullname: measurement_of(one.extra_info)
+        for one in session.benchmarks
+        if one.stats and not one.has_error
+    }
+    return {test: one for test, one in found.items() if one}

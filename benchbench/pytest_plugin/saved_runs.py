@@ -1,14 +1,22 @@
-"""The runs that pytest-benchmark has saved, as far as epoch benchmarks are in them."""
+"""The runs that pytest-benchmark has saved in files, as far as epoch benchmarks are in them.
+
+pytest-benchmark itself passes over a file that it cannot read, and takes an older one for the
+latest.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from benchbench.errors import StoreError
-from benchbench.pytest_plugin.baseline import SavedRun, read_baseline
-from benchbench.pytest_plugin.fail_ratio import FAIL_RATIO
+from benchbench.pytest_plugin.measurement import EpochMeasurement, measurement_of
 
 if TYPE_CHECKING:
     from pytest_benchmark.session import BenchmarkSession
@@ -17,62 +25,55 @@ if TYPE_CHECKING:
 _NUMBERED = "[0-9][0-9][0-9][0-9]_"
 
 
-def compared_baselines(session: BenchmarkSession, *, gated: bool) -> list[SavedRun]:
-    """Return the runs that this one is to be compared with; `gated` if there must be one.
+@dataclass(frozen=True)
+class SavedRun:
+    """The epoch benchmarks of one saved run, by pytest's name for the test."""
 
-    pytest-benchmark passes over files that it cannot read, and takes an older one for the latest.
-    Raises StoreError for a file that is not whole, and where nothing is there that was asked for.
+    name: str
+    measurements: Mapping[str, EpochMeasurement]
+
+
+def compared_runs(session: BenchmarkSession) -> list[SavedRun]:
+    """Return the runs that this one is to be compared with.
+
+    Raises StoreError for a file that is not whole, and where the named one is not there.
     """
-    if gated and not session.compare:
-        raise StoreError(
-            f"{FAIL_RATIO} compares with a saved run, but none was named: add --benchmark-compare "
-            f"(the latest) or --benchmark-compare=0001"
-        )
-    loaded: dict[Path, dict[str, Any]] = session.compared_mapping or {}
-    for path in _wanted(session):
-        if not any(path.parts[-len(known.parts) :] == known.parts for known in loaded):
-            raise StoreError(
-                f"the baseline {path} is to be compared with, but cannot be read (truncated?): "
-                f"restore it, or delete it and compare with another"
-            )
-    if isinstance(session.compare, str) and not loaded:
+    latest = session.compare is True
+    files = _files(session, _NUMBERED if latest else session.compare) if session.compare else []
+    if session.compare and not latest and not files:
         raise StoreError(
             f"expected a saved run '{session.compare}' to compare with, but there is none in "
             f"{session.storage}; `pytest-benchmark list` names what is there"
         )
-    baselines = []
-    for name, benchmarks in loaded.items():
-        if not benchmarks:
-            raise StoreError(
-                f"the baseline {name} holds no benchmark at all: restore it, or delete it and "
-                f"compare with another"
-            )
-        baselines.append(read_baseline(str(name), benchmarks))
-    if gated and not any(baseline.measurements for baseline in baselines):
-        raise StoreError(
-            f"{FAIL_RATIO} compares with a saved run, but no epoch benchmark is saved in "
-            f"{session.storage}, or not in the run that was named; save one first: run with "
-            f"--benchmark-autosave and without {FAIL_RATIO}"
-        )
-    return baselines
+    return [_read(path) for path in (files[-1:] if latest else files)]
 
 
-def latest_baseline(session: BenchmarkSession) -> SavedRun | None:
-    """Return the run that was saved last; None without one, or if it cannot be read."""
-    if not hasattr(session.storage, "query"):  # Elasticsearch
-        return None
-    runs: list[tuple[Path, dict[str, Any]]] = list(session.storage.load())
+def latest_runs(session: BenchmarkSession) -> list[SavedRun]:
+    """Return the run that was saved last; none without one, or if it cannot be read."""
     with suppress(StoreError):
-        for name, content in runs[-1:]:
-            return read_baseline(str(name), {one["fullname"]: one for one in content["benchmarks"]})
-    return None
+        return [_read(path) for path in _files(session, _NUMBERED)[-1:]]
+    return []
 
 
-def _wanted(session: BenchmarkSession) -> list[Path]:
-    """Return the files that are to be compared with; none where runs are not kept in files."""
-    if not session.compare or not hasattr(session.storage, "query"):
-        return []
-    files: list[Path] = session.storage.query(
-        _NUMBERED if session.compare is True else session.compare
-    )
-    return files[-1:] if session.compare is True else files
+def _files(session: BenchmarkSession, name: str) -> list[Path]:
+    query = getattr(session.storage, "query", None)  # Elasticsearch has none
+    return list(query(name)) if query else []
+
+
+def _read(path: Path) -> SavedRun:
+    """Pick the epoch benchmarks out of a saved run's. Raises StoreError for one unreadable."""
+    try:
+        saved = json.loads(path.read_text("utf8"))["benchmarks"]
+        found = {one["fullname"]: measurement_of(one.get("extra_info") or {}) for one in saved}
+    except (OSError, ValueError, KeyError, TypeError, msgspec.ValidationError) as error:
+        raise StoreError(
+            f"the baseline {path} cannot be read ({type(error).__name__}: {error}): it is cut "
+            f"short, or of another version of benchbench; restore it, or delete it and save a new "
+            f"one: run without --benchmark-compare"
+        ) from None
+    if not found:
+        raise StoreError(
+            f"the baseline {path} holds no benchmark at all: restore it, or delete it and compare "
+            f"with another"
+        )
+    return SavedRun(path.name, {test: one for test, one in found.items() if one})

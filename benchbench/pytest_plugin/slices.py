@@ -8,7 +8,7 @@ import numpy as np
 
 from benchbench.certify.samples import make_split
 from benchbench.data.dataset import Split
-from benchbench.pytest_plugin.training_thread import Job, TrainingThread
+from benchbench.pytest_plugin.training import Job, train
 
 # The first guess, and the most by which one is outgrown: an epoch has a fixed cost as well, so a
 # short one says little of a long one.
@@ -38,23 +38,11 @@ def calibrated_steps(job: Job, seconds: float) -> int:
     most = max(1, _most(job, _LARGEST_BYTES) // job.protocol.batch_size)
     steps = min(_FIRST_STEPS, most)
     while True:
-        took = _epoch_seconds(job, steps)
+        # The shortest of a few after the first: a stall of the machine would be taken for work.
+        took = min(train(job, training_slice(job, steps), epochs=_EPOCHS).epoch_seconds[1:])
         if took >= seconds / 2 or steps == most:
             return min(most, max(1, round(steps * seconds / took)))
         steps = min(most, steps * min(_GROWTH, math.ceil(seconds / took)))
-
-
-def _epoch_seconds(job: Job, steps: int) -> float:
-    """Return the shortest of a few epochs after the first, by the core's clock.
-
-    The shortest, for a stall of the machine would be taken for work.
-    """
-    with TrainingThread(job, training_slice(job, steps), epochs=_EPOCHS) as training:
-        for _ in range(_EPOCHS):
-            training.train_epoch()
-            training.settle()
-        training.finish()
-    return min(epoch.train_seconds for epoch in training.epochs[1:])
 
 
 def _most(job: Job, size: int) -> int:

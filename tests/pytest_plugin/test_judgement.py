@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from benchbench.errors import StoreError
-from benchbench.pytest_plugin.baseline import Run, SavedRun, judge, read_baseline
+from benchbench.pytest_plugin.judgement import judge
 from benchbench.pytest_plugin.measurement import EpochMeasurement, measurement_of
+from benchbench.pytest_plugin.saved_runs import SavedRun
 
 THEN = EpochMeasurement(
     benchbench_version="0.1.0",
@@ -33,33 +33,23 @@ def measured(**changes) -> EpochMeasurement:
     return msgspec.structs.replace(THEN, **changes)
 
 
-def compare(measurements, *, allowed=None, reasons=None, excused=()):
-    run = Run(measurements, reasons or {}, lambda test: test in excused)
+def compare(measurements, *, allowed=None):
     baseline = SavedRun("0001_main.json", {"t.py::test_a": THEN, "t.py::test_b": THEN})
-    return judge(run, baseline, allowed)
+    return judge(measurements, baseline, allowed)
 
 
 def test_the_same_again_is_fine():
     judgement = compare({"t.py::test_a": THEN, "t.py::test_b": THEN, "t.py::test_new": THEN})
-    assert (judgement.complaints, judgement.compared_count) == ((), 2)
+    assert (judgement.complaints, judgement.missing, judgement.compared_count) == ([], [], 2)
 
 
 def test_what_is_missing_is_named_with_the_likely_new_name():
-    (complaint,) = compare({"t.py::test_a": THEN, "t.py::test_bee": THEN}).complaints
-    assert complaint.startswith("t.py::test_b: expected, for the baseline 0001_main.json has it")
-    assert "there is no such test, did you mean 't.py::test_bee'?" in complaint
-    assert "run without --benchmark-compare" in complaint
-
-
-def test_what_was_skipped_is_missing_with_its_reason():
-    reasons = {"t.py::test_b": "it was skipped (no torch)"}
-    (complaint,) = compare({"t.py::test_a": THEN}, reasons=reasons).complaints
-    assert "not measured: it was skipped (no torch)" in complaint
-
-
-def test_what_the_user_left_out_is_counted():
-    judgement = compare({"t.py::test_a": THEN}, excused={"t.py::test_b"})
-    assert (judgement.complaints, judgement.excused_count) == ((), 1)
+    judgement = compare({"t.py::test_a": THEN, "t.py::test_bee": THEN})
+    assert not judgement.complaints
+    (missing,) = judgement.missing
+    assert missing.startswith("t.py::test_b: the baseline 0001_main.json has it, but it was not")
+    assert "did you mean 't.py::test_bee'?" in missing
+    assert "run without --benchmark-compare" in missing
 
 
 @pytest.mark.parametrize(
@@ -99,15 +89,3 @@ def test_a_measurement_survives_the_file():
     odd = measured(settings={"rate": type("Half", (), {"__str__": lambda _: "0.5"})()})
     assert measurement_of(THEN.to_extra_info()) == THEN
     assert measurement_of(odd.to_extra_info()).settings == {"rate": "0.5"}
-
-
-def test_only_our_benchmarks_are_read():
-    saved = {"ours": {"extra_info": THEN.to_extra_info()}, "theirs": {"extra_info": {"note": 1}}}
-    assert read_baseline("0001", saved).measurements == {"ours": THEN}
-
-
-def test_a_benchmark_of_ours_in_another_form_is_an_error():
-    content = THEN.to_extra_info()
-    del content["steps"]
-    with pytest.raises(StoreError, match=r"the baseline 0001 .* test_a \(.*`steps`.*save a new"):
-        read_baseline("0001", {"test_a": {"extra_info": content}})

@@ -1,11 +1,10 @@
-"""An epoch at a time: what is waited for, what is raised, and that the thread ends."""
+"""One `fit` under the clock: what is timed, what is raised, how much is trained on."""
 
 from __future__ import annotations
 
-import threading
+import sys
 import time
 
-import msgspec
 import pytest
 
 from benchbench import (
@@ -21,13 +20,13 @@ from benchbench import (
 from benchbench.certify.exercise import PluginRaised
 from benchbench.pytest_plugin import slices
 from benchbench.pytest_plugin.slices import calibrated_steps, training_slice
-from benchbench.pytest_plugin.training_thread import Job, TrainingThread
+from benchbench.pytest_plugin.training import Job, Training, train
 
 MODEL = ModelSpec("tiny", (4, 3, 1), (Flatten(), Dense(2, "softmax")))
 
 
 class Diary(Trainer):
-    """Trains nothing; `events` says what was called when, and in which thread."""
+    """Trains nothing; `events` says what was called when."""
 
     def __init__(self, epochs: int, events: list[str]) -> None:
         self.epochs, self.events = epochs, events
@@ -42,7 +41,6 @@ class Diary(Trainer):
         for number in range(1, self.epochs + 1):
             self.train(number)
             observer.epoch_trained(1.0)
-            time.sleep(0.02)  # a call that does not wait for the validation would be seen
             self.events.append(f"validated {number} on {len(validation)}")
             observer.epoch_validated(Score(1.0, 0.5))
         self.events.append("returned")
@@ -91,68 +89,49 @@ def job(backend: Backend) -> Job:
     )
 
 
-def train(kind: type[Diary], *, epochs: int = 2) -> None:
-    """Train all epochs, as a test with the fixture does."""
+def trained(kind: type[Diary], *, epochs: int = 2) -> Training:
     one = job(DiaryBackend(kind))
-    with TrainingThread(one, training_slice(one, 3), epochs=epochs) as training:
-        for _ in range(epochs):
-            training.train_epoch()
-            training.settle()
-        training.finish()
+    return train(one, training_slice(one, 3), epochs=epochs)
 
 
-def fit_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "benchbench-fit"]
-
-
-def test_nothing_is_trained_before_its_turn_and_validation_is_waited_for():
+def test_between_two_epochs_nothing_is_trained_and_nothing_is_timed():
     backend = DiaryBackend()
     one = job(backend)
-    with TrainingThread(one, training_slice(one, 3), epochs=2) as training:
-        assert backend.events == ["built"]
-        training.train_epoch()
-        assert backend.events == ["built", "trained 1"]
-        training.settle()
-        assert backend.events[2:] == ["validated 1 on 8"]
-        time.sleep(0.05)
-        assert len(backend.events) == 3, "the second epoch was trained out of its turn"
-        training.train_epoch()
-        training.finish()
-    assert backend.events[3:] == ["trained 2", "validated 2 on 8", "returned"]
+
+    def between(number: int) -> None:
+        backend.events.append(f"between {number}")
+        time.sleep(0.2)
+
+    training = train(one, training_slice(one, 3), epochs=2, after_epoch=between)
+    assert backend.events == [
+        "built",
+        *("trained 1", "validated 1 on 8", "between 1"),
+        *("trained 2", "validated 2 on 8", "between 2"),
+        "returned",
+    ]
     assert training.settings == {"pages": 2}
-    assert len(training.epochs) == 2
-    assert not fit_threads()
+    assert len(training.epoch_seconds) == 2
+    assert max(training.epoch_seconds) < 0.2
 
 
-def test_leaving_early_ends_the_thread():
-    backend = DiaryBackend()
-    one = job(backend)
-    with TrainingThread(one, training_slice(one, 3), epochs=5) as training:
-        training.train_epoch()
-    assert not fit_threads()
-    assert "returned" not in backend.events
+def test_tracers_are_off_while_it_trains_and_on_again():
+    seen = []
 
+    class Traced(Diary):
+        def train(self, number):
+            seen.append((sys.gettrace(), sys.getprofile()))
 
-def test_finishing_early_is_an_error_and_no_wait_for_ever():
-    one = job(DiaryBackend())
-    with TrainingThread(one, training_slice(one, 3), epochs=5) as training:
-        training.train_epoch()
-        with pytest.raises(RuntimeError, match="5 epochs were to be trained, but 1 were asked"):
-            training.finish()
-    assert not fit_threads()
+    def profiler(*_):
+        pass
 
-
-def interrupted() -> None:
-    one = job(DiaryBackend())
-    with TrainingThread(one, training_slice(one, 3), epochs=5) as training:
-        training.train_epoch()
-        raise KeyboardInterrupt
-
-
-def test_an_interrupt_ends_the_thread_and_passes():
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert not fit_threads()
+    sys.setprofile(profiler)
+    try:
+        trained(Traced)
+        after = sys.getprofile()
+    finally:
+        sys.setprofile(None)
+    assert seen == [(None, None)] * 2
+    assert after is profiler
 
 
 class Raises(Diary):
@@ -194,15 +173,14 @@ class NaN(Diary):
         (NaN, "expected diary to report finite losses of tiny, but training loss of epoch 1 is"),
     ],
 )
-def test_what_goes_wrong_in_fit_is_raised_where_it_is_waited_for(kind, message):
+def test_what_goes_wrong_in_fit_is_raised(kind, message):
     with pytest.raises(Exception, match=message):
-        train(kind)
-    assert not fit_threads()
+        trained(kind)
 
 
 def test_what_the_plugin_raised_is_the_cause():
     with pytest.raises(PluginRaised) as caught:
-        train(Raises)
+        trained(Raises)
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
@@ -213,7 +191,7 @@ class Refuses(Diary):
 
 def test_a_refusal_comes_as_it_is():
     with pytest.raises(Unsupported, match="it keeps no diary"):
-        train(Refuses)
+        trained(Refuses)
 
 
 def test_a_slice_holds_whole_batches_always_the_same():
@@ -231,6 +209,12 @@ def test_images_beyond_some_megabytes_are_the_first_again(monkeypatch):
     assert (split.inputs[1] != split.inputs[0]).any()
 
 
+def times(monkeypatch, of_steps) -> None:
+    """Make up the seconds of the epochs, by their number of steps."""
+    made_up = lambda job, split, *, epochs: Training(of_steps(len(split) // 8), {})  # noqa: E731
+    monkeypatch.setattr(slices, "train", made_up)
+
+
 @pytest.mark.parametrize(
     ("fixed", "per_step", "least", "most"),
     [
@@ -245,18 +229,10 @@ def test_an_epoch_gets_the_steps_that_take_the_wanted_time(
     monkeypatch, fixed, per_step, least, most
 ):
     monkeypatch.setattr(slices, "_LARGEST_BYTES", 2_000 * 8 * 4 * 12)
-    monkeypatch.setattr(slices, "_epoch_seconds", lambda job, steps: fixed + per_step * steps)
+    times(monkeypatch, lambda steps: (9.0, fixed + per_step * steps))
     assert least <= calibrated_steps(job(DiaryBackend()), 0.3) <= most
 
 
 def test_the_shortest_epoch_but_the_first_counts(monkeypatch):
-    class Timed(TrainingThread):
-        def finish(self):
-            super().finish()
-            self.epochs = [
-                msgspec.structs.replace(epoch, train_seconds=seconds)
-                for epoch, seconds in zip(self.epochs, (0.001, 0.5, 0.2, 0.3, 0.4), strict=True)
-            ]
-
-    monkeypatch.setattr(slices, "TrainingThread", Timed)
+    times(monkeypatch, lambda steps: (0.001, 0.5, 0.2, 0.3, 0.4))
     assert calibrated_steps(job(DiaryBackend()), 0.4) == 8
