@@ -10,7 +10,7 @@ import pytest
 
 from benchbench.pytest_plugin.epoch_benchmark import EpochBenchmark
 from benchbench.pytest_plugin.measurement import MARK, EpochMeasurement
-from benchbench.pytest_plugin.plugin import FAIL_RATIO
+from benchbench.pytest_plugin.judgement import FAIL_RATIO
 
 pytest_plugins = ["pytester"]
 
