@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,51 +23,28 @@ _OUTCOME_SEEDS = 10
 
 def certify(  # noqa: PLR0917 - one parameter an option
     backend: options.Backends,
-    model: Annotated[
-        list[str] | None,
-        typer.Option("--model", "-m", help="A model, 'all' (the default), or a TOML file."),
-    ] = None,
-    division: Annotated[
-        str, typer.Option(help="'all' certifies every division a backend has.")
-    ] = "all",
+    model: options.SomeModels = None,
+    division: options.Division = "all",
     device: options.Device = "auto",
     protocol: options.Protocol = None,
     batch_size: options.CertifiedBatchSize = None,
     threads: options.Threads = None,
     seed: Annotated[int, typer.Option(min=0, help="For weights and samples.")] = 0,
-    seeds: Annotated[
-        int | None,
-        typer.Option(min=1, help="So many seeds: 1, from --seed on; with --outcome 10, from 0 on."),
-    ] = None,
-    save: Annotated[
-        Path | None, typer.Option(help="Also write each certificate into this folder, as JSON.")
-    ] = None,
-    renew: Annotated[
-        bool, typer.Option("--renew", help="Certify anew what was certified before.")
-    ] = False,
-    outcome: Annotated[
-        bool, typer.Option("--outcome", help="Test the final accuracy over --seeds, on real data.")
-    ] = False,
-    dataset: Annotated[str, typer.Option(help="With --outcome: the data set.")] = "auto",
-    results: Annotated[
-        Path | None, typer.Option(help="With --outcome: where the records of the runs are.")
-    ] = None,
-    margin: Annotated[
-        float | None, typer.Option(help="With --outcome: the margin, a fraction (0.002).")
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="With --outcome: epochs in place of 5.")
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds after which a cell is given up.")
-    ] = _TIMEOUT_SECONDS,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the certificates as JSON.")
-    ] = False,
+    seeds: options.Seeds = None,
+    save: options.Save = None,
+    renew: options.Renew = False,
+    outcome: options.Outcome = False,
+    dataset: options.OutcomeDataset = "auto",
+    results: options.OutcomeResults = None,
+    margin: options.OutcomeMargin = None,
+    epochs: options.Epochs = None,
+    timeout: options.Timeout = _TIMEOUT_SECONDS,
+    as_json: options.AsJson = False,
 ) -> None:
     """Prove that backends train the function of the spec, or say where they do not.
 
-    Each is compared with a float64 reference, by the very `fit` that `run` times.
+    Without --model all models. Each is compared with a float64 reference, by the very `fit` that
+    `run` times.
     """
     from benchbench.experiments.certification import certify as certify_requests
     from benchbench.experiments.certification import exit_code, requests_for, save_certificate

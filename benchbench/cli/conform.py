@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchbench.cli import options
+from benchbench.cli.progress import TestLines
 from benchbench.errors import BenchbenchError, Unavailable
 from benchbench.experiments.names import find_backend, find_divisions
 
 if TYPE_CHECKING:
     from benchbench.plugins.contract import BackendInfo
-    from benchbench.testing.outcomes import CaseOutcome
-
-# So much is shown of what a process printed before it died.
-_LOG_LENGTH = 2000
 
 
 def conform(  # noqa: PLR0917 - one parameter an option
     backend: Annotated[str, typer.Argument(help="An installed backend.")],
-    division: Annotated[str, typer.Option(help="'all' tests every division it has.")] = "all",
+    division: options.Division = "all",
     device: Annotated[str, typer.Option(help="One of the backend's devices.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     select: Annotated[
@@ -54,7 +51,7 @@ def conform(  # noqa: PLR0917 - one parameter an option
     for one in divisions:
         print(f"testing {info.name}, {one}, on {device} ...", file=sys.stderr)
         suite = Suite(backend=info, division=one, device=device, threads=threads, select=select)
-        progress = _Progress()
+        progress = TestLines()
         results.append(run_suite(suite, progress))
         progress.end()
     if as_json:
@@ -73,38 +70,3 @@ def _find_device(info: BackendInfo, wanted: str) -> str:
     if answer.error:
         raise BenchbenchError(f"the backend '{info.name}' did not name its devices: {answer.error}")
     return resolve_device(wanted, answer.devices, info.name)
-
-
-class _Progress:
-    """A line on stderr for every test function: its name when it starts, then what came of it."""
-
-    def __init__(self) -> None:
-        self._running: str | None = None
-        self._outcomes: list[CaseOutcome] = []
-
-    def test_started(self, test: str) -> None:
-        from benchbench.testing.outcomes import function
-
-        if function(test) != self._running:
-            self.end()
-            self._running = function(test)
-            print(f"  {self._running}: ", end="", file=sys.stderr, flush=True)
-
-    def test_finished(self, outcome: CaseOutcome) -> None:
-        self._outcomes.append(outcome)
-
-    def died(self, log: str) -> None:
-        if self._running:
-            print("died", file=sys.stderr)
-            self._running = None
-        # Where Python says it crashed, the innermost frames come first.
-        crash = log.rfind("Fatal Python error")
-        told = log[-_LOG_LENGTH:] if crash < 0 else log[crash:][:_LOG_LENGTH]
-        print(f"the process died; the end of what it printed:\n{told}", file=sys.stderr)
-
-    def end(self) -> None:
-        from benchbench.testing.report import totals
-
-        if self._running:
-            print(totals(self._outcomes), file=sys.stderr, flush=True)
-        self._running, self._outcomes = None, []

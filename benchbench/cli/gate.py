@@ -20,17 +20,9 @@ def gate(  # noqa: PLR0917 - one parameter an option
     against: Annotated[
         str, typer.Option("--against", help="The branch, tag or commit to compare this tree with.")
     ],
-    backend: Annotated[
-        list[str] | None,
-        typer.Option("--backend", "-b", help="A backend; default: all of this checkout."),
-    ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option("--model", "-m", help="A model, 'all', or a TOML file; default single-layer."),
-    ] = None,
-    division: Annotated[
-        str, typer.Option(help="'all' compares every division a backend has.")
-    ] = "all",
+    backend: options.SomeBackends = None,
+    model: options.SomeModels = None,
+    division: options.Division = "all",
     device: options.Device = "auto",
     dataset: options.Dataset = "auto",
     margin: options.Margin = "3%",
@@ -39,26 +31,22 @@ def gate(  # noqa: PLR0917 - one parameter an option
     max_blocks: Annotated[
         int, typer.Option(min=2, help="At most so many, even if the intervals are still wide.")
     ] = 10,
-    budget: Annotated[
-        str | None,
-        typer.Option(help="No block that would end after so long (90s, 30m, 2h) in a session."),
-    ] = None,
+    budget: options.Budget = None,
     epochs: options.EpochsOfEach = 11,
     threads: options.Threads = None,
-    seed: Annotated[int, typer.Option(min=0, help="For first weights and shuffling.")] = 0,
+    seed: options.Seed = 0,
     results: options.RecordsInto = None,
     timeout: options.Timeout = _TIMEOUT_SECONDS,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="A tenth of the images: for models with long epochs.")
-    ] = False,
+    quick: options.Quick = False,
     certify: Annotated[
         bool, typer.Option(help="First certify the cells of both trees, each by its own code.")
     ] = True,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on UNDECIDED as well.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, all there is.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Compare this tree with another state of its repository; exit 1 if it is slower.
 
+    Without --backend all of this checkout, without --model single-layer.
     Both are run interleaved in one session; what is slower must be so in a second session too.
     """
     from benchbench import quantities

@@ -10,6 +10,12 @@ import typer
 Backends = Annotated[
     list[str], typer.Option("--backend", "-b", help="A backend, or 'all' that are ready.")
 ]
+SomeBackends = Annotated[
+    list[str] | None, typer.Option("--backend", "-b", help="A backend, or 'all' that are ready.")
+]
+SomeModels = Annotated[
+    list[str] | None, typer.Option("--model", "-m", help="A model, 'all', or a TOML file.")
+]
 Models = Annotated[list[str], typer.Option("--model", "-m", help="A model, 'all', or a TOML file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, or a device's name.")]
 Threads = Annotated[
@@ -19,6 +25,34 @@ Dataset = Annotated[str, typer.Option(help="auto, mnist, digits, or a folder of 
 Protocol = Annotated[Path | None, typer.Option(help="A TOML file with another training protocol.")]
 CertifiedBatchSize = Annotated[
     int | None, typer.Option(min=1, help="Certify with this batch size, not the protocol's.")
+]
+Division = Annotated[str, typer.Option(help="'all' takes every division a backend has.")]
+Seed = Annotated[int, typer.Option(min=0, help="For first weights and shuffling.")]
+Quick = Annotated[bool, typer.Option("--quick", help="A tenth of the images: does it work at all?")]
+Until = Annotated[
+    str | None, typer.Option(help="Go on, block by block, until every ratio is known so well: 2%.")
+]
+Budget = Annotated[
+    str | None, typer.Option(help="No block that would end after so long (90s, 30m, 2h).")
+]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs in place of 5.")]
+Save = Annotated[
+    Path | None, typer.Option(help="Also write each certificate into this folder, as JSON.")
+]
+Renew = Annotated[bool, typer.Option("--renew", help="Certify anew what was certified before.")]
+Seeds = Annotated[
+    int | None,
+    typer.Option(min=1, help="So many seeds: 1, from --seed on; with --outcome 10, from 0 on."),
+]
+Outcome = Annotated[
+    bool, typer.Option("--outcome", help="Test the final accuracy over --seeds, on real data.")
+]
+OutcomeDataset = Annotated[str, typer.Option(help="With --outcome: the data set.")]
+OutcomeResults = Annotated[
+    Path | None, typer.Option(help="With --outcome: where the records of the runs are.")
+]
+OutcomeMargin = Annotated[
+    float | None, typer.Option(help="With --outcome: the margin, a fraction (0.002).")
 ]
 EpochsOfEach = Annotated[int, typer.Option(min=2, help="Epochs of each run.")]
 RecordsInto = Annotated[

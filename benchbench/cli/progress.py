@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from benchbench.experiments.certification import Certification
     from benchbench.experiments.listener import Listener
     from benchbench.records import EpochRecord, RunRecord, RunRequest
+    from benchbench.testing.outcomes import CaseOutcome
 
     class Progress(Listener, Protocol):
         """A listener that holds the screen while it is entered."""
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
             error: BaseException | None,
             trace: TracebackType | None,
         ) -> None: ...
+
+
+# So much is shown of what a process printed before it died.
+_LOG_LENGTH = 2000
 
 
 def progress() -> Progress:
@@ -140,3 +145,38 @@ def certification_line(one: Certification) -> str:
     broken = certificate.broken
     ending = f", {broken.summary}" if broken else ""
     return f"{warning}certified: {cell}: {certificate.verdict}{ending} ({how})"
+
+
+class TestLines:
+    """A line for every test function: its name when it starts, then what came of it."""
+
+    def __init__(self) -> None:
+        self._running: str | None = None
+        self._outcomes: list[CaseOutcome] = []
+
+    def test_started(self, test: str) -> None:
+        from benchbench.testing.outcomes import function
+
+        if function(test) != self._running:
+            self.end()
+            self._running = function(test)
+            print(f"  {self._running}: ", end="", file=sys.stderr, flush=True)
+
+    def test_finished(self, outcome: CaseOutcome) -> None:
+        self._outcomes.append(outcome)
+
+    def died(self, log: str) -> None:
+        if self._running:
+            print("died", file=sys.stderr)
+            self._running = None
+        # Where Python says it crashed, the innermost frames come first.
+        crash = log.rfind("Fatal Python error")
+        told = log[-_LOG_LENGTH:] if crash < 0 else log[crash:][:_LOG_LENGTH]
+        print(f"the process died; the end of what it printed:\n{told}", file=sys.stderr)
+
+    def end(self) -> None:
+        from benchbench.testing.report import totals
+
+        if self._running:
+            print(totals(self._outcomes), file=sys.stderr, flush=True)
+        self._running, self._outcomes = None, []

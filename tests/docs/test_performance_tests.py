@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchbench.pytest_plugin.epoch_benchmark import EpochBenchmark
-from benchbench.pytest_plugin.measurement import MARK, EpochMeasurement
 from benchbench.pytest_plugin.judgement import FAIL_RATIO
+from benchbench.pytest_plugin.measurement import MARK, EpochMeasurement
 
 pytest_plugins = ["pytester"]
 
