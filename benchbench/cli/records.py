@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from benchbench.errors import UsageError, nearest
+from benchbench.errors import BenchbenchError, UsageError, nearest
 
 if TYPE_CHECKING:
     from benchbench.records import RunRecord
@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 def read_records(folder: Path) -> tuple[list[RunRecord], int]:
     """Read all records; name on stderr those that cannot be read, and return how many.
 
-    Raises UsageError where there are none.
+    Raises UsageError where there are none, BenchbenchError where none can be read.
     """
     from benchbench.run.store import nothing_in, read
 
     records, problems = read(folder)
     for problem in problems:
-        typer.echo(f"skipped {problem.path}: {problem.reason}", err=True)
+        typer.echo(f"skipped {problem}", err=True)
     if problems:
         typer.echo(f"{len(problems)} of {len(records) + len(problems)} skipped", err=True)
+    if problems and not records:
+        raise BenchbenchError(f"none of the records in {folder} can be read, for the reasons above")
     if not records:
         raise UsageError(
             f"{nothing_in(folder)}; make some with "

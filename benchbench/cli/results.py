@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchbench.errors import UsageError
+from benchbench.printable import one_line
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -53,9 +54,9 @@ def verify(
         raise UsageError(store.nothing_in(*places))
     edited = [one for one in records if one.certificate and not one.certificate.genuine]
     for problem in unreadable:
-        typer.echo(f"unreadable: {problem.path}: {problem.reason}")
+        typer.echo(f"unreadable: {problem}")
     for record in edited:
-        typer.echo(f"edited: {record.run_id}: the hash of its certificate no longer fits")
+        typer.echo(f"edited: {one_line(record.run_id)}: the hash of its certificate no longer fits")
     certified = sum(one.certificate is not None for one in records)
     typer.echo(
         f"{len(records)} records, {certified} of them with a certificate; {len(unreadable)} "

@@ -224,5 +224,5 @@ def _read(store: Store, listener: Listener) -> list[RunRecord]:
 
     records, problems = read(store.folder.parent)
     for problem in problems:
-        listener.note(f"skipped {problem.path}: {problem.reason}")
+        listener.note(f"skipped {problem}")
     return records

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchbench.experiments.gate.report import GateReport, GateRow, PairTimes
+from benchbench.printable import one_line
 from benchbench.report import text
 from benchbench.report.document import Document, Grid, Heading, Paragraph, grid, items
 
@@ -67,7 +68,7 @@ def _told(row: GateRow) -> str | None:
 
 def _conclusion(report: GateReport) -> str:
     if not report.passed:
-        return f"FAIL: {text.one_line('; '.join(report.objections))}"
+        return f"FAIL: {one_line('; '.join(report.objections))}"
     verdicts = [row.first.verdict for row in report.rows if row.first]
     counts = [f"{verdicts.count(one)} {one}" for one in dict.fromkeys(verdicts)]
     unconfirmed = sum(row.second is not None for row in report.rows)

@@ -14,11 +14,6 @@ def facts(pairs: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in pairs)
 
 
-def one_line(text: str) -> str:
-    """Return the text with every run of blanks, line ends and control characters as one space."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
 def seconds(value: float | None) -> str:
     """Write seconds with three significant digits and no exponent: 0.00123, 6.28, 118."""
     if value is None:

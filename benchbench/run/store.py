@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +14,9 @@ from pathlib import Path
 import msgspec
 
 from benchbench.errors import StoreError
-from benchbench.records import SCHEMA, RunRecord
+from benchbench.files import read_file, write_new
+from benchbench.printable import one_line
+from benchbench.records import RunRecord
 from benchbench.run.archive import (
     SUFFIX,
     JsonEntry,
@@ -22,14 +26,11 @@ from benchbench.run.archive import (
     write_archive,
 )
 from benchbench.run.encoding import to_json
+from benchbench.run.reading import decode, read_record
 
 RESULTS_VARIABLE = "BENCHBENCH_RESULTS"
 # Records of a results folder that were packed; those of later runs stand beside it, in `runs/`.
 ARCHIVE = f"records{SUFFIX}"
-
-
-class _Version(msgspec.Struct):
-    schema: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class Unreadable:
 
     path: Path
     reason: str
+
+    def __str__(self) -> str:
+        return f"{one_line(str(self.path))}: {self.reason}"
 
 
 def results_folder(given: Path | None) -> Path:
@@ -67,11 +71,11 @@ class Store:
 
     def path(self, run_id: str) -> Path:
         """Return where the record of a run stands."""
-        return self.folder / f"{run_id}.json"
+        return self.folder / f"{_file_name(run_id)}.json"
 
     def log_path(self, run_id: str) -> Path:
         """Return where the log of a run stands, if it was kept."""
-        return self.folder / f"{run_id}.log"
+        return self.folder / f"{_file_name(run_id)}.log"
 
     def save(self, record: RunRecord) -> Path:
         """Write one record; where that fails, write it to the temporary folder.
@@ -81,19 +85,37 @@ class Store:
         text = msgspec.json.format(to_json(record), indent=1) + b"\n"
         path = self.path(record.run_id)
         try:
-            _write_once(path, text)
+            write_new(path, text)
         except OSError as error:
-            refuge = Path(tempfile.gettempdir()) / path.name
-            try:
-                _write_once(refuge, text)
-                where = f"it is kept as {refuge}: move it there when there is room"
-            except OSError as second:
-                where = f"nor to {refuge} ({second.strerror}); it follows:\n{text.decode()}"
             raise StoreError(
-                f"the record {path} cannot be written ({error.strerror or error}); {where}. "
-                f"Records saved before are whole"
+                f"the record {path} cannot be written ({error.strerror or error}); "
+                f"{_save_elsewhere(path, text)}. Records saved before are whole"
             ) from None
         return path
+
+
+def _file_name(run_id: str) -> str:
+    """Return the id, or, where it is not fit for the name of a file, what is fit of it and a hash.
+
+    A plugin's names are part of an id; one that no file system takes must not lose the run.
+    """
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}", run_id):
+        return run_id
+    fit = re.sub(r"[^A-Za-z0-9._+-]+", "_", run_id)[:150].lstrip(".")
+    return f"{fit}-{hashlib.sha256(run_id.encode(errors='backslashreplace')).hexdigest()[:12]}"
+
+
+def _save_elsewhere(path: Path, text: bytes) -> str:
+    """Write a record to the temporary folder; return where it is, or the record itself."""
+    names = (path.name, f"{path.stem}-{secrets.token_hex(4)}.json")
+    for refuge in (Path(tempfile.gettempdir()) / name for name in names):
+        try:
+            write_new(refuge, text)
+        except OSError as error:
+            reason = f"nor to {refuge} ({error.strerror or error})"
+        else:
+            return f"it is kept as {refuge}: move it there when there is room"
+    return f"{reason}; it follows:\n{text.decode()}"
 
 
 def read(*places: Path) -> tuple[list[RunRecord], list[Unreadable]]:
@@ -107,8 +129,8 @@ def read(*places: Path) -> tuple[list[RunRecord], list[Unreadable]]:
     unreadable = []
     for path, data in (file for place in places for file in _files(place)):
         try:
-            record = _decode(data if isinstance(data, bytes) else data.read_bytes())
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, StoreError) as error:
+            record = decode(data) if isinstance(data, bytes) else read_record(data)
+        except StoreError as error:
             unreadable.append(Unreadable(path, str(error)))
             continue
         known, where = records.setdefault(record.run_id, (record, path))
@@ -123,13 +145,8 @@ def read(*places: Path) -> tuple[list[RunRecord], list[Unreadable]]:
 
 def folders_below(folder: Path) -> list[Path]:
     """Return the results folders in this folder, of which it may be one itself, by name."""
-    if not folder.is_dir():
-        return []
-    return sorted(
-        place
-        for place in folder.iterdir()
-        if (place / ARCHIVE).is_file() or any((place / "runs").glob("*.json"))
-    )
+    places = _listed(folder)
+    return [place for place in places if _listed(place / "runs", ".json") or _packed(place)]
 
 
 def nothing_in(*places: Path) -> str:
@@ -154,10 +171,24 @@ def _files(place: Path) -> Iterator[tuple[Path, bytes | Path]]:
             if isinstance(entry, JsonEntry):
                 yield place / entry.name, bytes(entry.json)
         return
-    if (place / ARCHIVE).is_file():
+    if _packed(place):
         yield from _files(place / ARCHIVE)
-    for path in sorted((place / "runs").glob("*.json")):
+    for path in _listed(place / "runs", ".json"):
         yield path, path
+
+
+def _packed(folder: Path) -> bool:
+    return folder / ARCHIVE in _listed(folder)
+
+
+def _listed(folder: Path, suffix: str = "") -> list[Path]:
+    """Return what is in a folder, by name; nothing where there is no folder. Raises StoreError."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.name.endswith(suffix))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise StoreError(f"cannot read the folder {folder}: {error.strerror or error}") from None
 
 
 def pack(folder: Path, archive: Path | None = None) -> tuple[Path, int]:
@@ -171,14 +202,16 @@ def pack(folder: Path, archive: Path | None = None) -> tuple[Path, int]:
         raise StoreError(f"an archive's name ends in {SUFFIX}, but {target} does not")
     records, unreadable = read(folder)
     if unreadable:
-        raise StoreError(f"{unreadable[0].path} cannot be read: {unreadable[0].reason}")
-    paths = sorted((folder / "runs").glob("*.json")) + sorted((folder / "runs").glob("*.log"))
-    entries = {path.name: file_entry(f"runs/{path.name}", path.read_bytes()) for path in paths}
-    if (folder / ARCHIVE).is_file() and target != folder / ARCHIVE:
+        named = "; ".join(f"{one.path} cannot be read: {one.reason}" for one in unreadable[:5])
+        raise StoreError(f"{len(unreadable)} of the records cannot be packed: {named}")
+    runs = folder / "runs"
+    paths = [*_listed(runs, ".json"), *_listed(runs, ".log")]
+    entries = {path.name: file_entry(f"runs/{path.name}", _content(path)) for path in paths}
+    if _packed(folder) and target != folder / ARCHIVE:
         for entry in read_archive(folder / ARCHIVE):
             entries.setdefault(Path(entry.name).name, entry)
     if not entries:
-        raise StoreError(f"there are no records in {folder / 'runs'} to pack")
+        raise StoreError(f"there are no records in {runs} to pack")
     write_archive(target, list(entries.values()))
     return target, len(records)
 
@@ -196,7 +229,7 @@ def unpack(archive: Path, folder: Path) -> int:
                 f"{archive} names a file {entry.name!r}: expected runs/ID.json or runs/ID.log"
             )
         path = folder / entry.name
-        if path.exists() and path.read_bytes() != entry.content:
+        if os.path.lexists(path) and _content(path) != entry.content:
             raise StoreError(
                 f"{path} is there already and differs from that in {archive}: unpack into another "
                 f"folder"
@@ -205,35 +238,14 @@ def unpack(archive: Path, folder: Path) -> int:
         (folder / "runs").mkdir(parents=True, exist_ok=True)
         for entry in entries:
             if not (folder / entry.name).exists():
-                _write_once(folder / entry.name, entry.content)
+                write_new(folder / entry.name, entry.content)
     except OSError as error:
         raise StoreError(f"cannot unpack into {folder}: {error.strerror or error}") from None
     return len(entries)
 
 
-def _decode(data: bytes) -> RunRecord:
-    version = msgspec.json.decode(data, type=_Version).schema
-    if version > SCHEMA:
-        raise StoreError(
-            f"it has schema {version}, this benchbench reads up to {SCHEMA}: upgrade benchbench"
-        )
-    return msgspec.json.decode(data, type=RunRecord)
-
-
-def _write_once(path: Path, data: bytes) -> None:
-    """Write a new file whole, or not at all; refuse to overwrite. Raises OSError."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial")
+def _content(path: Path) -> bytes:
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        os.link(temporary, path)
-    finally:
-        Path(temporary).unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        return read_file(path)
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror or error}") from None

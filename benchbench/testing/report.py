@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from benchbench.printable import one_line
 from benchbench.report.document import Document, Heading, Items, Paragraph, grid, items
-from benchbench.report.text import one_line, seconds
+from benchbench.report.text import seconds
 from benchbench.testing.outcomes import CaseOutcome, Conformance
 
 # A reason in the table is cut here; --json has it whole.

@@ -12,12 +12,12 @@ from makers import make_record
 
 from benchbench.compare.tables import tables_of
 from benchbench.errors import UsageError
+from benchbench.printable import one_line
 from benchbench.records import Check, Machine
 from benchbench.report import tables
 from benchbench.report.renderers.csv import defuse
 from benchbench.report.renderers.latex import escape as escape_latex
 from benchbench.report.renderers.markdown import escape as escape_markdown
-from benchbench.report.text import one_line
 
 nasty = st.text(
     alphabet=st.one_of(st.sampled_from("|\\`*_<>&#=+-@\"',;\n\r\t\0{}$%~^"), st.characters()),

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchbench.printable import one_line
 from benchbench.report import text
 
 
@@ -31,7 +32,7 @@ def test_seconds_stay_within_half_a_per_cent(value):
 
 @given(st.text())
 def test_one_line_is_one_line_and_settles(drawn):
-    line = text.one_line(drawn)
+    line = one_line(drawn)
     assert len(line.splitlines()) <= 1
-    assert text.one_line(line) == line
+    assert one_line(line) == line
     assert [c for c in line if c != " "] == [c for c in drawn if c.isprintable() and c != " "]

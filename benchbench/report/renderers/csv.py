@@ -10,7 +10,7 @@ import msgspec
 
 from benchbench.compare.summary import CellSummary, Spread
 from benchbench.compare.tables import Table
-from benchbench.report.text import one_line
+from benchbench.printable import one_line
 
 Value = str | int | float | None
 

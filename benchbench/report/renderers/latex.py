@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tabulate import tabulate
 
+from benchbench.printable import one_line
 from benchbench.report.document import (
     Block,
     Document,
@@ -15,7 +16,7 @@ from benchbench.report.document import (
     Paragraph,
     Verbatim,
 )
-from benchbench.report.text import UNKNOWN, facts, one_line
+from benchbench.report.text import UNKNOWN, facts
 
 _ESCAPES = str.maketrans(
     {

@@ -6,6 +6,7 @@ import re
 
 from tabulate import tabulate
 
+from benchbench.printable import one_line
 from benchbench.report.document import (
     Block,
     Document,
@@ -17,7 +18,7 @@ from benchbench.report.document import (
     Paragraph,
     Verbatim,
 )
-from benchbench.report.text import facts, one_line
+from benchbench.report.text import facts
 
 
 def render(document: Document) -> str:

@@ -1,0 +1,111 @@
+"""Files, with care: only what is a file is read, and what is written is whole or not there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+# A file system without hard links answers with one of these: FAT, some network file systems.
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a regular file to read it; never wait for one that is none.
+
+    Raises OSError: for a FIFO, a socket, a device or a folder `strerror` says what it is.
+    """
+    # Before it is opened: to open a device may set it in motion.
+    _must_be_regular(path, path.stat())
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    file = os.fdopen(os.open(path, flags), "rb")
+    try:
+        _must_be_regular(path, os.fstat(file.fileno()))
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_file(path: Path, *, limit: int | None = None) -> bytes:
+    """Return what a regular file holds, at most `limit` bytes.
+
+    Raises OSError as `open_file` does, and for a file of more.
+    """
+    with open_file(path) as file:
+        if limit is None:
+            return file.read()
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes", str(path))
+    return content
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a new file; it has the mode that the umask leaves. Raises OSError, also if it exists.
+
+    Where the file system has no hard links, a power cut may leave an empty file behind.
+    """
+    with _partial(path, content) as partial:
+        try:
+            os.link(partial, path)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            _claim(path, partial)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file, in the place of what has its name. Raises OSError."""
+    with _partial(path, content) as partial:
+        partial.replace(path)
+
+
+def _must_be_regular(path: Path, status: os.stat_result) -> None:
+    kind = stat.S_IFMT(status.st_mode)
+    if kind != stat.S_IFREG:
+        what = _KINDS.get(kind, "something else")
+        number = errno.EISDIR if kind == stat.S_IFDIR else errno.EINVAL
+        raise OSError(number, f"expected a file, but it is {what}", str(path))
+
+
+def _claim(path: Path, partial: Path) -> None:
+    """Take a name by an empty file, so that no other writer does; move the content there."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+    try:
+        partial.replace(path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _partial(path: Path, content: bytes) -> Iterator[Path]:
+    """Write the content beside `path`, under another name that is gone afterwards."""
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield partial
+    finally:
+        partial.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
