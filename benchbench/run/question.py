@@ -7,19 +7,18 @@ whatever a framework prints goes to stderr.
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchbench.children import ANSWER_BYTES, AnswerTooLong, Child, answer_pipe, ending
 from benchbench.plugins.contract import BackendInfo
 from benchbench.run.environment import worker_environment
 
-_FAREWELL_SECONDS = 5.0
+# So much of the last line that a process printed goes into a sentence.
+_LAST_LINE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,49 +54,22 @@ def exchange(
     timeout_seconds: float,
 ) -> Returned:
     """Start a command, give it the question, and wait for what it writes and for its end."""
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        answer, noise = process.communicate(question, timeout=timeout_seconds)
-    except subprocess.TimeoutExpired:
-        return Returned(None, f"it gave no answer within {timeout_seconds:g} s", "")
-    finally:
-        _end(process)
-    log = noise.decode(errors="replace")
-    if process.returncode == 0 and answer:
+    with Child(command, question, environment=environment) as child:
+        try:
+            answer = child.read_answer(timeout_seconds)
+        except AnswerTooLong:
+            trouble = f"its answer is longer than {ANSWER_BYTES >> 20} MiB"
+            return Returned(None, trouble, child.log)
+        log, code = child.log, child.code
+    if answer is None or code is None:
+        return Returned(None, f"it gave no answer within {timeout_seconds:g} s", log)
+    if code == 0 and answer:
         return Returned(answer, "", log)
-    last = (log.strip().splitlines() or ["it said nothing"])[-1]
-    return Returned(None, f"its process {_ending(process.returncode)}: {last}", log)
+    last = (log.strip().splitlines() or ["it said nothing"])[-1][:_LAST_LINE]
+    return Returned(None, f"its process {ending(code)}: {last}", log)
 
 
 def answer(work_out: Callable[[bytes], bytes]) -> None:
     """Be the process: read the question, write the answer."""
-    # Frameworks print on stdout; what they print must not reach the answer.
-    pipe = os.dup(sys.stdout.fileno())
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    told = work_out(sys.stdin.buffer.read())
-    with os.fdopen(pipe, "wb") as file:
-        file.write(told)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process that is still there; first ask it to, so that it can end those it started."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_FAREWELL_SECONDS)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-def _ending(code: int) -> str:
-    if code < 0:
-        return f"was killed by signal {-code} ({signal.Signals(-code).name})"
-    return f"ended with {code}"
+    with answer_pipe() as pipe:
+        pipe.write(work_out(sys.stdin.buffer.read()))

@@ -1,0 +1,206 @@
+"""A process that is asked one question and may hang, crash, print without end, leave others behind.
+
+The question is its standard input; the answer comes back by a pipe that was its standard output.
+It ends when it is told to, or with this process, however this one ends.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import IO, Self
+
+# The most that is taken of an answer, and the end that is kept of what is printed.
+ANSWER_BYTES = 32 << 20
+LOG_BYTES = 1 << 20
+
+# How often to look whether the process has ended while another still holds its pipes.
+_TICK_SECONDS = 0.1
+_DRAIN_SECONDS = 1.0
+_REAP_SECONDS = 5.0
+_CHUNK = 1 << 16
+
+# Reads until the pipe from this process closes, then kills the child's process group.
+_WATCH = 'read _; kill -KILL "-$0"'
+_DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class AnswerTooLong(Exception):  # noqa: N818 - what happened, said by whoever asked
+    """The process wrote more than `ANSWER_BYTES`."""
+
+
+class Child:
+    """A process in a session of its own. A context: it and its group do not outlive the block."""
+
+    def __init__(
+        self, command: Sequence[str], question: bytes, *, environment: Mapping[str, str]
+    ) -> None:
+        with tempfile.TemporaryFile() as asked:
+            asked.write(question)
+            asked.seek(0)
+            self._process = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=asked,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                # Ctrl-C is for this process, which then ends that one.
+                start_new_session=True,
+            )
+        try:
+            self._watch = _watch(self._process.pid)
+        except BaseException:
+            self._process.kill()
+            raise
+        self._answer, self._log = bytearray(), bytearray()
+        self._selector = selectors.DefaultSelector()
+        for pipe, kept in ((self._process.stdout, self._answer), (self._process.stderr, self._log)):
+            assert pipe is not None  # noqa: S101 - asked for above
+            os.set_blocking(pipe.fileno(), False)
+            self._selector.register(pipe, selectors.EVENT_READ, kept)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    @property
+    def code(self) -> int | None:
+        """The exit code, negative for a signal, None while it runs."""
+        return self._process.poll()
+
+    @property
+    def log(self) -> str:
+        """The end of what it printed so far."""
+        return self._log.decode(errors="replace")
+
+    def read_line(self, seconds: float) -> bytes | None:
+        """Return its next line, empty if it ended without one, None where time ran out.
+
+        Raises AnswerTooLong.
+        """
+        if not self._read(seconds, lambda: b"\n" in self._answer):
+            return None
+        line, newline, _ = self._answer.partition(b"\n")
+        if not newline:
+            return b""
+        del self._answer[: len(line) + 1]
+        return bytes(line)
+
+    def read_answer(self, seconds: float) -> bytes | None:
+        """Return all it wrote until it ended, None where time ran out. Raises AnswerTooLong."""
+        return bytes(self._answer) if self._read(seconds, lambda: False) else None
+
+    def end(self) -> None:
+        """Kill it, all it started that can be found, and what watches over it.
+
+        A Ctrl-C that comes meanwhile waits until they are gone.
+        """
+        with _deferred_signals():
+            for kill in self._killers():
+                with suppress(OSError):
+                    kill()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_REAP_SECONDS)
+            self._watch.kill()
+            self._watch.wait()
+            self._selector.close()
+            for pipe in (self._process.stdout, self._process.stderr, self._watch.stdin):
+                if pipe is not None:
+                    pipe.close()
+
+    def _killers(self) -> Iterator[Callable[[], None]]:
+        """Yield what ends its descendants, then its group. Ended processes have none left."""
+        if self._process.poll() is None:
+            import psutil
+
+            with suppress(psutil.Error):
+                for descendant in psutil.Process(self._process.pid).children(recursive=True):
+                    yield lambda pid=descendant.pid: os.kill(pid, signal.SIGKILL)  # type: ignore[misc]
+        yield lambda: os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _read(self, seconds: float, enough: Callable[[], bool]) -> bool:
+        """Read until there is enough or it has ended; False where time ran out."""
+        deadline = time.monotonic() + seconds
+        ended = False
+        while not enough():
+            if not ended and self._process.poll() is not None:
+                # What it wrote is there already; what others write into its pipes may never end.
+                ended, deadline = True, time.monotonic() + _DRAIN_SECONDS
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return ended
+            if not self._take_some(0 if ended else min(_TICK_SECONDS, remaining)) and ended:
+                return True
+        return True
+
+    def _take_some(self, seconds: float) -> bool:
+        """Wait so long at most for something to read, and read it; say whether there was any."""
+        if not self._selector.get_map():
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+            return False
+        events = self._selector.select(seconds)
+        for key, _ in events:
+            self._take(key.fileobj, key.data)  # type: ignore[arg-type] # pipes of Popen
+        return bool(events)
+
+    def _take(self, pipe: IO[bytes], kept: bytearray) -> None:
+        chunk = os.read(pipe.fileno(), _CHUNK)
+        if not chunk:
+            self._selector.unregister(pipe)
+        kept += chunk
+        if kept is self._log:
+            del kept[:-LOG_BYTES]
+        elif len(kept) > ANSWER_BYTES:
+            raise AnswerTooLong
+
+
+def answer_pipe() -> IO[bytes]:
+    """Be the process: return the pipe for the answer. What is printed from now on goes to stderr.
+
+    Frameworks print on the standard output; what they print must not reach the answer.
+    """
+    pipe = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return os.fdopen(pipe, "wb")
+
+
+def ending(code: int) -> str:
+    """Say how a process ended: "ended with exit code 3", "was killed by signal 11 (SIGSEGV)"."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:  # a real-time signal has no name of its own
+        name = "a real-time signal"
+    return f"was killed by signal {-code} ({name})"
+
+
+def _watch(group: int) -> subprocess.Popen[bytes]:
+    """Start what kills the process group as soon as this process is gone."""
+    return subprocess.Popen(
+        ["/bin/sh", "-c", _WATCH, str(group)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+@contextmanager
+def _deferred_signals() -> Iterator[None]:
+    """Keep Ctrl-C and its like waiting until the block is done."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _DEFERRED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
