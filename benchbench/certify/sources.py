@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from benchbench.plugins.contract import BackendInfo
+from benchbench.plugins.declarations import PluginFunction
 
 # The parts of the core that say what is compared and how; what a difference looks like is prose.
 _COMPARED = (
@@ -41,7 +42,9 @@ def sources_sha256(*infos: BackendInfo) -> str:
 
 def module_of(info: BackendInfo) -> str:
     """Return the name of the top-level module in which a backend is declared."""
-    return info.create.__module__.partition(".")[0]
+    create = info.create
+    module = create.module if isinstance(create, PluginFunction) else create.__module__
+    return module.partition(".")[0]
 
 
 def installed_versions(info: BackendInfo) -> dict[str, str]:

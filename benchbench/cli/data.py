@@ -36,15 +36,16 @@ def verify(
     ] = "mnist",
 ) -> None:
     """Compare a data set with its SHA-256 hashes, part by part; exit with 3 if one differs."""
-    from benchbench.data import catalog, container
+    from benchbench.data import container
     from benchbench.data.survey import examine
     from benchbench.plugins.registry import load_registry
     from benchbench.report.datasets import build_hashes
     from benchbench.report.renderers import terminal
+    from benchbench.run.offered_dataset import choose_offered
 
-    offered = {name: offer.item for name, offer in load_registry().datasets.items()}
-    if dataset in offered:
-        whole = catalog.choose(dataset, offered).sha256
+    registry = load_registry()
+    if dataset in registry.datasets:
+        whole = choose_offered(dataset, registry).sha256
         typer.echo(f"{dataset} is read by its plugin, which states SHA-256 {whole} for the whole")
         return
     examined = examine(dataset)

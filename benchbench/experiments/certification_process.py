@@ -54,7 +54,7 @@ def _certification(request: CertificationRequest) -> Certification:
 def _certificate(request: CertificationRequest) -> Certificate:
     """Climb the ladder here. Raises Unsupported, Unavailable, and what the plugin raises."""
     started = now_ns()
-    registry = load_registry()
+    registry = load_registry(retry=False)
     info, reference_info = registry.backend(request.backend), registry.backend(REFERENCE)
     backend = info.create()
     device = resolve_device(request.device, backend.devices(), request.backend)

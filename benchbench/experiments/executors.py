@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
-from benchbench.errors import PluginError, UsageError, nearest
+from benchbench.errors import BenchbenchError, PluginError, UsageError, nearest
 from benchbench.run.conductor import Conductor
 
 if TYPE_CHECKING:
@@ -61,18 +61,29 @@ class LocalExecutor:
 def find_executor(name: str, registry: Registry) -> Executor:
     """Make the executor of this name: `local`, or a plugin's.
 
-    Raises UsageError for a name that is nothing, PluginError for a plugin's that cannot run blocks,
-    and what the plugin raises where its cluster is not to be had.
+    A plugin's executor works in this process: here alone a plugin is imported where the command
+    runs. Raises UsageError for a name that is nothing, PluginError for a plugin's that cannot be
+    made or cannot run blocks, and the BenchbenchError of a plugin whose cluster is not to be had.
     """
     if name == LOCAL:
         return LocalExecutor()
     if name not in registry.executors:
+        registry.must_not_be_quarantined(name)
         known = (LOCAL, *registry.executors)
         raise UsageError(
             f"there is no executor '{name}'{nearest(name, known)} (known: {', '.join(known)})"
         )
     offer = registry.executors[name]
-    executor = offer.item.create()
+    try:
+        executor = offer.item.create()
+    except (BenchbenchError, KeyboardInterrupt):
+        raise
+    # A plugin is a stranger's code: what it raises, SystemExit too, is told with its name.
+    except BaseException as error:
+        raise PluginError(
+            f"the executor '{name}' of {offer.distribution} cannot be made: "
+            f"{type(error).__name__}: {error}"
+        ) from error
     if not callable(getattr(executor, "run", None)):
         raise PluginError(
             f"the executor '{name}' of {offer.distribution} must have a method `run`, but it is "

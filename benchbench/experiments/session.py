@@ -32,8 +32,14 @@ def find_dataset(
     """
     from benchbench.data import catalog
 
-    offered = {name: offer.item for name, offer in registry.datasets.items()}
-    chosen = catalog.choose(wanted, offered, quick=quick)
+    if wanted in registry.datasets:
+        from benchbench.run.offered_dataset import choose_offered
+
+        chosen = choose_offered(wanted, registry, quick=quick)
+    else:
+        registry.must_not_be_quarantined(wanted)
+        offered = {name: offer.item for name, offer in registry.datasets.items()}
+        chosen = catalog.choose(wanted, offered, quick=quick)
     if chosen.note:
         note(chosen.note)
     must_fit(models, chosen)

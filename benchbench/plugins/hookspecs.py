@@ -1,5 +1,5 @@
-"""The hooks a plugin may implement. Each is called once, when names are first needed, and never
-inside a timed region; declaring must not import a framework."""
+"""The hooks a plugin may implement. Each is called once in a process that reads declarations or
+runs the plugin, and never inside a timed region; declaring must not import a framework."""
 
 from __future__ import annotations
 

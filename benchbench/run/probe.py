@@ -41,7 +41,7 @@ def probe(info: BackendInfo, *, timeout_seconds: float = 120.0) -> Probe:
 def _answer(asked: bytes) -> bytes:
     name = asked.decode()
     try:
-        backend = load_registry().backend(name).create()
+        backend = load_registry(retry=False).backend(name).create()
         said = {
             "backend": name,
             "devices": backend.devices(),

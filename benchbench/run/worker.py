@@ -107,7 +107,7 @@ class _Run:
         self._ledger.enter("import")
         from benchbench.plugins.registry import load_registry
 
-        registry = load_registry()
+        registry = load_registry(retry=False)
         self._backend = registry.backend(request.backend).create()
 
         self._ledger.enter("data")

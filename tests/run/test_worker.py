@@ -77,7 +77,7 @@ def offered(misfits, monkeypatch):
     backends = {info.name: info for info in module.benchbench_backends()}
     datasets = {"tiny": DatasetInfo("tiny", lambda _: dataset_of())}
 
-    def load_registry():
+    def load_registry(**_):
         def offers(items):
             return {name: registry.Offer(item, "tests") for name, item in items.items()}
 
