@@ -208,10 +208,15 @@ class Built(msgspec.Struct, frozen=True, tag=True):
 
 
 class EpochDone(msgspec.Struct, frozen=True, tag=True):
-    """One epoch trained and validated."""
+    """One epoch trained and validated.
+
+    `watched_seconds` is the time in its turn in which the core looked for work left over; the
+    worker of an earlier checkout does not tell.
+    """
 
     number: int
     epoch: EpochRecord
+    watched_seconds: float | None = None
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):

@@ -16,6 +16,7 @@ from hypothesis import settings
 
 from benchbench.data import container, digits, idx, mnist
 from benchbench.records import RunRecord
+from benchbench.run.process import WorkerProcess
 from benchbench.run.store import read
 
 # `faulty`, the backend with faults, and `makers` are imported by name, and so are the studies.
@@ -195,6 +196,22 @@ def misfits(install) -> None:
 def command(misfits, small_mnist, tmp_path) -> Command:
     """Give the command, with the misfits for backends."""
     return Command(dict(os.environ), tmp_path / "results", small_mnist)
+
+
+@pytest.fixture
+def launch(tmp_path) -> Iterator[Callable[..., WorkerProcess]]:
+    """Start shell scripts as workers: see `scripted`."""
+    import scripted
+
+    workers: list[WorkerProcess] = []
+
+    def _launch(*lines: str, **options) -> WorkerProcess:
+        workers.append(scripted.start(tmp_path, *lines, **options))
+        return workers[-1]
+
+    yield _launch
+    for worker in workers:
+        worker.close()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from benchbench.records import (
 )
 from benchbench.run.completeness import CHECKS
 from benchbench.run.plan import PlannedRun
+from benchbench.run.turns import Turn
 
 
 @dataclass
@@ -39,11 +40,14 @@ class FakeClock:
 class Step:
     """What a worker does in one turn: it is at work for `seconds`, then says `event`.
 
-    An event may be an exception to raise instead, such as KeyboardInterrupt.
+    An event may be an exception to raise instead, such as KeyboardInterrupt. `farewell` is what it
+    says after its last event, or what is raised while it ends; `stopped`, a signal stopped it.
     """
 
     event: Event | BaseException
     seconds: float = 0.0
+    stopped: bool = False
+    farewell: str | BaseException = ""
 
 
 def good_run(
@@ -54,7 +58,9 @@ def good_run(
         Step(EpochDone(number, epoch_of(seconds)), seconds) for number in range(1, epochs + 1)
     ]
     end = Finished(report or whole_report(), (0.25,) * epochs)
-    return [Step(Ready()), Step(Built("cpu")), *trained, Step(end)]
+    # The rest of what its phases say that it was at work.
+    rest = PHASES.total - PHASES.waiting - epochs * seconds
+    return [Step(Ready()), Step(Built("cpu")), *trained, Step(end, rest)]
 
 
 def whole_report(**changes: object) -> WorkerReport:
@@ -96,6 +102,7 @@ class FakeWorker:
         self.environment = {"OMP_NUM_THREADS": str(run.request.threads)}
         self.started = "2026-01-02T03:04:05+00:00"
         self.pid = pid
+        self.last_turn = Turn(0.0)
         self._steps = iter(script)
         self._clock = clock
         self._journal = journal
@@ -106,6 +113,8 @@ class FakeWorker:
 
     def next_event(self) -> Event:
         step = next(self._steps)
+        self.last_turn = Turn(step.seconds, step.stopped)
+        self._farewell = step.farewell
         self._clock.pass_by(step.seconds)
         if isinstance(step.event, BaseException):
             raise step.event
@@ -113,6 +122,11 @@ class FakeWorker:
 
     def log(self) -> str:
         return f"what {self.request.backend} printed\n"
+
+    def end(self) -> str:
+        if isinstance(self._farewell, BaseException):
+            raise self._farewell
+        return self._farewell
 
     def kill(self) -> None:
         self._note("kill")

@@ -100,7 +100,8 @@ class EpochClock:
     too. `slowdown` is the fraction of its own time by which to draw every training epoch out.
     Raises PluginError where the trainer breaks the order of calls. `not_finite` lists what the
     trainer reported that is no number, for the check of that name; `waiting_cpu_seconds` is the CPU
-    time that this process used after each epoch, until it was its turn again.
+    time that this process used after each epoch, until it was its turn again; `watched_seconds` is
+    the time that `after_training` took in this epoch.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class EpochClock:
         self._cpu_ns = 0
         self.not_finite: list[str] = []
         self.waiting_cpu_seconds: list[float] = []
+        self.watched_seconds = 0.0
 
     def start(self) -> None:
         """Start the clock; `Trainer.fit` comes next."""
@@ -149,7 +151,7 @@ class EpochClock:
             # Looking on is the core's own doing, and no part of what the run took.
             self._ledger.enter("waiting")
             self._after_training(self._done + 1)
-        self._ledger.enter("validation")
+        self.watched_seconds = self._ledger.enter("validation")
 
     def epoch_validated(self, score: Score) -> None:
         self._synchronize()

@@ -31,6 +31,9 @@ _QUIET_SLICES = 2
 # on an ARM server that counts at 122 MHz.
 _SPIN_SECONDS = 0.3 if platform.machine() in {"x86_64", "AMD64"} else 3.0
 
+# A watch that goes on for longer was not left to itself: the machine stopped it.
+LONGEST_WATCH_SECONDS = _SPIN_SECONDS + 0.5
+
 # Beside the spinning, this share of the time of training is beneath notice.
 _NEGLIGIBLE = 0.01
 # A first read may warm up what a second finds warm; a shared machine stops for some milliseconds.

@@ -9,33 +9,29 @@ comparison are measured seconds apart, and a machine that drifts drifts for all 
 from __future__ import annotations
 
 import random
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 import msgspec
 
-from benchbench.measure.clock import utc_now
 from benchbench.measure.foreign import foreign_fraction
 from benchbench.records import (
-    Built,
     EpochDone,
     EpochRecord,
     Event,
     Finished,
     GaveUp,
-    Machine,
-    Ready,
     RunRecord,
     RunRequest,
-    WorkerReport,
 )
-from benchbench.run.completeness import shortcomings
+from benchbench.run.interrupts import interrupts_wait
 from benchbench.run.launcher import Launcher, ProcessLauncher, Worker
 from benchbench.run.monitor import MachineMonitor, Monitor
-from benchbench.run.plan import Group, PlannedRun
+from benchbench.run.part import Part
+from benchbench.run.plan import Group
 from benchbench.run.store import Store
-from benchbench.spec.identity import spec_sha256
 
 
 class RunListener(Protocol):
@@ -78,173 +74,104 @@ class Conductor:
         """Run group after group; yield each record once it is saved.
 
         On KeyboardInterrupt the live workers are ended and saved as `interrupted` before it is
-        passed on. Raises StoreError where a record cannot be saved.
+        passed on; a run that had finished stays so. What goes wrong with one run is how that run
+        ended. Raises StoreError where a record cannot be saved.
         """
         for group in groups:
             self._listener.group_started([run.request for run in group.runs])
             yield from self._conduct_group(group)
 
     def _conduct_group(self, group: Group) -> Iterator[RunRecord]:
+        parts = [Part(run, group.order_seed, self._machine) for run in group.runs]
         with ExitStack() as stack:
-            parts: list[_Part] = []
             try:
-                for run in group.runs:
-                    worker = self._launcher.launch(run, timeout_seconds=self._timeout)
-                    part = _Part(run, worker, group.order_seed, self._machine)
-                    stack.callback(part.worker.close)
-                    parts.append(part)
-                    # The interpreter starts alone, like all that follows.
-                    part.hear(part.worker.next_event())
+                for run, part in zip(group.runs, parts, strict=True):
+                    with _taking_the_blame(part):
+                        worker = self._launcher.launch(run, timeout_seconds=self._timeout)
+                        stack.callback(worker.close)
+                        part.worker = worker
+                        # The interpreter starts alone, like all that follows.
+                        self._hear(part, worker, worker.next_event())
                 yield from self._rounds(parts, random.Random(group.order_seed))
             except KeyboardInterrupt:
-                for part in parts:
-                    if not part.over:
-                        part.worker.kill()
-                        part.hear(GaveUp("interrupted", "interrupted by the user"))
-                        self._save(part)
+                with interrupts_wait():
+                    self._save_what_there_is(parts)
                 raise
 
-    def _rounds(self, parts: list[_Part], order: random.Random) -> Iterator[RunRecord]:
-        live = parts
+    def _rounds(self, parts: Sequence[Part], order: random.Random) -> Iterator[RunRecord]:
+        live = list(parts)
         while live:
             order.shuffle(live)
             for turn, part in enumerate(live):
                 if not part.over:
-                    part.hear(self._take_turn(part.worker, turn))
+                    with _taking_the_blame(part):
+                        self._take_turn(part, turn)
                 if part.over:
                     yield self._save(part)
                 elif part.epochs and isinstance(part.last_event, EpochDone):
-                    self._listener.epoch_done(
-                        part.worker.request, part.last_event.number, part.epochs[-1]
-                    )
+                    self._listener.epoch_done(part.request, part.last_event.number, part.epochs[-1])
             live = [part for part in live if not part.over]
 
-    def _take_turn(self, worker: Worker, turn: int) -> Event:
+    def _take_turn(self, part: Part, turn: int) -> None:
         """Give the worker its turn; to an epoch, add what the machine was doing meanwhile."""
+        worker = part.worker
+        assert worker is not None, "a run without a worker is over"  # noqa: S101 - for the types
         state = self._monitor.state()
         before = self._monitor.cpu_use(worker.pid)
         event = worker.turn()
-        if not isinstance(event, EpochDone):
-            return event
-        after = self._monitor.cpu_use(worker.pid)
-        foreign = foreign_fraction(before, after, self._machine.usable_cores)
-        epoch = msgspec.structs.replace(
-            event.epoch,
-            turn=turn,
-            machine=state,
-            foreign_cpu_fraction=foreign,
-            gpus=self._monitor.gpus(),
-        )
-        return EpochDone(event.number, epoch)
+        if isinstance(event, EpochDone):
+            after = self._monitor.cpu_use(worker.pid)
+            foreign = foreign_fraction(before, after, self._machine.usable_cores)
+            epoch = msgspec.structs.replace(
+                event.epoch,
+                turn=turn,
+                machine=state,
+                foreign_cpu_fraction=foreign,
+                gpus=self._monitor.gpus(),
+            )
+            event = msgspec.structs.replace(event, epoch=epoch)
+        self._hear(part, worker, event)
 
-    def _save(self, part: _Part) -> RunRecord:
-        record = part.record(self._store)
-        self._store.save(record)
+    def _hear(self, part: Part, worker: Worker, event: Event) -> None:
+        """Let the run take in what its worker said; after its last event the worker ends."""
+        part.hear(event, worker.last_turn)
+        if part.over:
+            said = worker.end()
+            if said and isinstance(event, Finished):
+                reason = f"the worker said what is no event, after its last: {said}"
+                part.hear(GaveUp("crashed", reason))
+
+    def _save(self, part: Part) -> RunRecord:
+        with interrupts_wait():
+            record = part.record(self._store)
+            self._store.save(record)
+            part.saved = True
         self._listener.run_finished(record)
         return record
 
+    def _save_what_there_is(self, parts: Sequence[Part]) -> None:
+        """End the workers that are left and save every run that was launched."""
+        records = []
+        for part in parts:
+            if part.worker is not None and not part.over:
+                part.worker.kill()
+                part.hear(GaveUp("interrupted", "interrupted by the user"))
+            if part.over and not part.saved:
+                record = part.record(self._store)
+                self._store.save(record)
+                records.append(record)
+        for record in records:
+            self._listener.run_finished(record)
 
-class _Part:
-    """One run as it is being conducted: its worker, and what has been heard of it."""
 
-    def __init__(self, run: PlannedRun, worker: Worker, order_seed: int, facts: Machine) -> None:
-        self.worker = worker
-        self.epochs: list[EpochRecord] = []
-        self._numbers: list[int] = []
-        self.last_event: Event | None = None
-        self._run = run
-        self._order_seed = order_seed
-        self._machine = facts
-        device = run.request.device
-        self._device: str | None = None if device == "auto" else device
-
-    @property
-    def over(self) -> bool:
-        """Whether the run has come to its end, good or bad."""
-        return isinstance(self.last_event, Finished | GaveUp)
-
-    def hear(self, event: Event) -> None:
-        """Take in what the worker said at the end of its turn."""
-        self.last_event = event
-        match event:
-            case Ready():
-                pass
-            case Built(device):
-                self._device = device
-            case EpochDone(number, epoch):
-                self._numbers.append(number)
-                self.epochs.append(epoch)
-            case Finished(_, waiting):
-                # The worker of an earlier checkout says nothing of it.
-                if len(waiting) == len(self.epochs):
-                    self.epochs = [
-                        msgspec.structs.replace(epoch, waiting_cpu_seconds=seconds)
-                        for epoch, seconds in zip(self.epochs, waiting, strict=True)
-                    ]
-            case GaveUp():
-                pass
-
-    def record(self, store: Store) -> RunRecord:
-        """Return the record of a run that is over; keep its log where something went wrong."""
-        request = self.worker.request
-        outcome, ending = self._ending()
-        return RunRecord(
-            run_id=request.run_id,
-            session_id=request.session_id,
-            block=request.block,
-            status=ending.status,
-            error=ending.reason or None,
-            traceback=ending.traceback,
-            log=None if ending.status == "ok" else self._keep_log(store),
-            backend=request.backend,
-            division=request.division,
-            variant=request.variant,
-            model=request.model.name,
-            dataset=request.dataset.name,
-            threads=request.threads,
-            seed=request.seed,
-            order_seed=self._order_seed,
-            spec=request.model,
-            protocol=request.protocol,
-            spec_sha256=spec_sha256(request.model, request.protocol),
-            dataset_sha256=request.dataset.sha256,
-            epochs=tuple(self.epochs),
-            certificate=self._run.certificate,
-            uncertified=self._run.uncertified,
-            environment=self.worker.environment,
-            machine=self._machine,
-            started=self.worker.started,
-            finished=utc_now(),
-            **{name: getattr(outcome, name) for name in outcome.__struct_fields__},
-        )
-
-    def _ending(self) -> tuple[WorkerReport, GaveUp]:
-        """Return what is known of the run, and how it ended in the words of `GaveUp`."""
-        match self.last_event:
-            case Finished(outcome):
-                failed = [
-                    f"{check.name}: expected {check.expected}, found {check.observed}"
-                    for check in outcome.checks
-                    if check.passed is False
-                ]
-                own = not self._run.environment.import_path
-                failed += shortcomings(self.worker.request, self._numbers, outcome, own=own)
-                return outcome, GaveUp("invalid" if failed else "ok", "; ".join(failed))
-            case GaveUp(status="ok"):
-                reason = "it gave up, and said that it was ok: expected a status that says why"
-                return WorkerReport(device=self._device), GaveUp("crashed", reason)
-            case GaveUp() as event:
-                return WorkerReport(device=self._device), event
-            case event:
-                raise AssertionError(f"a record was asked for before the end, at {event!r}")
-
-    def _keep_log(self, store: Store) -> str | None:
-        """Keep the log beside the record; return the file's name, None if nothing was kept."""
-        text, path = self.worker.log(), store.log_path(self.worker.request.run_id)
-        if not text.strip():
-            return None
-        try:
-            path.write_text(text)
-        except OSError:
-            return None  # a full disk: the record itself will say so
-        return path.name
+@contextmanager
+def _taking_the_blame(part: Part) -> Iterator[None]:
+    """Make whatever is raised the end of this run, and of no other."""
+    try:
+        yield
+    except Exception as error:
+        if part.worker is not None:
+            part.worker.kill()
+        what = "its worker could not be started" if part.worker is None else "it cannot be heard"
+        reason = f"{what} ({type(error).__name__}: {error})"
+        part.hear(GaveUp("failed", reason, traceback.format_exc()))

@@ -9,6 +9,7 @@ from benchbench.plugins.registry import Registry, load_registry
 from benchbench.records import Event, RunRequest
 from benchbench.run.plan import PlannedRun
 from benchbench.run.process import WorkerProcess
+from benchbench.run.turns import Turn
 
 
 class Worker(Protocol):
@@ -30,6 +31,10 @@ class Worker(Protocol):
     def pid(self) -> int:
         """The id of its process."""
 
+    @property
+    def last_turn(self) -> Turn:
+        """How its last turn went by the conductor's clock; before its first, how it started."""
+
     def turn(self) -> Event:
         """Let it go on, and wait for its next event."""
 
@@ -38,6 +43,9 @@ class Worker(Protocol):
 
     def log(self) -> str:
         """Return what was printed in it so far."""
+
+    def end(self) -> str:
+        """Wait for its end after its last event; return what it said after that, mostly nothing."""
 
     def kill(self) -> None:
         """End it and all that it started, now."""

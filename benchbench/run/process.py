@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
+import secrets
 import selectors
-import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import msgspec
 
+from benchbench.children import ending
 from benchbench.measure.clock import now_ns, utc_now
 from benchbench.plugins.contract import BackendInfo
-from benchbench.records import Event, Finished, GaveUp, Status
-from benchbench.run.channel import ConductorEnd
+from benchbench.records import Event, GaveUp, Status
+from benchbench.run.channel import ConductorEnd, NoEvent
 from benchbench.run.environment import noted, worker_environment
+from benchbench.run.excerpt import file_excerpt
 from benchbench.run.plan import PlannedRun
+from benchbench.run.process_tree import MARK_VARIABLE, end_tree
+from benchbench.run.turns import Turn
 
 # After its last event a worker only has to end; frameworks take a second or two for that.
 _FAREWELL_SECONDS = 60
+# The system's calls take no more than some weeks.
+_LONGEST_WAIT_SECONDS = 86_400.0
 _VMSTAT = Path("/proc/vmstat")
 
 
@@ -31,38 +37,37 @@ class WorkerProcess:
     def __init__(self, run: PlannedRun, info: BackendInfo, *, timeout_seconds: float) -> None:
         self._timeout = timeout_seconds
         self._held_seconds = 0.0
-        self._home = tempfile.TemporaryDirectory(prefix="benchbench-")
-        self._log = Path(self._home.name) / "worker.log"
         self._oom_kills = _oom_kills()
-        environment = worker_environment(
-            os.environ,
-            info=info,
-            threads=run.request.threads,
-            home=Path(self._home.name),
-            import_path=run.environment.import_path,
-            variables=run.environment.variables,
-        )
-        self.environment = noted(environment, info.notes)
-        self.started = utc_now()
-        self.request = msgspec.structs.replace(run.request, spawned_ns=now_ns())
-        self._channel = ConductorEnd()
-        command = [
-            *(run.environment.python or sys.executable, "-m", "benchbench.run.worker"),
-            *("--baton", str(self._channel.worker_baton)),
-            *("--events", str(self._channel.worker_events)),
-        ]
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                pass_fds=(self._channel.worker_baton, self._channel.worker_events),
-                # A session of its own: Ctrl-C is for the conductor, which then ends them all.
-                start_new_session=True,
+        self._mark = secrets.token_hex(16)
+        self._ended = False
+        with ExitStack() as resources:
+            # What a run may have done to its home is no reason to lose its record.
+            home = tempfile.TemporaryDirectory(prefix="benchbench-", ignore_cleanup_errors=True)
+            folder = Path(resources.enter_context(home))
+            self._log = folder / "worker.log"
+            environment = worker_environment(
+                os.environ,
+                info=info,
+                threads=run.request.threads,
+                home=folder,
+                import_path=run.environment.import_path,
+                variables=run.environment.variables,
             )
-        self._channel.close_worker_side()
+            self.environment = noted(environment, info.notes)
+            self.started = utc_now()
+            self.request = msgspec.structs.replace(run.request, spawned_ns=now_ns())
+            self._since_ns = self.request.spawned_ns
+            self.last_turn = Turn(0.0)
+            self._channel = ConductorEnd(earlier=bool(run.environment.import_path))
+            resources.callback(self._channel.close)
+            try:
+                self._process = self._spawn(run.environment.python or sys.executable, environment)
+            finally:
+                self._channel.close_worker_side()
+            self._death = _death_of(self._process.pid)
+            if self._death is not None:
+                resources.callback(os.close, self._death)
+            self._resources = resources.pop_all()
         self._channel.send_request(self.request)
 
     @property
@@ -72,79 +77,154 @@ class WorkerProcess:
 
     def turn(self) -> Event:
         """Give the baton, sleep until it comes back. A death or a hang comes back as `GaveUp`."""
+        if said := self._channel.unasked():
+            self.kill()
+            return GaveUp("crashed", f"the worker said what is no event, out of its turn: {said}")
+        self._was_stopped()  # between turns, which does no harm
+        self._since_ns = now_ns()
         self._channel.give_baton()
         return self.next_event()
 
     def next_event(self) -> Event:
         """Sleep until the worker says something, dies, or has used up its time."""
-        since = now_ns()
         try:
             event = self._next_event()
+        except NoEvent as error:
+            self.kill()
+            event = GaveUp("crashed", f"the worker said what is no event: {error}")
         finally:
-            self._held_seconds += (now_ns() - since) / 1e9
-        if isinstance(event, Finished | GaveUp):
-            self._end()
+            seconds = (now_ns() - self._since_ns) / 1e9
+            self._held_seconds += seconds
+        self.last_turn = Turn(seconds, self._was_stopped())
         return event
 
     def log(self) -> str:
-        """Return what the worker's framework printed so far."""
+        """Return what the worker's framework printed so far, without the middle of very much."""
         with suppress(OSError):
-            return self._log.read_text(errors="replace")
+            return file_excerpt(self._log)
         return ""
+
+    def end(self) -> str:
+        """Wait for the end after the last event, and end what is left.
+
+        Returns what the worker said after its last event, an empty string if nothing.
+        """
+        try:
+            return self._farewell()
+        finally:
+            self.kill()
 
     def kill(self) -> None:
         """End the worker and whatever it started, now."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        if not self._ended:
+            end_tree(self._process, self._mark)
+            self._ended = True
 
     def close(self) -> None:
         """Kill what is left and give everything back."""
         self.kill()
-        self._channel.close()
-        self._home.cleanup()
+        self._resources.close()
+
+    def _spawn(self, python: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        command = [
+            *(python, "-m", "benchbench.run.worker"),
+            *("--baton", str(self._channel.worker_baton)),
+            *("--events", str(self._channel.worker_events)),
+        ]
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment | {MARK_VARIABLE: self._mark},
+                pass_fds=(self._channel.worker_baton, self._channel.worker_events),
+                # A session of its own: Ctrl-C is for the conductor, which then ends them all.
+                start_new_session=True,
+            )
 
     def _next_event(self) -> Event:
+        deadline = self._since_ns + (self._timeout - self._held_seconds) * 1e9
         with selectors.DefaultSelector() as selector:
             selector.register(self._channel, selectors.EVENT_READ)
-            deadline = now_ns() + (self._timeout - self._held_seconds) * 1e9
-            while True:
+            if self._death is not None:
+                selector.register(self._death, selectors.EVENT_READ)
+            if self._channel.full is not None:
+                selector.register(self._channel.full, selectors.EVENT_WRITE)
+            while (left := (deadline - now_ns()) / 1e9) > 0:
                 # One blocking wait: the conductor uses no CPU while a worker is at work.
-                if not selector.select(max(0.0, (deadline - now_ns()) / 1e9)):
-                    self.kill()
-                    reason = f"no answer within the time limit of {self._timeout:g} s (--timeout)"
-                    return GaveUp("timeout", reason)
-                line = self._channel.read_line()
-                if line == b"":
-                    return self._died()
-                if line is not None:
-                    return self._decode(line)
+                ready = [
+                    key.fileobj for key, _ in selector.select(min(left, _LONGEST_WAIT_SECONDS))
+                ]
+                if self._channel in ready:
+                    try:
+                        event = self._channel.read_event()
+                    except EOFError:
+                        return self._died(left)
+                    if event is not None:
+                        return event
+                elif self._death in ready:
+                    # Where another process holds the pipe, it stays open.
+                    return self._died(left)
+                elif ready:
+                    writing = self._channel.full
+                    self._channel.send_rest()
+                    if self._channel.full is None and writing is not None:
+                        selector.unregister(writing)
+        stopped = " (a signal has stopped the worker)" if self._was_stopped() else ""
+        self.kill()
+        reason = f"no answer within the time limit of {self._timeout:g} s (--timeout){stopped}"
+        return GaveUp("timeout", reason)
 
-    def _decode(self, line: bytes) -> Event:
+    def _died(self, left: float) -> GaveUp:
         try:
-            event: Event = msgspec.json.decode(line, type=Event)
-        except msgspec.MsgspecError as error:
-            self.kill()
-            return GaveUp("crashed", f"the worker said what is no event ({error}): {line[:200]!r}")
-        return event
-
-    def _died(self) -> GaveUp:
-        code = self._process.wait()
-        status: Status = "crashed"
-        if code < 0:
-            name = signal.Signals(-code).name
-            reason = f"the worker was killed by signal {-code} ({name})"
-            if -code == signal.SIGKILL and _oom_kills() > self._oom_kills:
-                status, reason = "oom", f"{reason}: the system ran out of memory"
-        else:
-            reason = f"the worker ended with exit code {code} before it was done"
-        return GaveUp(status, reason)
-
-    def _end(self) -> None:
-        try:
-            self._process.wait(_FAREWELL_SECONDS)
+            code = self._process.wait(min(left, _FAREWELL_SECONDS))
         except subprocess.TimeoutExpired:
             self.kill()
+            return GaveUp("crashed", "the worker closed its pipe of events and did not end")
+        status: Status = "crashed"
+        reason = f"the worker {ending(code)}"
+        if code >= 0:
+            reason += " before it was done"
+        elif code == -9 and _oom_kills() > self._oom_kills:
+            status, reason = "oom", f"{reason}: the system ran out of memory"
+        return GaveUp(status, reason)
+
+    def _farewell(self) -> str:
+        deadline = now_ns() + _FAREWELL_SECONDS * 1e9
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._channel, selectors.EVENT_READ)
+            if self._death is not None:
+                selector.register(self._death, selectors.EVENT_READ)
+            while (left := (deadline - now_ns()) / 1e9) > 0 and selector.get_map():
+                if said := self._channel.unasked():
+                    return said
+                ready = [key.fileobj for key, _ in selector.select(left)]
+                if self._death in ready:
+                    return self._channel.unasked()
+                if self._channel in ready and not self._channel.unasked():  # at its end
+                    selector.unregister(self._channel)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(max(0.0, left))
+        return ""
+
+    def _was_stopped(self) -> bool:
+        """Say whether a signal has stopped the worker, or let it go on, since the last call."""
+        if not hasattr(os, "waitid"):
+            return False
+        changes = os.WSTOPPED | os.WCONTINUED | os.WNOHANG
+        with suppress(ChildProcessError):
+            return os.waitid(os.P_PID, self._process.pid, changes) is not None
+        return False
+
+
+def _death_of(pid: int) -> int | None:
+    """Return a descriptor that can be read from when the process has ended, if there are such."""
+    if not hasattr(os, "pidfd_open"):
+        return None
+    with suppress(OSError):
+        return os.pidfd_open(pid)
+    return None
 
 
 def _oom_kills() -> int:

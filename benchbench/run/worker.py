@@ -215,7 +215,7 @@ class _Run:
     def _epoch_done(self, number: int, epoch: EpochRecord) -> None:
         self._epochs.append(epoch)
         self._ledger.enter("waiting")
-        self._hand_over(EpochDone(number, epoch))
+        self._hand_over(EpochDone(number, epoch, self._clock.watched_seconds))
 
 
 def _must_fit(request: RunRequest, dataset: Dataset) -> None:

@@ -10,13 +10,13 @@ import random
 
 import msgspec
 import pytest
-from fake_launcher import FakeLauncher, FakeMonitor, Step, epoch_of, good_run, whole_report
+from fake_launcher import Step, epoch_of, good_run, whole_report
 from makers import PHASES
+from stage import Stage, make_session
 
 from benchbench.records import (
     Built,
     Check,
-    DatasetChoice,
     EpochDone,
     Finished,
     GaveUp,
@@ -24,71 +24,9 @@ from benchbench.records import (
     WorkerReport,
 )
 from benchbench.run.completeness import CHECKS
-from benchbench.run.conductor import Conductor
-from benchbench.run.plan import Cell, Session
-from benchbench.run.store import Store, read
-from benchbench.spec.catalog import MODELS
 from benchbench.spec.protocol import TrainingProtocol
 
 BACKENDS = ("one", "two", "three")
-
-
-class Hearing:
-    """Keeps what it hears, in order."""
-
-    def __init__(self):
-        self.heard = []
-
-    def group_started(self, requests):
-        self.heard.append(("group", [request.backend for request in requests]))
-
-    def epoch_done(self, request, number, epoch):
-        self.heard.append(("epoch", request.backend, number, epoch.turn))
-
-    def run_finished(self, record):
-        self.heard.append(("record", record.backend, record.status))
-
-
-def make_session(*backends, **changes):
-    options = {
-        "protocol": TrainingProtocol(epochs=2),
-        "dataset": DatasetChoice("digits", sha256="d" * 64),
-        "device": "auto",
-        "threads": 2,
-        "cpus": None,
-        "seed": 5,
-    }
-    cells = tuple(Cell(name, "idiomatic", MODELS["single-layer"]) for name in backends)
-    return Session(cells=cells, **options | changes)
-
-
-class Stage:
-    """A conductor with scripted workers, a made-up machine and a store of its own."""
-
-    def __init__(self, results, scripts):
-        def script(run):
-            return scripts.get(run.request.backend) or good_run(run.request.protocol.epochs)
-
-        self.launcher = FakeLauncher(script)
-        self.listener = Hearing()
-        self.results = results
-        store = Store(results)
-        store.prepare()
-        self.conductor = Conductor(
-            store=store,
-            listener=self.listener,
-            timeout=60,
-            launcher=self.launcher,
-            monitor=FakeMonitor(self.launcher.clock),
-        )
-
-    def conduct(self, groups):
-        return {record.backend: record for record in self.conductor.conduct(groups)}
-
-    def saved(self):
-        records, unreadable = read(self.results)
-        assert not unreadable
-        return {record.backend: record for record in records}
 
 
 @pytest.fixture

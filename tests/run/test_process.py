@@ -1,6 +1,6 @@
 """A worker's process, as its conductor hears it: it may die, hang, or say what is no event.
 
-Most of the processes here are shell scripts in place of Python: they start in milliseconds.
+Most of the processes here are shell scripts in place of Python: see `scripted`.
 """
 
 from __future__ import annotations
@@ -11,49 +11,14 @@ import selectors
 import signal
 
 import pytest
+from scripted import BUILT, FOREVER, READY, TURN
 
-from benchbench import BackendInfo
 from benchbench.plugins.registry import load_registry
 from benchbench.records import Built, DatasetChoice, GaveUp, Ready
 from benchbench.run.launcher import ProcessLauncher
-from benchbench.run.plan import Cell, Environment, Session
-from benchbench.run.process import WorkerProcess
+from benchbench.run.plan import Cell, Session
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.protocol import TrainingProtocol
-
-INFO = BackendInfo("scripted", (), lambda: None, environment=(("DECLARED", "here"),))
-READY, BUILT = """echo '{"type":"Ready"}' >&$6""", """echo '{"type":"Built","device":"cpu"}' >&$6"""
-TURN = "head -c 1 <&$4 >/dev/null"
-# Nobody writes into the pipe of the request: the script is there until it is killed.
-FOREVER = "cat <&$4 >/dev/null"
-
-
-@pytest.fixture
-def launch(tmp_path):
-    """Start a script as a worker: `$4` is the pipe that it reads from, `$6` that of its events."""
-    workers = []
-
-    def _launch(*lines, timeout_seconds=60.0, variables=None):
-        script = tmp_path / "python"
-        script.write_text("\n".join(["#!/bin/bash", "read -r request <&$4", *lines]) + "\n")
-        script.chmod(0o755)
-        environment = Environment(python=str(script), variables=variables)
-        session = Session(
-            cells=(Cell("scripted", "idiomatic", MODELS["single-layer"], environment=environment),),
-            protocol=TrainingProtocol(),
-            dataset=DatasetChoice("digits"),
-            device="cpu",
-            threads=3,
-            cpus=None,
-            seed=0,
-        )
-        (group,) = session.block(0)
-        workers.append(WorkerProcess(group.runs[0], INFO, timeout_seconds=timeout_seconds))
-        return workers[-1]
-
-    yield _launch
-    for worker in workers:
-        worker.close()
 
 
 def test_events_come_one_a_turn_and_the_log_holds_what_is_printed(launch):
@@ -70,9 +35,9 @@ def test_events_come_one_a_turn_and_the_log_holds_what_is_printed(launch):
         ("kill -KILL $$", "crashed", "the worker was killed by signal 9 (SIGKILL)"),
         ("exit 7", "crashed", "the worker ended with exit code 7 before it was done"),
         ("exit 0", "crashed", "the worker ended with exit code 0 before it was done"),
-        ("echo garbage >&$6", "crashed", "the worker said what is no event"),
-        (r"printf '\377\000\n' >&$6", "crashed", "the worker said what is no event"),
-        ("""echo '{"type":"Sung"}' >&$6""", "crashed", "the worker said what is no event"),
+        ("echo garbage >&$events", "crashed", "the worker said what is no event"),
+        (r"printf '\377\000\n' >&$events", "crashed", "the worker said what is no event"),
+        ("""echo '{"type":"Sung"}' >&$events""", "crashed", "the worker said what is no event"),
     ],
 )
 def test_a_death_and_garbage_are_how_the_run_ended(launch, last, status, reason):

@@ -1,0 +1,70 @@
+"""A conductor with scripted workers on a made-up machine."""
+
+from __future__ import annotations
+
+from fake_launcher import FakeLauncher, FakeMonitor, good_run
+
+from benchbench.records import DatasetChoice
+from benchbench.run.conductor import Conductor
+from benchbench.run.plan import Cell, Session
+from benchbench.run.store import Store, read
+from benchbench.spec.catalog import MODELS
+from benchbench.spec.protocol import TrainingProtocol
+
+
+class Hearing:
+    """Keeps what it hears, in order."""
+
+    def __init__(self):
+        self.heard = []
+
+    def group_started(self, requests):
+        self.heard.append(("group", [request.backend for request in requests]))
+
+    def epoch_done(self, request, number, epoch):
+        self.heard.append(("epoch", request.backend, number, epoch.turn))
+
+    def run_finished(self, record):
+        self.heard.append(("record", record.backend, record.status))
+
+
+def make_session(*backends, **changes):
+    options = {
+        "protocol": TrainingProtocol(epochs=2),
+        "dataset": DatasetChoice("digits", sha256="d" * 64),
+        "device": "auto",
+        "threads": 2,
+        "cpus": None,
+        "seed": 5,
+    }
+    cells = tuple(Cell(name, "idiomatic", MODELS["single-layer"]) for name in backends)
+    return Session(cells=cells, **options | changes)
+
+
+class Stage:
+    """A conductor with scripted workers, a made-up machine and a store of its own."""
+
+    def __init__(self, results, scripts):
+        def script(run):
+            return scripts.get(run.request.backend) or good_run(run.request.protocol.epochs)
+
+        self.launcher = FakeLauncher(script)
+        self.listener = Hearing()
+        self.results = results
+        store = Store(results)
+        store.prepare()
+        self.conductor = Conductor(
+            store=store,
+            listener=self.listener,
+            timeout=60,
+            launcher=self.launcher,
+            monitor=FakeMonitor(self.launcher.clock),
+        )
+
+    def conduct(self, groups):
+        return {record.backend: record for record in self.conductor.conduct(groups)}
+
+    def saved(self):
+        records, unreadable = read(self.results)
+        assert not unreadable
+        return {record.backend: record for record in records}
