@@ -20,6 +20,7 @@ import msgspec
 
 from benchbench.records import Event, GaveUp, RunRequest
 from benchbench.run.encoding import to_json
+from benchbench.run.plausibility import oversized
 from benchbench.spec.identity import canonical
 
 _BATON = b"g"
@@ -183,10 +184,13 @@ class ConductorEnd:
         try:
             seal = msgspec.json.decode(line, type=_Seal)
             event: Event = msgspec.json.decode(line, type=Event)
+            faults = [*oversized(event, "event")]
             to_json(event)  # what cannot be written down is no event
         # Nesting, and numbers that Python does not take: not all of it is an error of msgspec's.
         except Exception as error:
             raise NoEvent(f"{_shown(line)} ({type(error).__name__}: {error})") from None
+        if faults:
+            raise NoEvent(f"{_shown(line)} ({faults[0]})")
         if self._sealed is None:
             self._sealed = bool(seal.nonce)
         if self._sealed and seal.nonce != self._nonce:

@@ -21,6 +21,7 @@ from benchbench.records import (
 from benchbench.run.completeness import shortcomings
 from benchbench.run.launcher import Worker
 from benchbench.run.plan import PlannedRun
+from benchbench.run.plausibility import implausible
 from benchbench.run.store import Store
 from benchbench.run.turns import TimedEpoch, Turn, disagreements, pauses
 from benchbench.spec.identity import spec_sha256
@@ -78,6 +79,14 @@ class Part:
 
     def record(self, store: Store) -> RunRecord:
         """Return the record of a run that is over; keep its log where something went wrong."""
+        record = self._record()
+        faults = "; ".join(implausible(record))
+        if faults:
+            record = msgspec.structs.replace(record, status="invalid", error=faults)
+        log = None if record.status == "ok" else self._keep_log(store)
+        return msgspec.structs.replace(record, log=log)
+
+    def _record(self) -> RunRecord:
         request = self.request
         outcome, ending = self._ending()
         return RunRecord(
@@ -87,7 +96,6 @@ class Part:
             status=ending.status,
             error=ending.reason or None,
             traceback=ending.traceback,
-            log=None if ending.status == "ok" else self._keep_log(store),
             backend=request.backend,
             division=request.division,
             variant=request.variant,

@@ -126,7 +126,7 @@ def implausible(record: RunRecord) -> Iterator[str]:
 
     A spec has ranges of its own and is not asked.
     """
-    yield from _oversized(record, "")
+    yield from oversized(record, "")
     for name in ("started", "finished"):
         if not _is_time(getattr(record, name)):
             yield f"{name}: expected a time as ISO 8601 has it, found {getattr(record, name)!r}"
@@ -179,18 +179,18 @@ def _is_denormal(value: float) -> bool:
     return 0 < abs(value) < sys.float_info.min
 
 
-def _oversized(value: Any, place: str) -> Iterator[str]:
+def oversized(value: Any, place: str) -> Iterator[str]:
     """Yield the whole numbers that 64 bits cannot hold: no table and no file format takes them."""
     match value:
         case msgspec.Struct():
             for name in value.__struct_fields__:
-                yield from _oversized(getattr(value, name), f"{place}.{name}" if place else name)
+                yield from oversized(getattr(value, name), f"{place}.{name}" if place else name)
         case dict():
             for name, inner in value.items():
-                yield from _oversized(inner, f"{place}[{name!r}]")
+                yield from oversized(inner, f"{place}[{name!r}]")
         case list() | tuple():
             for index, inner in enumerate(value):
-                yield from _oversized(inner, f"{place}[{index}]")
+                yield from oversized(inner, f"{place}[{index}]")
         case int() if not -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER:
             yield f"{place}: expected a whole number of 64 bits, found one of {value.bit_length()}"
 

@@ -21,6 +21,7 @@ import msgspec
 import pytest
 
 from benchbench import __version__
+from benchbench.children import ending
 from benchbench.errors import UsageError
 from benchbench.measure.clock import now_ns
 from benchbench.plugins.contract import BackendInfo
@@ -194,7 +195,7 @@ def _listen(events: int, listener: SuiteListener) -> tuple[_Course, str | None]:
         for line in lines:
             try:
                 event = msgspec.json.decode(line, type=SuiteEvent)
-            except msgspec.MsgspecError:
+            except (ValueError, RecursionError):
                 return course, f"its process said what is no event: {line[:200]!r}"
             match event:
                 case Collected(test_count):
@@ -225,9 +226,7 @@ def _wait(process: subprocess.Popen[bytes]) -> str:
         _kill(process)
         process.wait()
         return f"its process did not end by itself within {_FAREWELL_SECONDS} s"
-    if code < 0:
-        return f"its process was killed by signal {-code} ({signal.Signals(-code).name})"
-    return f"its process ended with exit code {code}"
+    return f"its process {ending(code)}"
 
 
 def _death(course: _Course, end: str, code: int) -> str | None:

@@ -164,6 +164,6 @@ def benchbench_backends():
 
 def test_a_run_that_goes_on_in_a_child_has_crashed_and_costs_no_other_run(command, install):
     install("forking", FORKS)
-    command.run("forks", "--backend", "leaves", "--backend", "null")
+    command.run("forks", "--backend", "leaves", "--backend", "null", "--epochs", "1")
     statuses = {record.backend: record.status for record in command.records()}
     assert statuses == {"forks": "crashed", "leaves": "crashed", "null": "ok"}
