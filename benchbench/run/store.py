@@ -107,12 +107,13 @@ def _file_name(run_id: str) -> str:
 
 def _save_elsewhere(path: Path, text: bytes) -> str:
     """Write a record to the temporary folder; return where it is, or the record itself."""
-    names = (path.name, f"{path.stem}-{secrets.token_hex(4)}.json")
-    for refuge in (Path(tempfile.gettempdir()) / name for name in names):
+    # What has that name already may be the record of another results folder.
+    for name in (path.name, f"{path.stem}-{secrets.token_hex(4)}.json"):
         try:
+            refuge = Path(tempfile.gettempdir()) / name
             write_new(refuge, text)
         except OSError as error:
-            reason = f"nor to {refuge} ({error.strerror or error})"
+            reason = f"nor as {error.filename or name} ({error.strerror or error})"
         else:
             return f"it is kept as {refuge}: move it there when there is room"
     return f"{reason}; it follows:\n{text.decode()}"

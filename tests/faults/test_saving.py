@@ -1,0 +1,98 @@
+"""A finished run is never lost: whatever is wrong with the folder, its record lies somewhere."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+from makers import make_record
+
+from benchbench.data import cache
+from benchbench.errors import StoreError
+from benchbench.run.store import Store, pack, read
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """Give a store, and a temporary folder of the test's own for what it cannot hold."""
+    (tmp_path / "refuge").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "refuge"))
+    made = Store(tmp_path / "results")
+    made.prepare()
+    return made
+
+
+@pytest.mark.parametrize(
+    "run_id",
+    [
+        *("../../x", "/etc/x", "a/b", "..", ".hidden", "", "x" * 300, "\N{SNOWMAN}" * 200),
+        *("nul\0", "a\nb", 'a:b*c?d"e|f', "\ud800", "con "),
+    ],
+)
+def test_a_name_that_no_file_system_takes_is_replaced_and_the_record_reads_back(store, run_id):
+    path = store.save(make_record(run_id=run_id))
+    assert path.parent == store.folder
+    assert re.fullmatch(r"[\w+.-]{1,200}\.json", path.name, re.ASCII)
+    ((record,), unreadable) = read(store.folder.parent)
+    assert not unreadable
+    assert record.run_id == run_id.encode("utf-8", "backslashreplace").decode()
+
+
+def test_two_names_that_look_alike_are_two_files(store):
+    assert store.path("a/b") != store.path("a:b")
+    assert store.path("a/b") == store.path("a/b")
+    assert store.log_path("a/b").stem == store.path("a/b").stem
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK])
+def test_a_file_system_without_hard_links_takes_records(store, monkeypatch, number):
+    def link(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", link)
+    record = make_record()
+    path = store.save(record)
+    assert read(store.folder.parent) == ([record], [])
+    with pytest.raises(StoreError, match="File exists"):
+        store.save(msgspec.structs.replace(record, seed=1))
+    assert read(store.folder.parent) == ([record], [])
+    assert [one.name for one in store.folder.iterdir()] == [path.name]
+
+
+def test_a_folder_that_is_gone_leaves_the_record_in_the_temporary_folder(store, tmp_path):
+    store.folder.rmdir()
+    for seed in range(3):
+        with pytest.raises(StoreError, match="it is kept as") as caught:
+            store.save(make_record(run_id="same", seed=seed))
+        kept = Path(re.search(r"kept as (\S+):", str(caught.value))[1])
+        assert kept.parent == tmp_path / "refuge"
+        assert msgspec.json.decode(kept.read_bytes())["seed"] == seed
+
+
+def test_where_there_is_no_temporary_folder_the_record_is_in_the_message(store, monkeypatch):
+    store.folder.rmdir()
+
+    def gettempdir() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", gettempdir)
+    with pytest.raises(StoreError, match='"run_id": "same"'):
+        store.save(make_record(run_id="same"))
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022, 0o027])
+def test_files_have_the_mode_that_the_umask_leaves(store, tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        record = store.save(make_record())
+        archive, _ = pack(tmp_path / "results")
+        cache.store(tmp_path / "cache", {"a": b"b"})
+    finally:
+        os.umask(before)
+    for path in (record, archive, tmp_path / "cache" / "a"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask, path
