@@ -24,6 +24,7 @@ from benchbench.cli import (
     selftest,
 )
 from benchbench.errors import BenchbenchError
+from benchbench.printable import own_lines
 
 INTERRUPTED = 130
 
@@ -57,7 +58,7 @@ def main() -> None:
         # Outside of click's standalone mode, so that our exit codes and messages hold.
         code = app(standalone_mode=False)
     except BenchbenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(own_lines(f"error: {error}"), file=sys.stderr)
         code = error.exit_code
     except typer.Exit as stop:
         code = stop.exit_code

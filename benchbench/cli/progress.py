@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, Self
 
+from benchbench.printable import own_lines
 from benchbench.report import text
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def progress() -> Progress:
 
 def note(text: str) -> None:
     """Say a sentence on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(own_lines(text), file=sys.stderr, flush=True)
 
 
 class Lines:
@@ -98,7 +99,7 @@ class Bars:
         self._bars.stop()
 
     def note(self, text: str) -> None:
-        self._bars.console.print(text, markup=False, highlight=False)
+        self._bars.console.print(own_lines(text), markup=False, highlight=False)
 
     def certified(self, certification: Certification) -> None:
         self.note(certification_line(certification))

@@ -12,6 +12,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 
+class CodeText(str):
+    """Text of our own, in which backticks mean code; in any other they are shown as they are."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Heading:
     """The title of what follows."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchbench.printable import one_line
+
 # What stands for a value that is not known.
 UNKNOWN = "\N{EN DASH}"
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> str:
     """Return names and values, one pair a line, values aligned."""
-    width = max((len(name) for name, _ in pairs), default=0)
-    return "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in pairs)
+    lines = [(one_line(name), one_line(value)) for name, value in pairs]
+    width = max((len(name) for name, _ in lines), default=0)
+    return "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in lines)
 
 
 def seconds(value: float | None) -> str:

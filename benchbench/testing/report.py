@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from benchbench.printable import one_line
-from benchbench.report.document import Document, Heading, Items, Paragraph, grid, items
+from benchbench.report.document import CodeText, Document, Heading, Items, Paragraph, grid, items
 from benchbench.report.text import seconds
 from benchbench.testing.outcomes import CaseOutcome, Conformance
 
@@ -22,7 +22,7 @@ def build(result: Conformance) -> Document:
     functions: dict[str, list[CaseOutcome]] = {}
     for outcome in result.tests:
         functions.setdefault(outcome.function, []).append(outcome)
-    rows = [[f"`{name}`", totals(outcomes)] for name, outcomes in functions.items()]
+    rows = [[CodeText(f"`{name}`"), totals(outcomes)] for name, outcomes in functions.items()]
     return (
         Heading(f"{result.backend}, {result.division}, on {result.device}"),
         _summary(result),
@@ -34,7 +34,7 @@ def build(result: Conformance) -> Document:
 
 def _summary(result: Conformance) -> Paragraph:
     """Return the answer, the totals, and what they are of: the lines above the table."""
-    chosen = f" of the tests that match `{result.selected}`" if result.selected else ""
+    chosen = f" of the tests that match '{result.selected}'" if result.selected else ""
     verdict = "conforms" if result.passed else "does not conform"
     if result.selected:
         verdict = "passed" if result.passed else "did not pass"
@@ -61,7 +61,7 @@ def totals(outcomes: Iterable[CaseOutcome]) -> str:
 
 def _failures(functions: dict[str, list[CaseOutcome]]) -> tuple[Items, ...]:
     """Return an item for each test function and reason, with the parameters that failed."""
-    told = []
+    told: list[str] = []
     for name, outcomes in functions.items():
         by_reason: dict[str, list[str]] = {}
         for outcome in outcomes:
@@ -70,12 +70,12 @@ def _failures(functions: dict[str, list[CaseOutcome]]) -> tuple[Items, ...]:
         reasons = list(by_reason.items())
         for reason, parameters in reasons[:_REASONS]:
             listed = f" ({', '.join(parameters)})" if any(parameters) else ""
-            told.append(f"`{name}`{listed}: {reason}")
+            told.append(CodeText(f"`{name}`{listed}: {reason}"))
         rest = [one for _, parameters in reasons[_REASONS:] for one in parameters]
         if rest:
             all_failed = all(outcome.outcome == "failed" for outcome in outcomes)
             listed = f"all {len(rest)} others" if all_failed else ", ".join(rest)
-            told.append(f"`{name}` ({listed}): for reasons that --json tells")
+            told.append(CodeText(f"`{name}` ({listed}): for reasons that --json tells"))
     return items(told, "Failed:")
 
 

@@ -120,7 +120,7 @@ def test_markdown_tables_keep_their_columns():
 def test_markdown_escapes_read_back(text):
     escaped = escape_markdown(text)
     assert len(_cells(f"| {escaped} |")) == 1
-    assert re.sub(r"\\([^\w\s])", r"\1", escaped) == one_line(text)
+    assert re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", escaped) == one_line(text)
     assert not re.search(r"(?<!\\)(\\\\)*<", escaped)
 
 

@@ -14,6 +14,9 @@ from benchbench.printable import one_line
 
 Value = str | int | float | None
 
+# The same signs in full width are taken for them by spreadsheets set to Japanese.
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
 
 def render(tables: Sequence[Table]) -> str:
     """Return the lines under one header; numbers with all their digits."""
@@ -30,7 +33,7 @@ def defuse(text: str) -> str:
     Source: OWASP, "CSV injection": cells that start with = + - @ are run as formulas.
     """
     line = one_line(text)
-    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
+    return f"'{line}" if line.startswith(_FORMULA) else line
 
 
 def _lines(table: Table) -> Iterator[dict[str, Value]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tabulate import tabulate
 
-from benchbench.printable import one_line
+from benchbench.printable import one_line, own_lines
 from benchbench.report.document import (
     Block,
     Document,
@@ -62,14 +62,20 @@ def _block(block: Block) -> str:
             lines = "\n".join(map(_item, items))
             return f"{escape(heading)}\n\\begin{{itemize}}\n{lines}\n\\end{{itemize}}".lstrip()
         case Facts(pairs):
-            return f"\\begin{{verbatim}}\n{facts(pairs)}\n\\end{{verbatim}}"
+            return _verbatim(facts(pairs))
         case Verbatim(text):
-            return f"\\begin{{verbatim}}\n{text}\n\\end{{verbatim}}"
+            return _verbatim(own_lines(text))
+
+
+def _verbatim(text: str) -> str:
+    # The one thing that ends the environment must not stand in it.
+    inside = text.replace(r"\end{verbatim}", r"\end {verbatim}")
+    return f"\\begin{{verbatim}}\n{inside}\n\\end{{verbatim}}"
 
 
 def _grid(grid: Grid) -> str:
     return tabulate(
-        [[escape(cell) for cell in row] for row in grid.rows],
+        [[_first(escape(cell)) for cell in row] for row in grid.rows],
         headers=[escape(header) for header in grid.headers],
         tablefmt="latex_raw",  # escaped above: tabulate's own leaves quotes and bars as they are
         disable_numparse=True,
@@ -79,4 +85,9 @@ def _grid(grid: Grid) -> str:
 
 def _item(item: Item) -> str:
     bold = rf"\textbf{{{escape(item.strong)}}}: " if item.strong else ""
-    return rf"\item {bold}{escape(item.text)}"
+    return rf"\item {_first(f'{bold}{escape(item.text)}')}"
+
+
+def _first(text: str) -> str:
+    """Return text that may follow `\\item` or the end of a row: they take what is in brackets."""
+    return f"{{}}{text}" if text.startswith(("[", "*")) else text

@@ -6,9 +6,10 @@ import re
 
 from tabulate import tabulate
 
-from benchbench.printable import one_line
+from benchbench.printable import one_line, own_lines
 from benchbench.report.document import (
     Block,
+    CodeText,
     Document,
     Facts,
     Grid,
@@ -27,11 +28,21 @@ def render(document: Document) -> str:
 
 
 def escape(text: str) -> str:
-    """Return text that shows as it is: one line, no markup, no HTML.
+    """Return text that shows as it is: one line, no markup, no HTML, no formula.
 
-    Backticks stay: benchbench's own messages mean them.
+    What only means something at the beginning of a line (a list, a heading, a rule) is escaped
+    there; an underscore, where it may open or close emphasis.
     """
-    return re.sub(r"([\\|<>&*\[\]])", r"\\\1", one_line(text))
+    line = one_line(text)
+    parts = re.split("(`[^`]+`)", line) if isinstance(text, CodeText) else [line]
+    line = "".join(
+        part.replace("|", r"\|") if place % 2 else _plain(part) for place, part in enumerate(parts)
+    )
+    return re.sub(r"^(?=(?:\d{1,9}[.)]|[#+=-]+)(?:\s|$))(\d*)(.)", r"\1\\\2", line)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"([\\`|<>&*\[\]~$]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", text)
 
 
 def _block(block: Block) -> str:
@@ -45,18 +56,24 @@ def _block(block: Block) -> str:
             return _grid(block)
         case Items(items, heading):
             lines = "\n".join(map(_item, items))
-            return f"{heading}\n\n{lines}" if heading else lines
+            return f"{escape(heading)}\n\n{lines}" if heading else lines
         case Facts(pairs):
-            return f"```\n{facts(pairs)}\n```"
+            return _fenced(facts(pairs))
         case Verbatim(text):
-            return f"```\n{text}\n```"
+            return _fenced(own_lines(text))
+
+
+def _fenced(text: str) -> str:
+    """Return a code block; its fence is longer than any run of backticks in the text."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}\n{text}\n{fence}"
 
 
 def _grid(grid: Grid) -> str:
     # Without `disable_numparse`, tabulate turns version 1.10 into 1.1.
     return tabulate(
         [[escape(cell) for cell in row] for row in grid.rows],
-        headers=list(grid.headers),
+        headers=[escape(header) for header in grid.headers],
         tablefmt="pipe",
         disable_numparse=True,
         colalign=["right" if header in grid.right else "left" for header in grid.headers],

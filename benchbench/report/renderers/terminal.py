@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tabulate import tabulate
 
-from benchbench.printable import one_line
+from benchbench.printable import one_line, own_lines
 from benchbench.report.document import (
     Block,
     Document,
@@ -27,18 +27,18 @@ def render(document: Document) -> str:
 def _block(block: Block) -> str:
     match block:
         case Heading(text):
-            return text
+            return one_line(text)
         case Paragraph(text, strong):
-            return f"{strong}{text}"
+            return own_lines(f"{strong}{text}")
         case Grid():
             return _grid(block)
         case Items(items, heading):
             lines = "\n".join(map(_item, items))
-            return f"{heading}\n{lines}" if heading else lines
+            return f"{one_line(heading)}\n{lines}" if heading else lines
         case Facts(pairs):
-            return facts([(name, one_line(value)) for name, value in pairs])
+            return facts(pairs)
         case Verbatim(text):
-            return text
+            return own_lines(text)
 
 
 def _grid(grid: Grid) -> str:
@@ -46,7 +46,7 @@ def _grid(grid: Grid) -> str:
     # Without `disable_numparse`, tabulate turns version 1.10 into 1.1.
     return tabulate(
         [[one_line(cell) for cell in row] for row in grid.rows],
-        headers=list(grid.headers),
+        headers=[one_line(header) for header in grid.headers],
         tablefmt="simple",
         disable_numparse=True,
         colalign=align if grid.rows else None,
@@ -54,4 +54,4 @@ def _grid(grid: Grid) -> str:
 
 
 def _item(item: Item) -> str:
-    return f"- {item.strong}: {item.text}" if item.strong else f"- {item.text}"
+    return one_line(f"- {item.strong}: {item.text}" if item.strong else f"- {item.text}")
