@@ -26,6 +26,7 @@ def compare(  # noqa: PLR0917 - one parameter an option
     ] = None,
     margin: options.Margin = "3%",
     confidence: options.Confidence = "95%",
+    lost_blocks: options.LostBlocks = False,
     results: options.RecordsFrom = None,
     session: options.OneSession = None,
     strict: options.StrictRecords = False,
@@ -46,6 +47,7 @@ def compare(  # noqa: PLR0917 - one parameter an option
     question = Question(
         margin=fraction(margin, "--margin"),
         confidence=fraction(confidence, "--confidence"),
+        allow_lost_blocks=lost_blocks,
     )
     records, unreadable = read_records(results_folder(results))
     records = only(records, "session", session, [record.session_id for record in records])

@@ -67,6 +67,12 @@ Timeout = Annotated[
 ]
 Margin = Annotated[str, typer.Option(help="Times this close are the same: 3% or 0.03.")]
 Confidence = Annotated[str, typer.Option(help="Of the intervals: 95% or 0.95.")]
+LostBlocks = Annotated[
+    bool,
+    typer.Option(
+        "--allow-lost-blocks", help="A verdict also where runs failed or are missing: on the rest."
+    ),
+]
 StrictRecords = Annotated[
     bool, typer.Option("--strict", help="Exit with 1 if a record could not be read.")
 ]

@@ -39,6 +39,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     seed: options.Seed = 0,
     results: options.RecordsInto = None,
     timeout: options.Timeout = _TIMEOUT_SECONDS,
+    lost_blocks: options.LostBlocks = False,
     quick: options.Quick = False,
     certify: Annotated[
         bool, typer.Option(help="First certify the cells that no valid certificate is kept of.")
@@ -54,6 +55,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     Every run has a process of its own; the runs of one model take turns, epoch by epoch. Each cell
     is certified first: a comparison is of backends that train the same function.
     """
+    from benchbench.compare.contrast import Question
     from benchbench.experiments.executors import find_executor
     from benchbench.experiments.matrix import Matrix, Until, run_matrix
     from benchbench.experiments.results import Results
@@ -65,6 +67,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     # What makes no sense is refused before anything is certified, which takes minutes.
     budget_seconds = quantities.seconds(budget or "30m", "--budget")
     width = quantities.fraction(until, "--until") if until else None
+    question = Question(allow_lost_blocks=lost_blocks)
     registry = load_registry()
     models = find_models(model, registry)
     thread_count, cpus = find_processors(threads)
@@ -83,9 +86,13 @@ def run(  # noqa: PLR0917 - one parameter an option
         blocks=blocks,
         until=Until(width=width, budget_seconds=budget_seconds) if width else None,
         timeout_seconds=timeout,
+        question=question,
     )
     store.prepare()
     with progress() as listener:
         session_id, records = run_matrix(matrix, registry, store, listener, runs_on)
-    print(json.render(records) if as_json else render(records, store.folder.parent, session_id))
+    if as_json:
+        print(json.render(records))
+    else:
+        print(render(records, store.folder.parent, session_id, question))
     raise typer.Exit(Results(tuple(records)).exit_code)

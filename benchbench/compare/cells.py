@@ -79,16 +79,6 @@ def machine_name(record: RunRecord) -> str:
     return ", ".join(parts)
 
 
-def failure_reason(run: RunRecord) -> str:
-    """Say why a run is not `ok`: its error, or the checks it failed."""
-    failed = [check for check in run.checks if check.passed is False]
-    failures = [
-        f"{check.name}: expected {check.expected}, got {check.observed}" for check in failed
-    ]
-    reasons = [run.error, *failures] if run.error else failures
-    return "; ".join(reasons) or "no reason was recorded"
-
-
 def model_order(name: str) -> tuple[int, str]:
     """Return the key that sorts the catalog's models first, in its order, and others by name."""
     catalog = list(MODELS)

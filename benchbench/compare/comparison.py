@@ -8,22 +8,20 @@ hour are no evidence. What that leaves out is listed with the reason, never drop
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 import msgspec
 
 from benchbench.compare.accuracy import Accuracy, accuracies
 from benchbench.compare.baseline import Baseline
-from benchbench.compare.cells import CellTime, Runs, cell_time, machine_name, model_order
+from benchbench.compare.cells import CellTime, Runs, cell_time, model_order
 from benchbench.compare.contrast import CellName, Contrast, Question, cell_name, contrast
-from benchbench.compare.validity import objection
+from benchbench.compare.places import SectionKey, blocks_elsewhere, by_place, session_blocks
+from benchbench.compare.validity import failure_reason, objection
 from benchbench.compare.verdicts import judge
+from benchbench.compare.whole import counted
 from benchbench.measure.noise import usual_calibration
 from benchbench.records import RunRecord
-
-# Data set, device, machine, thread budget.
-_Place: TypeAlias = tuple[str, str, str, int]
 
 
 class NotComparable(msgspec.Struct, frozen=True, order=True):
@@ -64,32 +62,37 @@ def compare(
     `certified`: a cell without a valid certificate is not comparable. Raises UsageError for a
     baseline that names no cell.
     """
-    sections: dict[_Place, list[RunRecord]] = defaultdict(list)
-    for record in sorted(records, key=lambda one: (one.started, one.run_id)):
-        if record.status != "skipped":
-            place = record.dataset, record.device or "", machine_name(record), record.threads
-            sections[place].append(record)
-    everything = [record for section in sections.values() for record in section]
+    everything = sorted(counted(records), key=lambda one: (one.started, one.run_id))
     wanted = (baseline or Baseline()).among({cell_name(record) for record in everything})
+    sections = by_place(everything)
     return tuple(
-        _section(place, runs, question, wanted, certified=certified)
+        _section(
+            place,
+            runs,
+            question,
+            wanted,
+            elsewhere=blocks_elsewhere(sections, place),
+            certified=certified,
+        )
         for place, runs in sorted(sections.items())
     )
 
 
 def _section(
-    place: _Place,
+    place: SectionKey,
     records: Sequence[RunRecord],
     question: Question,
     wanted: CellName | None,
     *,
+    elsewhere: Mapping[tuple[str, str], Set[int]],
     certified: bool,
 ) -> Comparison:
     by_model: dict[str, list[RunRecord]] = defaultdict(list)
     for record in records:
         by_model[record.model].append(record)
     tables = [
-        _Model(by_model[model], certified=certified) for model in sorted(by_model, key=model_order)
+        _Model(by_model[model], elsewhere, certified=certified)
+        for model in sorted(by_model, key=model_order)
     ]
     common = _common_baseline(tables)
     contrasts: list[Contrast] = []
@@ -122,11 +125,18 @@ def _common_baseline(tables: Sequence[_Model]) -> CellName | None:
 class _Model:
     """The runs of one model in a section: one session's, and why others stand apart."""
 
-    def __init__(self, records: Sequence[RunRecord], *, certified: bool) -> None:
+    def __init__(
+        self,
+        records: Sequence[RunRecord],
+        elsewhere: Mapping[tuple[str, str], Set[int]],
+        *,
+        certified: bool,
+    ) -> None:
         self._records = records
         self.model = records[0].model
         chosen = _latest_of_two(records)
         self.session_id = chosen.session_id
+        self._elsewhere_blocks = elsewhere.get((self.session_id, self.model), frozenset())
         self._spec, self._chosen = chosen.spec_sha256, chosen
         self.runs: Runs = defaultdict(list)
         for record in records:
@@ -174,7 +184,12 @@ class _Model:
         if fit == [baseline]:
             return [], [*others, self._not(baseline, "nothing else here may be compared with it")]
         rows = [
-            contrast(self.runs[name], self.runs[baseline], question)
+            contrast(
+                self.runs[name],
+                self.runs[baseline],
+                question,
+                session_blocks(self.runs, (name, baseline), self._elsewhere_blocks),
+            )
             for name in fit
             if name != baseline
         ]
@@ -221,7 +236,7 @@ def _objection(runs: Sequence[RunRecord], *, certified: bool) -> str | None:
     """Say why a cell is not comparable, from its runs in one session."""
     well = [run for run in runs if run.status == "ok"]
     if not well:
-        return f"no run of it was well: {runs[0].status}, {runs[0].error or 'no reason known'}"
+        return f"no run of it was well: {runs[0].status}, {failure_reason(runs[0])}"
     if not certified:
         return None
     return next((told for run in well if (told := objection(run))), None)

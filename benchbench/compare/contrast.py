@@ -7,12 +7,14 @@ what stood side by side is paired: the same epoch of the same block, in one grou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from benchbench.compare.estimate import Student, block_medians
+from benchbench.compare.validity import failure_reason
 from benchbench.errors import UsageError
 from benchbench.records import RunRecord
 
@@ -22,11 +24,13 @@ TimeVerdict: TypeAlias = Literal["FASTER", "SLOWER", "SAME", "UNDECIDED", "EXPLO
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked: within which margin two times count as the same, and how sure to be.
 
-    `margin` and `confidence` are fractions.
+    `margin` and `confidence` are fractions. `allow_lost_blocks` gives a verdict also where a run of
+    either side failed or is missing: on what is left, which may be a selection.
     """
 
     margin: float = 0.03
     confidence: float = 0.95
+    allow_lost_blocks: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.margin < 1:
@@ -103,8 +107,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 class Contrast(msgspec.Struct, frozen=True, kw_only=True):
     """One cell against the baseline of its model. Times in seconds, of the cell itself.
 
-    `left_out` says which runs could not be paired, and why. `verdict` is given by `judge`, with the
-    `reason`; `blocks_needed` is how many blocks would probably settle what is undecided.
+    `left_out` says which blocks of which cell are lost to the ratio, and why. `verdict` is given by
+    `judge`, with the `reason`; `blocks_needed` is how many blocks would probably settle what is
+    undecided.
     """
 
     model: str
@@ -121,29 +126,35 @@ class Contrast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def contrast(
-    own: Sequence[RunRecord], baseline: Sequence[RunRecord], question: Question
+    own: Sequence[RunRecord],
+    baseline: Sequence[RunRecord],
+    question: Question,
+    blocks: Collection[int] | None = None,
 ) -> Contrast:
     """Compare the runs of one cell with those of another, one run a block on either side.
 
-    Both are of one model and session. Raises ValueError where either side has no run at all.
+    Both are of one model and session. `blocks` are the numbers of those that the session had, by
+    default all up to the last that either side has. Raises ValueError where either side has no run
+    at all.
     """
-    sides = _by_block(own), _by_block(baseline)
-    left_out = tuple(_unpaired(*sides))
-    pairs = [
-        (sides[0][block], sides[1][block])
-        for block in sorted(sides[0].keys() & sides[1].keys())
-        if not any(_trouble(sides[0][block], sides[1][block]))
-    ]
+    names = cell_name(own[0]), cell_name(baseline[0])
+    ours, theirs = _by_block(own), _by_block(baseline)
+    if blocks is None:
+        blocks = range(max(*ours, *theirs) + 1)
+    losses = {
+        number: tuple(_losses(ours[number], theirs[number], names)) for number in sorted(blocks)
+    }
+    pairs = [(ours[number][0], theirs[number][0]) for number in losses if not losses[number]]
     steady = [logs for ours, theirs in pairs if (logs := _steady_log_ratios(ours, theirs))]
     return Contrast(
         model=own[0].model,
-        cell=cell_name(own[0]),
-        baseline=cell_name(baseline[0]),
+        cell=names[0],
+        baseline=names[1],
         steady=_ratio(steady, question),
         first_epoch=_ratio(_single(pairs, first_epoch_seconds), question),
         cold_total=_ratio(_single(pairs, cold_total_seconds), question),
         evidence=_evidence(steady, question),
-        left_out=left_out,
+        left_out=tuple(f"block {number}: {why}" for number in losses for why in losses[number]),
     )
 
 
@@ -157,41 +168,43 @@ def cold_total_seconds(run: RunRecord) -> float | None:
     return run.phases.total - run.phases.waiting if run.phases else None
 
 
-def _by_block(runs: Sequence[RunRecord]) -> dict[int, RunRecord]:
+def _by_block(runs: Sequence[RunRecord]) -> defaultdict[int, list[RunRecord]]:
     if not runs:
         raise ValueError("a contrast needs at least one run on either side")
-    return {run.block: run for run in sorted(runs, key=lambda run: run.run_id)}
+    found: defaultdict[int, list[RunRecord]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: run.run_id):
+        found[run.block].append(run)
+    return found
 
 
-def _trouble(ours: RunRecord, theirs: RunRecord) -> Iterator[str]:
-    """Yield why two runs of one block are no pair."""
-    for run in (ours, theirs):
-        if run.status != "ok":
-            yield f"{cell_name(run)} was {run.status}"
-    if ours.order_seed != theirs.order_seed:
-        yield f"{cell_name(ours)} and {cell_name(theirs)} did not take turns with each other"
+def _losses(
+    ours: Sequence[RunRecord], theirs: Sequence[RunRecord], names: Sequence[CellName]
+) -> Iterator[str]:
+    """Yield why the runs of one block are no pair: one good run on either side, side by side."""
+    faults = [
+        f"{name} {told}"
+        for name, runs in zip(names, (ours, theirs), strict=True)
+        if (told := _fault(runs))
+    ]
+    yield from faults
+    if faults:
+        return
+    if ours[0].order_seed != theirs[0].order_seed:
+        yield f"{names[0]} and {names[1]} did not take turns with each other"
 
 
-def _unpaired(ours: Mapping[int, RunRecord], theirs: Mapping[int, RunRecord]) -> Iterator[str]:
-    for block in sorted(ours.keys() | theirs.keys()):
-        run, other = ours.get(block), theirs.get(block)
-        if run and other:
-            yield from (f"block {block}: {reason}" for reason in _trouble(run, other))
-        else:
-            there, missing = (run, theirs) if run else (other, ours)
-            assert there is not None  # noqa: S101 - the block is of one of them
-            name = cell_name(next(iter(missing.values())))
-            yield f"block {block}: {name} has no run beside that of {cell_name(there)}"
+def _fault(runs: Sequence[RunRecord]) -> str | None:
+    """Return why runs of one cell in one block are no good, as a predicate."""
+    if len(runs) != 1:
+        return f"has {len(runs)} runs, expected one" if runs else "has no run"
+    (run,) = runs
+    return None if run.status == "ok" else f"was {run.status}: {failure_reason(run)}"
 
 
 def _steady_log_ratios(ours: RunRecord, theirs: RunRecord) -> list[float]:
     """Return the log-ratios of the second and later epochs that both have."""
     both = zip(ours.epochs[1:], theirs.epochs[1:], strict=False)
-    return [
-        math.log(own.train_seconds / other.train_seconds)
-        for own, other in both
-        if own.train_seconds > 0 and other.train_seconds > 0
-    ]
+    return [math.log(own.train_seconds / other.train_seconds) for own, other in both]
 
 
 def _single(

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from benchbench.compare.cells import failure_reason, machine_name, model_order
+from benchbench.compare.cells import machine_name, model_order
 from benchbench.compare.summary import CellSummary, summarise
+from benchbench.compare.validity import failure_reason
 from benchbench.records import RunRecord
 
 

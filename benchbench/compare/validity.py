@@ -31,6 +31,16 @@ def objection(record: RunRecord) -> str | None:
     return _shortcoming(certificate)
 
 
+def failure_reason(run: RunRecord) -> str:
+    """Say why a run is not `ok`: its error, or the checks it failed."""
+    failed = [check for check in run.checks if check.passed is False]
+    failures = [
+        f"{check.name}: expected {check.expected}, got {check.observed}" for check in failed
+    ]
+    reasons = [run.error, *failures] if run.error else failures
+    return "; ".join(reasons) or "no reason was recorded"
+
+
 def _shortcoming(certificate: Certificate) -> str | None:
     if not certificate.rungs:
         return "its certificate has no rungs: nothing was compared"

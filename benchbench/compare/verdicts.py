@@ -20,6 +20,8 @@ from benchbench.compare.contrast import Contrast, Evidence, Question, Ratio, Tim
 # How often the blocks that are named as needed would settle it, if things are as they seem.
 _POWER = 0.8
 _MOST_BLOCKS = 100
+# Losses that a reason tells one by one.
+_TOLD = 3
 
 
 def judge(contrasts: Sequence[Contrast], question: Question) -> tuple[Contrast, ...]:
@@ -31,7 +33,7 @@ def judge(contrasts: Sequence[Contrast], question: Question) -> tuple[Contrast, 
     return tuple(
         _judged(one, next(differs), next(same), family, question)
         if one.evidence
-        else msgspec.structs.replace(one, verdict="EXPLORATORY", reason=_too_little(one))
+        else msgspec.structs.replace(one, verdict="EXPLORATORY", reason=_too_little(one, question))
         for one in contrasts
     )
 
@@ -78,6 +80,8 @@ def _judged(
     alpha = 1 - question.confidence
     verdict: TimeVerdict = "UNDECIDED"
     needed: int | None = None
+    if one.left_out and not question.allow_lost_blocks:
+        return msgspec.structs.replace(one, verdict=verdict, reason=_lost(one.left_out))
     if p_differs <= alpha:
         verdict = "SLOWER" if one.evidence.p_slower < one.evidence.p_faster else "FASTER"
     elif p_same <= alpha:
@@ -86,6 +90,8 @@ def _judged(
         log_ratio = math.log(one.steady.ratio)
         needed = blocks_to_settle(log_ratio, one.evidence.scatter, family, question)
     reason = _reason(verdict, one.steady, one.evidence, needed, question)
+    if one.left_out:
+        reason += "; lost blocks were left out (--allow-lost-blocks)"
     return msgspec.structs.replace(one, verdict=verdict, reason=reason, blocks_needed=needed)
 
 
@@ -112,7 +118,19 @@ def _reason(
     return f"{why}; about {needed} blocks would settle it"
 
 
-def _too_little(one: Contrast) -> str:
+def _lost(left_out: Sequence[str]) -> str:
+    """Say which blocks keep a verdict back: those that are left may be a selection."""
+    others = len(left_out) - _TOLD
+    more = f"; {others} more are lost" if others > 0 else ""
+    return (
+        f"{'; '.join(left_out[:_TOLD])}{more}. What is left may be a selection: run it again, or "
+        f"take what is left with --allow-lost-blocks"
+    )
+
+
+def _too_little(one: Contrast, question: Question) -> str:
+    if one.left_out and one.steady is not None and not question.allow_lost_blocks:
+        return _lost(one.left_out)
     if one.steady is None:
         return "no second epoch of both ran side by side"
     return "one block: run again with --blocks 5 for a verdict"

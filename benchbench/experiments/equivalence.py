@@ -194,7 +194,7 @@ def find_references(
 
 
 def _what_came_of(attempt: RunRecord | None) -> str:
-    from benchbench.compare.cells import failure_reason
+    from benchbench.compare.validity import failure_reason
 
     return f"{attempt.status}: {failure_reason(attempt)}" if attempt else "no run"
 

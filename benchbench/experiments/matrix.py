@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchbench.certificates import Certificate
-from benchbench.compare.comparison import compare, steady_half_width
+from benchbench.compare.comparison import Comparison, compare, steady_half_width
 from benchbench.compare.contrast import Question
 from benchbench.data.catalog import Chosen
 from benchbench.errors import UsageError
@@ -44,7 +44,8 @@ class Matrix:
 
     `certified_protocol` is the protocol for certificates, None for a run without them, which
     `not_certified` gives the reason for.
-    `timeout_seconds` of work are given to each run, and to each certification.
+    `timeout_seconds` of work are given to each run, and to each certification. `question` is what
+    the runs are to answer, where blocks go on until they do.
     """
 
     cells: Sequence[Cell]
@@ -58,6 +59,7 @@ class Matrix:
     blocks: int
     until: Until | None
     timeout_seconds: float
+    question: Question = field(default_factory=Question)
     not_certified: str = "--no-certify was given"
 
     def __post_init__(self) -> None:
@@ -145,7 +147,11 @@ def _run_until(
     for number in itertools.count():
         records += run_blocks([number])
         spent = (now_ns() - started) / 1e9
-        reached = steady_half_width(compare(records, Question(), certified=certified))
+        found = compare(records, matrix.question, certified=certified)
+        if lost := _lost(found, matrix.question):
+            listener.note(f"no further block: {lost}; --allow-lost-blocks goes on without")
+            break
+        reached = steady_half_width(found)
         progress = "no interval yet" if reached is None else f"intervals within {reached:.1%}"
         listener.note(f"block {number}: {progress}, {spent:.0f} s spent")
         if number + 1 < max(matrix.blocks, _LEAST_BLOCKS):
@@ -162,3 +168,11 @@ def _run_until(
             )
             break
     return records
+
+
+def _lost(found: Iterable[Comparison], question: Question) -> str | None:
+    """Return the first loss that keeps a verdict back, however many blocks are added."""
+    if question.allow_lost_blocks:
+        return None
+    losses = (lost for one in found for row in one.contrasts for lost in row.left_out)
+    return next(losses, None)

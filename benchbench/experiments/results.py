@@ -52,13 +52,21 @@ class Results:
         return _frame(rows, _EPOCH_COLUMNS)
 
     def compare(
-        self, baseline: str | None = None, *, margin: float = 0.03, confidence: float = 0.95
+        self,
+        baseline: str | None = None,
+        *,
+        margin: float = 0.03,
+        confidence: float = 0.95,
+        allow_lost_blocks: bool = False,
     ) -> Comparisons:
         """Compare what may be compared with the baseline ("keras", "keras tuned").
 
-        `margin` and `confidence` are fractions. Raises UsageError for a baseline that is no cell.
+        `margin` and `confidence` are fractions. A run that failed or is missing keeps its cell's
+        verdict back, unless `allow_lost_blocks`. Raises UsageError for a baseline that is no cell.
         """
-        question = Question(margin=margin, confidence=confidence)
+        question = Question(
+            margin=margin, confidence=confidence, allow_lost_blocks=allow_lost_blocks
+        )
         return Comparisons(compare(self.records, question, Baseline(baseline)))
 
     @property
@@ -104,6 +112,7 @@ class Comparisons:
                 **_ratio("first_epoch_ratio", contrast.first_epoch),
                 **_ratio("cold_total_ratio", contrast.cold_total),
                 "blocks": contrast.steady.block_count if contrast.steady else None,
+                "lost_blocks": "; ".join(contrast.left_out) or None,
                 "verdict": contrast.verdict,
                 "reason": contrast.reason or None,
             }
@@ -192,7 +201,7 @@ _COMPARISON_COLUMNS = (
     *("time_ratio", "time_ratio_low", "time_ratio_high"),
     *("first_epoch_ratio", "first_epoch_ratio_low", "first_epoch_ratio_high"),
     *("cold_total_ratio", "cold_total_ratio_low", "cold_total_ratio_high"),
-    *("blocks", "verdict", "reason"),
+    *("blocks", "lost_blocks", "verdict", "reason"),
 )
 
 

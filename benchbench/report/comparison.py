@@ -60,7 +60,9 @@ def _section(one: Comparison) -> Document:
     left_out = [f"{_row_name(row)}: {why}" for row in one.contrasts for why in row.left_out]
     blocks += items(undecided, "Not decided:")
     blocks += items(list(_by_reason(one.not_comparable)), "Not comparable:")
-    blocks += items(left_out, "Left out of a ratio:")
+    allowed = ", left out of the verdicts (--allow-lost-blocks)"
+    title = f"Lost blocks{allowed if one.question.allow_lost_blocks else ''}:"
+    blocks += items(left_out, title)
     return tuple(blocks)
 
 

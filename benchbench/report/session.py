@@ -13,7 +13,7 @@ from benchbench.report import comparison, single, tables
 from benchbench.report.renderers import markdown, terminal
 
 
-def render(records: Sequence[RunRecord], results: Path, session_id: str) -> str:
+def render(records: Sequence[RunRecord], results: Path, session_id: str, question: Question) -> str:
     """Return the document of a single run, or the tables and ratios of several, as text."""
     where = f"--results {shlex.quote(str(results))} "
     if len(records) == 1:
@@ -24,7 +24,7 @@ def render(records: Sequence[RunRecord], results: Path, session_id: str) -> str:
         )
     shown = [tables.render(records, format="markdown")]
     if len({record.model for record in records}) < len(records):
-        shown.append(markdown.render(comparison.build(compare(records, Question()))))
+        shown.append(markdown.render(comparison.build(compare(records, question))))
     shown.append(
         f"records: {results / 'runs'}/{session_id}-*.json\n"
         f"again:   benchbench report {where}--session {session_id}\n"

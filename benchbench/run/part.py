@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from benchbench.measure.clock import utc_now
+from benchbench.measure.noise import short_epochs
 from benchbench.records import (
     Built,
     EpochDone,
@@ -141,6 +142,7 @@ class Part:
         yield from shortcomings(self.request, self._numbers, outcome, own=own)
         yield from disagreements(self._epochs, self._turns, outcome.phases)
         yield from pauses(self._turns)
+        yield from short_epochs(self.epochs)
 
     def _keep_log(self, store: Store) -> str | None:
         """Keep the log beside the record; return the file's name, None if nothing was kept."""

@@ -47,13 +47,15 @@ def hold(pair, monkeypatch):
         sessions.append(session.session_id)
         return session
 
-    def _hold(ratio, limits=THREE_BLOCKS, status="ok"):
+    def _hold(ratio, limits=THREE_BLOCKS, status="ok", lost=()):
         def conduct(groups, store, timeout, listener):
             del store, timeout, listener
             (group,) = groups
             number = sessions.index(group.runs[0].request.session_id)
             for planned in group.runs:
                 request = planned.request
+                if (request.variant.label, request.block) in lost:
+                    continue
                 factor = ratio(number, request.block) if request.variant == TREE else 1
                 yield make_record(
                     run_id=request.run_id,
@@ -124,3 +126,12 @@ def test_a_run_that_fails_ends_the_session_and_is_the_trouble(hold):
     assert row.first is None
     assert "is failed" in row.trouble
     assert sessions == 1
+
+
+@pytest.mark.parametrize(
+    "lost", [[("tree", 1)], [("tree", 2), (MAIN.label, 2)], [("tree", block) for block in range(3)]]
+)
+def test_a_run_that_is_missing_fails_the_gate(hold, lost):
+    row, _ = hold(lambda *_: 1, lost=lost)
+    label, block = lost[0]
+    assert f"block {block}: {label} has 0 runs, expected one" in row.objection(strict=False)

@@ -2,6 +2,7 @@
 
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from benchbench.measure.noise import (
     NoiseMark,
     noise_marks,
     read_noise,
+    short_epochs,
     summarise,
     usual_calibration,
 )
@@ -128,3 +130,40 @@ def test_usual_calibration_is_the_median_over_all_runs():
     assert usual_calibration([one, two]) == 0.2
     assert usual_calibration([make_record()]) is None
     assert usual_calibration([]) is None
+
+
+def _epochs(seconds, foreign=None):
+    record = make_record(train_seconds=seconds)
+    return [
+        msgspec.structs.replace(epoch, foreign_cpu_fraction=foreign and foreign[place])
+        for place, epoch in enumerate(record.epochs)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "short"),
+    [
+        ((0.040, 0.041, 0.0005, 0.039, 0.040), [3]),
+        ((0.0005, 0.041, 0.040, 0.039, 0.040), [1]),
+        ((0.040, 0.041, 0.0005, 0.0005, 0.040), [3, 4]),
+        ((0.040, 0.0, 0.040), [2]),
+        ((1.0, 1.0, 0.49, 1.0), [3]),
+        ((1.0, 1.0, 0.51, 1.0), []),
+        ((5.0, 0.5), []),  # the first epoch compiles
+        ((5.0, 0.5, 0.5), []),
+        ((30.0, 1.0, 1.0, 9.0, 1.1), []),  # a burst
+        ((0.0009, 0.0002, 0.0009, 0.0009), []),  # scheduling
+        ((), []),
+    ],
+)
+def test_an_epoch_below_half_of_the_median_is_too_short(seconds, short):
+    told = list(short_epochs(_epochs(seconds)))
+    assert [int(sentence.split()[1]) for sentence in told] == short
+
+
+def test_an_epoch_that_other_work_did_not_slow_down_is_not_too_short():
+    """As in results/verdicts: tests ran beside the first three epochs of one block."""
+    seconds, busy = (5.13, 3.009, 2.676, 0.040, 0.043), (0.67, 0.67, 0.66, 0.0, 0.0)
+    assert list(short_epochs(_epochs(seconds, busy))) == []
+    cut_short = _epochs((*seconds[:3], 0.0005, 0.043, 0.042), (*busy, 0.0))
+    assert [told.split()[1] for told in short_epochs(cut_short)] == ["4"], "beside its like it is"

@@ -22,6 +22,7 @@ from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
 from benchbench.compare.resolution import resolve
 from benchbench.experiments.selftest import judged
+from benchbench.measure.noise import short_epochs
 from benchbench.report import comparison, ladder, resolution, tables
 from benchbench.report.renderers import markdown
 from benchbench.run.archive import read_archive
@@ -54,6 +55,14 @@ def records(folder: Path):
 )
 def test_the_tables_are_what_report_makes_of_the_records(name, form):
     assert (MATRIX / name).read_text().strip() == tables.render(records(MATRIX), form).strip()
+
+
+@pytest.mark.parametrize(
+    "archive", sorted(RESULTS.glob("*/records.jsonl.gz")), ids=lambda one: one.parent.name
+)
+def test_no_recorded_epoch_is_too_short(archive):
+    told = [(run.run_id, told) for run in records(archive) for told in short_epochs(run.epochs)]
+    assert told == []
 
 
 def test_the_matrix_is_whole_and_every_check_passed():

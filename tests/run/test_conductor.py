@@ -224,3 +224,14 @@ def test_who_gives_up_is_not_ok(stage):
 def test_the_checks_that_are_expected_are_those_that_are_made(command):
     command.run("null")
     assert tuple(check.name for check in command.record().checks) == CHECKS
+
+
+def test_an_epoch_below_half_of_the_median_makes_the_run_invalid(stage):
+    """However fast the machine: half of what the other epochs take trains half of the images."""
+    script = good_run(4, seconds=0.04)
+    script[4] = Step(EpochDone(3, epoch_of(0.0005)), 0.0005)
+    session = make_session("one", "two", protocol=TrainingProtocol(epochs=4))
+    records = stage(one=script).conduct(session.block(0))
+    short, whole = records["one"], records["two"]
+    assert (short.status, whole.status) == ("invalid", "ok")
+    assert "epoch 3 trained for 0.0005 s" in short.error

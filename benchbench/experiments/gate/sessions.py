@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from benchbench.experiments.session import conduct, exceeds
 from benchbench.measure.clock import now_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from benchbench.compare.contrast import Contrast, Question
     from benchbench.experiments.gate.pairs import Pair
@@ -109,13 +110,15 @@ def _take_turns(
     """
     started = now_ns()
     runs: dict[Pair, list[RunRecord]] = {pair: [] for pair in pairs}
+    blocks = dict.fromkeys(pairs, 0)
     open_pairs = list(pairs)
     for number in range(limits.max_blocks):
         for pair in open_pairs:
             # A group of its own: the nearer in time, the less does the machine drift in between.
             groups = msgspec.structs.replace(session, cells=pair.cells).block(number)
             runs[pair] += conduct(groups, store, timeout, listener)
-        open_pairs = [pair for pair in open_pairs if not _failures(runs[pair])]
+            blocks[pair] += 1
+        open_pairs = [pair for pair in open_pairs if not _failures(pair, runs[pair], blocks[pair])]
         if number + 1 < limits.blocks:
             continue
         open_pairs = [pair for pair in open_pairs if not _narrow(pair, runs[pair], question)]
@@ -123,34 +126,43 @@ def _take_turns(
         budget = limits.budget_seconds
         if not open_pairs or (budget and exceeds(budget, spent, number + 1)):
             break
-    return _outcomes(runs, session, question)
+    failures = {pair: _failures(pair, runs[pair], blocks[pair]) for pair in pairs}
+    return _outcomes(runs, failures, session, question)
 
 
 def _outcomes(
-    runs: dict[Pair, list[RunRecord]], session: Session, question: Question
+    runs: Mapping[Pair, Sequence[RunRecord]],
+    failures: Mapping[Pair, Sequence[str]],
+    session: Session,
+    question: Question,
 ) -> dict[Pair, PairTimes | str]:
     from benchbench.compare.verdicts import judge
 
-    outcomes: dict[Pair, PairTimes | str] = {}
-    whole = []
-    for pair, records in runs.items():
-        failures = _failures(records)
-        if failures:
-            outcomes[pair] = "; ".join(failures)
-        else:
-            whole.append(pair)
+    outcomes: dict[Pair, PairTimes | str] = {
+        pair: "; ".join(told) for pair, told in failures.items() if told
+    }
+    whole = [pair for pair in runs if pair not in outcomes]
     contrasts = [_contrast(pair, runs[pair], question) for pair in whole]
     for pair, judged in zip(whole, judge(contrasts, question), strict=True):
         outcomes[pair] = _times(pair, runs[pair], judged, session.session_id)
     return outcomes
 
 
-def _failures(records: Iterable[RunRecord]) -> list[str]:
-    """Return what is wrong with runs: how they ended, or with what they were certified."""
-    from benchbench.compare.cells import failure_reason
-    from benchbench.compare.validity import objection
+def _failures(pair: Pair, records: Sequence[RunRecord], blocks: int) -> list[str]:
+    """Return what is wrong with so many blocks of a pair.
 
-    failures = []
+    A run is missing, has failed, or is certified for something else.
+    """
+    from benchbench.compare.validity import failure_reason, objection
+
+    found = Counter((record.block, record.variant) for record in records)
+    expected = [(block, cell.variant) for block in range(blocks) for cell in pair.cells]
+    failures = [
+        f"block {block}: {variant.label if variant else 'it'} has {found[block, variant]} runs, "
+        f"expected one"
+        for block, variant in expected
+        if found[block, variant] != 1
+    ]
     for record in records:
         if record.status != "ok":
             failures.append(f"the run {record.run_id} is {record.status}: {failure_reason(record)}")

@@ -1,0 +1,65 @@
+"""Where runs stood: which of them share a section, and which blocks a session had there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence, Set
+from typing import TypeAlias
+
+from benchbench.compare.cells import Runs, machine_name
+from benchbench.compare.contrast import CellName
+from benchbench.records import RunRecord
+
+# Data set, device, machine, thread budget.
+SectionKey: TypeAlias = tuple[str, str, str, int]
+
+
+def by_place(records: Sequence[RunRecord]) -> dict[SectionKey, list[RunRecord]]:
+    """Sort runs into sections, their order kept.
+
+    A run that failed before it knew its device belongs to the device that the other runs of its
+    session and model have, if they have one.
+    """
+    devices: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for record in records:
+        if record.device:
+            devices[record.session_id, record.model].add(record.device)
+    sections: dict[SectionKey, list[RunRecord]] = defaultdict(list)
+    for record in records:
+        device = record.device or ""
+        known = devices[record.session_id, record.model]
+        if not device and len(known) == 1:
+            (device,) = known
+        place = record.dataset, device, machine_name(record), record.threads
+        sections[place].append(record)
+    return sections
+
+
+def blocks_elsewhere(
+    sections: Mapping[SectionKey, Sequence[RunRecord]], here: SectionKey
+) -> Mapping[tuple[str, str], set[int]]:
+    """Return by session and model the numbers of the blocks that ran in other sections."""
+    found: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for place, records in sections.items():
+        if place != here:
+            for record in records:
+                found[record.session_id, record.model].add(record.block)
+    return found
+
+
+def session_blocks(runs: Runs, names: Collection[CellName], elsewhere: Set[int]) -> set[int]:
+    """Return the numbers of the blocks that the cells of these names should each have a run of.
+
+    `runs` are those of one model and session in one section. The blocks are counted from 0 to the
+    last that a cell in the same groups took part in; those that an executor ran `elsewhere` are of
+    another section.
+    """
+    seeds = {run.order_seed for name in names for run in runs[name]}
+    beside = [
+        run.block
+        for companions in runs.values()
+        if any(run.order_seed in seeds for run in companions)
+        for run in companions
+    ]
+    here = {run.block for name in names for run in runs[name]}
+    return set(range(max(beside) + 1)) - (elsewhere - here)
