@@ -1,7 +1,8 @@
 """What a certificate says: how far one implementation agreed with the reference, rung by rung.
 
 A certificate is immutable and sealed: its last field is the hash of all the others, so that one
-which was edited is told from one which was made.
+which was damaged or edited is told from one which was made. The hash is no signature: who edits a
+certificate can seal it again.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def genuine(self) -> bool:
-        """Whether the certificate is as it was made."""
+        """Whether the certificate is as it was when it was sealed, by whomever."""
         return self.sha256 == _hash(self)
 
 

@@ -62,8 +62,8 @@ def main() -> None:
         code = error.exit_code
     except typer.Exit as stop:
         code = stop.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        print("interrupted; what had finished is saved", file=sys.stderr)
+    except (KeyboardInterrupt, typer.Abort) as interrupt:
+        print(own_lines(_interruption(interrupt)), file=sys.stderr)
         code = INTERRUPTED
     except BrokenPipeError:
         # The reader (`| head`) went away; there is nobody left to tell.
@@ -76,6 +76,12 @@ def main() -> None:
         show()
         code = getattr(error, "exit_code", 2)
     sys.exit(code)
+
+
+def _interruption(interrupt: BaseException) -> str:
+    # Of a record that could not be saved, a note says where it is.
+    unsaved = getattr(interrupt, "__notes__", [])
+    return "\n".join(["interrupted; what had finished is saved", *unsaved])
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

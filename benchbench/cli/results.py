@@ -46,7 +46,10 @@ def unpack(
 def verify(
     places: Annotated[list[Path], typer.Argument(help="Folders of results, and archives.")],
 ) -> None:
-    """Read everything: hashes, records, the seals of certificates; exit with 1 if one is off."""
+    """Read everything: hashes, records, the seals of certificates; exit with 1 if one is off.
+
+    A seal is an integrity check, no signature: who edits can seal again.
+    """
     from benchbench.run import store
 
     records, unreadable = store.read(*places)
@@ -61,5 +64,9 @@ def verify(
     typer.echo(
         f"{len(records)} records, {certified} of them with a certificate; {len(unreadable)} "
         f"unreadable, {len(edited)} edited"
+    )
+    typer.echo(
+        "A seal is a hash, no signature: it shows damage, and not who made or altered what and "
+        "sealed it again (SECURITY.md)."
     )
     raise typer.Exit(1 if unreadable or edited else 0)

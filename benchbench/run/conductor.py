@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from benchbench.errors import StoreError
 from benchbench.measure.foreign import foreign_fraction
 from benchbench.records import (
     EpochDone,
@@ -69,17 +70,21 @@ class Conductor:
         self._launcher = launcher or ProcessLauncher()
         self._monitor = monitor or MachineMonitor()
         self._machine = self._monitor.machine
+        self._unsaved: list[str] = []
 
     def conduct(self, groups: Iterable[Group]) -> Iterator[RunRecord]:
         """Run group after group; yield each record once it is saved.
 
         On KeyboardInterrupt the live workers are ended and saved as `interrupted` before it is
         passed on; a run that had finished stays so. What goes wrong with one run is how that run
-        ended. Raises StoreError where a record cannot be saved.
+        ended. Raises StoreError at the end of a group of which a record could not be saved: it says
+        of each where it lies. After an interrupt, a note of the exception says so.
         """
         for group in groups:
             self._listener.group_started([run.request for run in group.runs])
             yield from self._conduct_group(group)
+            if self._unsaved:
+                raise StoreError("\n".join(self._unsaved))
 
     def _conduct_group(self, group: Group) -> Iterator[RunRecord]:
         parts = [Part(run, group.order_seed, self._machine) for run in group.runs]
@@ -93,9 +98,11 @@ class Conductor:
                         # The interpreter starts alone, like all that follows.
                         self._hear(part, worker, worker.next_event())
                 yield from self._rounds(parts, random.Random(group.order_seed))
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as interrupt:
                 with interrupts_wait():
                     self._save_what_there_is(parts)
+                for where in self._unsaved:
+                    interrupt.add_note(where)
                 raise
 
     def _rounds(self, parts: Sequence[Part], order: random.Random) -> Iterator[RunRecord]:
@@ -143,10 +150,18 @@ class Conductor:
 
     def _save(self, part: Part) -> RunRecord:
         with interrupts_wait():
-            record = part.record(self._store)
-            self._store.save(record)
-            part.saved = True
+            record = self._keep(part)
         self._listener.run_finished(record)
+        return record
+
+    def _keep(self, part: Part) -> RunRecord:
+        """Save the record; where it cannot be, remember where it is now: others have their turn."""
+        record = part.record(self._store)
+        try:
+            self._store.save(record)
+        except StoreError as error:
+            self._unsaved.append(str(error))
+        part.saved = True
         return record
 
     def _save_what_there_is(self, parts: Sequence[Part]) -> None:
@@ -157,9 +172,7 @@ class Conductor:
                 part.worker.kill()
                 part.hear(GaveUp("interrupted", "interrupted by the user"))
             if part.over and not part.saved:
-                record = part.record(self._store)
-                self._store.save(record)
-                records.append(record)
+                records.append(self._keep(part))
         for record in records:
             self._listener.run_finished(record)
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
+import signal
 import stat
 from pathlib import Path
 
 import msgspec
 import pytest
+from fake_launcher import Step, good_run
 from makers import make_record
+from stage import Stage, make_session
 
 from benchbench.data import cache
 from benchbench.errors import StoreError
+from benchbench.records import GaveUp, RunRecord
+from benchbench.run.reading import decode
 from benchbench.run.store import Store, pack, read
+from benchbench.spec.protocol import TrainingProtocol
 
 
 @pytest.fixture
@@ -96,3 +103,75 @@ def test_files_have_the_mode_that_the_umask_leaves(store, tmp_path, umask):
         os.umask(before)
     for path in (record, archive, tmp_path / "cache" / "a"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask, path
+
+
+def kept(message: str) -> dict[str, RunRecord]:
+    """Read the records that a message says are kept elsewhere."""
+    places = re.findall(r"kept as (\S+):", message)
+    records = [decode(Path(place).read_bytes()) for place in places]
+    return {record.backend: record for record in records}
+
+
+def test_every_record_of_a_group_has_its_turn_and_its_refuge(store, tmp_path):
+    play = Stage(tmp_path / "results", {"two": [*good_run(2)[:3], Step(GaveUp("oom", "no room"))]})
+    shutil.rmtree(store.folder)
+    with pytest.raises(StoreError) as caught:
+        play.conduct([*make_session("one", "two", "three").blocks(2)])
+    records = kept(str(caught.value))
+    assert {name: one.status for name, one in records.items()} == {
+        **{"one": "ok", "two": "oom", "three": "ok"},
+    }
+    assert {one.block for one in records.values()} == {0}, "no further group is begun"
+    assert len(records["one"].epochs) == 2
+
+
+def test_one_record_that_cannot_be_saved_costs_no_other(store, tmp_path):
+    play = Stage(tmp_path / "results", {})
+    session = make_session("one", "two", "three")
+    in_the_way = session.block(0)[0].runs[1].request.run_id
+    store.path(in_the_way).mkdir()
+    with pytest.raises(StoreError) as caught:
+        play.conduct(session.block(0))
+    assert list(kept(str(caught.value))) == ["two"]
+    records, unreadable = read(tmp_path / "results")
+    assert {record.backend for record in records} == {"one", "three"}
+    assert [one.path.stem for one in unreadable] == [in_the_way]
+
+
+def test_a_backend_of_300_characters_loses_no_record(store, tmp_path):
+    play = Stage(tmp_path / "results", {})
+    play.conduct(make_session("b" * 300, "../../x", "three").block(0))
+    assert set(play.saved()) == {"b" * 300, "../../x", "three"}
+
+
+def test_an_interrupt_says_where_each_record_lies(store, tmp_path):
+    first, built, epoch, *_ = good_run(9)
+    play = Stage(tmp_path / "results", {"one": [first, built, epoch, Step(KeyboardInterrupt())]})
+    shutil.rmtree(store.folder)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        play.conduct(make_session("one", "two", protocol=TrainingProtocol(epochs=9)).block(0))
+    records = kept("\n".join(caught.value.__notes__))
+    assert {name: one.status for name, one in records.items()} == {
+        **{"one": "interrupted", "two": "interrupted"},
+    }
+
+
+@pytest.mark.parametrize("moment", ["fsync", "link", "unlink"])
+def test_ctrl_c_while_a_record_is_written_waits_until_it_is_whole(tmp_path, monkeypatch, moment):
+    """A real signal, sent in the middle of saving."""
+    play = Stage(tmp_path / "results", {})
+    system_call, sent = getattr(os, moment), []
+
+    def interrupted(*arguments: object, **options: object) -> object:
+        if not sent:
+            sent.append(os.kill(os.getpid(), signal.SIGINT))
+        return system_call(*arguments, **options)
+
+    monkeypatch.setattr(os, moment, interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        play.conduct(make_session("one", "two").block(0))
+    assert sent
+    assert not getattr(caught.value, "__notes__", [])
+    statuses = sorted(record.status for record in play.saved().values())
+    assert statuses == ["interrupted", "ok"]
+    assert not list((tmp_path / "results" / "runs").glob(".*"))
