@@ -6,6 +6,8 @@ import re
 
 from benchbench.errors import UsageError
 
+# Eleven days: the system calls that wait take no more than twice as much.
+LONGEST_SECONDS = 1_000_000
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
@@ -25,6 +27,19 @@ def seconds(words: str, option: str) -> float:
     """Return "90s", "30m", "2h" or "90" in seconds. Raises UsageError unless it is above 0."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", words)
     value = float(found[1]) * _SECONDS[found[2]] if found else 0.0
-    if value <= 0:
-        raise UsageError(f"{option} {words}: give a time above 0, like 90s, 30m or 2h")
+    if not 0 < value <= LONGEST_SECONDS:
+        raise UsageError(
+            f"{option} {words}: give a time above 0, like 90s, 30m or 2h, of at most "
+            f"{LONGEST_SECONDS:,} seconds"
+        )
+    return value
+
+
+def time_limit(value: float, option: str, *, least: float = 1) -> float:
+    """Return a number of seconds as it is. Raises UsageError for one that no clock can wait for."""
+    # Not the other way round: whatever is compared with a NaN is false.
+    if not least <= value <= LONGEST_SECONDS:
+        raise UsageError(
+            f"{option} {value:g}: give a number of seconds from {least:g} to {LONGEST_SECONDS:,}"
+        )
     return value

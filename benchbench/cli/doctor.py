@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchbench import quantities
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,7 +17,11 @@ if TYPE_CHECKING:
 
 def doctor(
     noise: Annotated[
-        float, typer.Option(min=0, help="Seconds to watch the machine for; 0 leaves it out.")
+        float,
+        typer.Option(
+            help="Seconds to watch the machine for; 0 leaves it out.",
+            callback=lambda value: quantities.time_limit(value, "--noise", least=0),
+        ),
     ] = 30.0,
 ) -> None:
     """Examine the installation and the machine; exit with 1 if something is broken."""

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from benchbench import quantities
+
 Backends = Annotated[
     list[str], typer.Option("--backend", "-b", help="A backend, or 'all' that are ready.")
 ]
@@ -63,7 +65,11 @@ RecordsFrom = Annotated[
 ]
 OneSession = Annotated[str | None, typer.Option(help="Only the runs of this session.")]
 Timeout = Annotated[
-    float, typer.Option(min=1, help="Seconds of work after which a run is given up.")
+    float,
+    typer.Option(
+        help="Seconds of work after which a run is given up.",
+        callback=lambda value: quantities.time_limit(value, "--timeout"),
+    ),
 ]
 Margin = Annotated[str, typer.Option(help="Times this close are the same: 3% or 0.03.")]
 Confidence = Annotated[str, typer.Option(help="Of the intervals: 95% or 0.95.")]

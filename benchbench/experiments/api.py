@@ -8,8 +8,8 @@ from pathlib import Path
 from benchbench.certificates import Certificate
 from benchbench.errors import BenchbenchError
 from benchbench.experiments import matrix as matrices
-from benchbench.experiments.certification import CertificationRequest
 from benchbench.experiments.certification import certify as certify_requests
+from benchbench.experiments.certification_messages import CertificationRequest
 from benchbench.experiments.executors import LOCAL, find_executor
 from benchbench.experiments.listener import Listener, Silent
 from benchbench.experiments.names import find_backend, find_divisions, find_model
@@ -22,6 +22,7 @@ from benchbench.experiments.selection import (
 )
 from benchbench.experiments.session import find_dataset
 from benchbench.plugins.registry import Registry, load_registry
+from benchbench.quantities import time_limit
 from benchbench.run.store import Store, results_folder
 from benchbench.spec.files import load_protocol
 from benchbench.spec.model import ModelSpec
@@ -56,6 +57,7 @@ def run(
     what a plugin offers. A run that fails is in the results, with
     its reason; raises a BenchbenchError for what makes no sense or is not there.
     """
+    time_limit(timeout_seconds, "timeout_seconds")
     hears = listener or Silent()
     registry = load_registry()
     specs = _models(models, registry)
@@ -98,6 +100,7 @@ def certify(
     Raises a BenchbenchError with the reason where there is none: the backend does not do the model,
     its process died, the spec is too large.
     """
+    time_limit(timeout_seconds, "timeout_seconds")
     registry = load_registry()
     info = find_backend(backend, registry)
     (chosen,) = find_divisions(info, division)
