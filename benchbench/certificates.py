@@ -15,6 +15,10 @@ import msgspec
 # 1: the first.
 CERTIFICATE_SCHEMA = 1
 
+# How an explanation begins, after its starting point, where the plugin raised: there is no
+# difference to tell. A field of its own would change the hash of every certificate that was made.
+CRASHED = "crashed: "
+
 RungVerdict: TypeAlias = Literal["holds", "deviates", "breaks", "not reached"]
 
 
@@ -42,8 +46,16 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
         return max(known) if known and len(known) == len(values) else None
 
     @property
+    def crash(self) -> str | None:
+        """What the plugin raised here and where, None if it did not."""
+        _, crashed, told = (self.explanation or "").partition(CRASHED)
+        return told if crashed and self.worst is None else None
+
+    @property
     def summary(self) -> str:
         """How far it is off: "update after 1 step: differs by 4.2e-02 (tolerance 1.0e-04)"."""
+        if self.crash:
+            return f"{self.name}: {CRASHED}{self.crash}"
         size = "by no finite number" if self.worst is None else f"by {self.worst:.1e}"
         return f"{self.name}: differs {size} (tolerance {self.tolerance:.1e})"
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
-import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from benchbench.certificates import Certificate
 from benchbench.certify.reference import Answers
 from benchbench.data.cache import cache_folder, store
+
+_HASH = "sha256"
 
 
 class CertificateKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +51,7 @@ def kept(key: CertificateKey) -> tuple[Certificate | None, str | None]:
         certificate = msgspec.json.decode(path.read_bytes(), type=Certificate)
     except FileNotFoundError:
         return None, None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return None, f"the kept certificate {path} cannot be read ({error}): ignored"
     if not certificate.genuine:
         return None, (
@@ -59,7 +62,10 @@ def kept(key: CertificateKey) -> tuple[Certificate | None, str | None]:
 
 
 class KeptAnswers:
-    """The reference's answers to one exercise, on disk as plain arrays (float32; no pickles)."""
+    """The reference's answers to one exercise, on disk as plain arrays (float32; no pickles).
+
+    A file holds the hash of its arrays: one that is damaged, edited or empty is made again.
+    """
 
     def __init__(self, exercise_sha256: str) -> None:
         self._folder = cache_folder("reference") / exercise_sha256[:32]
@@ -67,13 +73,30 @@ class KeptAnswers:
     def __call__(self, name: str, work_out: Callable[[], Answers]) -> Answers:
         """Return the arrays kept under this name, or work them out and keep them."""
         path = self._folder / f"{name}.npz"
-        damaged = OSError, ValueError, EOFError, zipfile.BadZipFile
-        with suppress(*damaged), np.load(path, allow_pickle=False) as kept_arrays:
-            return {one: array.astype(np.float64) for one, array in kept_arrays.items()}
+        # Whatever a damaged file makes NumPy or a decoder raise.
+        with suppress(Exception):
+            return _read(path)
         # Rounded before they are used, so that the first certificate is the same as the second.
         arrays = {one: np.asarray(array, np.float32) for one, array in work_out().items()}
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **arrays)
+        np.savez(buffer, allow_pickle=False, **arrays | {_HASH: _hash(arrays)})
         with suppress(OSError):
             store(self._folder, {path.name: buffer.getvalue()})
         return {one: array.astype(np.float64) for one, array in arrays.items()}
+
+
+def _read(path: Path) -> Answers:
+    """Return the arrays of a file. Raises ValueError where they are not what was written."""
+    with np.load(path, allow_pickle=False) as kept_arrays:
+        arrays = dict(kept_arrays)
+    if not np.array_equal(arrays.pop(_HASH, None), _hash(arrays)):
+        raise ValueError(f"{path} does not hold what was written to it")
+    return {one: array.astype(np.float64) for one, array in arrays.items()}
+
+
+def _hash(arrays: Answers) -> npt.NDArray[np.uint8]:
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return np.frombuffer(digest.digest(), np.uint8)

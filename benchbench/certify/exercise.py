@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from benchbench.certify import crash
 from benchbench.certify.samples import make_split
 from benchbench.data.dataset import Split
 from benchbench.errors import Unsupported
@@ -157,7 +158,7 @@ class PluginRaised(Exception):  # noqa: N818 - what happened, not an error of th
     """A method of the plugin raised; the cause is what it raised."""
 
     def __init__(self, method: str, error: BaseException) -> None:
-        super().__init__(f"`{method}` raised {type(error).__name__}: {error}".strip())
+        super().__init__(f"`{method}` raised {crash.describe(error)}")
 
 
 def call(method: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 
-from benchbench.certificates import Rung, RungVerdict
+from benchbench.certificates import CRASHED, Rung, RungVerdict
 from benchbench.certify.exercise import STARTS, PluginRaised
 from benchbench.certify.rungs import CandidateMeasures, Finding, Measure, tolerance_of
 from benchbench.errors import BenchbenchError, Unsupported
@@ -67,7 +67,7 @@ class Ladder:
         except (Unsupported, BenchbenchError):
             raise
         except PluginRaised as error:
-            return self._raised(error.__cause__, str(error))
+            return self._raised(error.__cause__, f"{CRASHED}{error}")
         except Exception as error:  # an answer of another kind: a string, None, arrays of no shape
             kind = f"{type(error).__name__}: {error}"
             return self._raised(error, f"what it answered cannot be compared ({kind})")

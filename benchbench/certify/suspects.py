@@ -21,7 +21,10 @@ from benchbench.spec.variables import Shape, Variable
 Images = npt.NDArray[Any]
 # A suspect is guilty where it leaves a tenth of the difference, or less.
 _LEFT = 0.1
-_ORDERS = (((2, 0, 1), "(channels, height, width)"), ((1, 0, 2), "(width, height, channels)"))
+_ORDERS = (
+    ((2, 0, 1), "(channels, height, width), as torch.nn.Flatten does,"),
+    ((1, 0, 2), "(width, height, channels),"),
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Suspects:
 
     def _of_weights(self) -> Iterator[tuple[str, Arrays]]:
         for order, words in _ORDERS:
-            told = f"Flatten runs over {words}, not over (height, width, channels)"
+            told = f"Flatten runs over {words} not over (height, width, channels)"
             yield told, self._changed(partial(self._unflattened, order=order))
         yield "kernels are turned round: convolution, not cross-correlation", self._changed(_turned)
         biased = {

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, Self
 
 from benchbench.printable import own_lines
-from benchbench.report import text
+from benchbench.report import ladder, text
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from benchbench.experiments.certification import Certification
+    from benchbench.experiments.certification_messages import Certification
     from benchbench.experiments.listener import Listener
     from benchbench.records import EpochRecord, RunRecord, RunRequest
     from benchbench.testing.outcomes import CaseOutcome
@@ -60,7 +60,7 @@ class Lines:
         note(text)
 
     def certified(self, certification: Certification) -> None:
-        note(certification_line(certification))
+        note(_with_diagnosis(certification))
 
     def group_started(self, requests: Sequence[RunRequest]) -> None:
         pass
@@ -102,7 +102,7 @@ class Bars:
         self._bars.console.print(own_lines(text), markup=False, highlight=False)
 
     def certified(self, certification: Certification) -> None:
-        self.note(certification_line(certification))
+        self.note(_with_diagnosis(certification))
 
     def group_started(self, requests: Sequence[RunRequest]) -> None:
         for request in requests:
@@ -132,6 +132,12 @@ def _ending(record: RunRecord) -> str:
     test = record.test.accuracy if record.test else None
     outcome = f"test accuracy {text.fraction(test)}" if record.status == "ok" else record.error
     return f"{record.status:>7}  {name}: {outcome}"
+
+
+def _with_diagnosis(one: Certification) -> str:
+    """Say what came of one cell; where it breaks, what the break looks like and what to do."""
+    told = ladder.diagnosis(one.certificate) if one.certificate else None
+    return "\n".join(filter(None, [certification_line(one), told]))
 
 
 def certification_line(one: Certification) -> str:

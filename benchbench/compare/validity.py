@@ -28,6 +28,12 @@ def objection(record: RunRecord) -> str | None:
     mismatch = next(_mismatches(certificate, record), None)
     if mismatch:
         return f"its certificate is not for this run: {mismatch}"
+    if certificate.broken:
+        return _break(certificate.broken)
+    # A candidate that broke may have had no settings to state.
+    otherwise = next(_other_versions_or_settings(certificate, record), None)
+    if otherwise:
+        return f"its certificate is not for this run: {otherwise}"
     return _shortcoming(certificate)
 
 
@@ -44,15 +50,18 @@ def failure_reason(run: RunRecord) -> str:
 def _shortcoming(certificate: Certificate) -> str | None:
     if not certificate.rungs:
         return "its certificate has no rungs: nothing was compared"
-    broken = certificate.broken
-    if not broken and (cut := [one.name for one in certificate.rungs if not _reached(one)]):
+    if cut := [one.name for one in certificate.rungs if not _reached(one)]:
         return f"its certificate breaks nowhere and does not reach {cut[0]}"
-    if broken and broken.worst is not None:
-        return f"{broken.name} differs by {broken.worst:.1e} (tolerance {broken.tolerance:.0e})"
-    if broken:
-        return f"{broken.name}: {broken.explanation}"
     training = (rung for rung in certificate.deviations if rung.name in _TRAINING)
     return next((f"{rung.name} deviates, {rung.explanation}" for rung in training), None)
+
+
+def _break(rung: Rung) -> str:
+    if rung.crash:
+        return rung.summary
+    if rung.worst is None:
+        return f"{rung.name}: {rung.explanation}"
+    return f"{rung.name} differs by {rung.worst:.1e} (tolerance {rung.tolerance:.0e})"
 
 
 def _reached(rung: Rung) -> bool:
@@ -60,7 +69,7 @@ def _reached(rung: Rung) -> bool:
 
 
 def _mismatches(certificate: Certificate, record: RunRecord) -> Iterator[str]:
-    """Yield every way in which what was certified is not what ran."""
+    """Yield every way in which the cell that was certified is not the one that ran."""
     for name in ("backend", "division", "device", "threads"):
         ours, theirs = getattr(certificate, name), getattr(record, name)
         if ours != theirs:
@@ -70,6 +79,10 @@ def _mismatches(certificate: Certificate, record: RunRecord) -> Iterator[str]:
     )
     if spec_sha256(record.spec, protocol) != certificate.certified_sha256:
         yield "another spec was certified"
+
+
+def _other_versions_or_settings(certificate: Certificate, record: RunRecord) -> Iterator[str]:
+    """Yield every version and setting that was certified and is not what ran."""
     yield from _differences("", certificate.versions, record.versions)
     # Floats among the settings are measured ones.
     settings = [

@@ -17,6 +17,12 @@ from benchbench.certify.reference import REFERENCE
 from benchbench.certify.size import too_large
 from benchbench.certify.sources import installed_versions, sources_sha256
 from benchbench.errors import Unavailable, UsageError
+from benchbench.experiments.certification_messages import (
+    AnswerError,
+    Certification,
+    CertificationRequest,
+    read_answers,
+)
 from benchbench.measure.gpu import accelerators
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.registry import Registry
@@ -25,41 +31,10 @@ from benchbench.run import question
 from benchbench.run.encoding import to_json
 from benchbench.run.plan import Cell
 from benchbench.run.question import Returned
-from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
 # Run as `python -m MODULE`, it certifies what it is asked.
 _PROCESS = "benchbench.experiments.certification_process"
-
-
-class CertificationRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One cell to be certified. `cpus` are the processors to stay on."""
-
-    backend: str
-    division: str
-    model: ModelSpec
-    protocol: TrainingProtocol
-    device: str
-    threads: int
-    cpus: tuple[int, ...] | None = None
-    seed: int = 0
-
-
-class Certification(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a request: a certificate, or why there is none; neither while it is open.
-
-    `from_cache`: it was made before. `warning`: what was wrong with one that was kept.
-    """
-
-    request: CertificationRequest
-    certificate: Certificate | None = None
-    gave_up: GaveUp | None = None
-    from_cache: bool = False
-    warning: str | None = None
-
-    @property
-    def settled(self) -> bool:
-        return bool(self.certificate or self.gave_up)
 
 
 class Certifier(Protocol):
@@ -274,13 +249,9 @@ def _ask(
     trouble = returned.trouble
     if returned.answer is not None:
         try:
-            answers = msgspec.json.decode(returned.answer, type=list[Certification])
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            trouble = f"its answer cannot be read: {error}"
-        else:
-            if len(answers) == len(requests):
-                return answers
-            trouble = f"asked for {len(requests)} certificates it gave {len(answers)} answers"
+            return read_answers(returned.answer, requests)
+        except AnswerError as error:
+            trouble = str(error)
     if len(requests) == 1:
         gave_up = GaveUp("crashed", trouble)
         return [Certification(request=requests[0], gave_up=gave_up)]

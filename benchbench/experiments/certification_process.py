@@ -12,7 +12,8 @@ import traceback
 
 import msgspec
 
-from benchbench.certificates import Certificate, seal
+from benchbench.certificates import CRASHED, Certificate, seal
+from benchbench.certify import crash
 from benchbench.certify.cache import KeptAnswers
 from benchbench.certify.exercise import Exercise, Implementation
 from benchbench.certify.ladder import Ladder
@@ -20,7 +21,7 @@ from benchbench.certify.reference import REFERENCE, Reference
 from benchbench.certify.rungs import CandidateMeasures
 from benchbench.certify.sources import sources_sha256
 from benchbench.errors import BenchbenchError, Unavailable, Unsupported
-from benchbench.experiments.certification import Certification, CertificationRequest
+from benchbench.experiments.certification_messages import Certification, CertificationRequest
 from benchbench.measure.clock import now_ns, utc_now
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.devices import resolve_device
@@ -46,7 +47,7 @@ def _certification(request: CertificationRequest) -> Certification:
         return Certification(request=request, gave_up=GaveUp("failed", str(error)))
     # A plugin is a stranger's code: whatever it raises, SystemExit too, is an answer.
     except BaseException as error:
-        reason = f"{type(error).__name__}: {error}"
+        reason = f"{CRASHED}{crash.describe(error)}"
         gave_up = GaveUp("failed", reason, traceback.format_exc())
         return Certification(request=request, gave_up=gave_up)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from benchbench.experiments.certification import Certification
+from benchbench.experiments.certification_messages import Certification
 from benchbench.records import EpochRecord, RunRecord, RunRequest
 from benchbench.run.conductor import RunListener
 

@@ -12,6 +12,11 @@ from benchbench.report.document import Block, Document, Paragraph, Verbatim, gri
 
 _MARKS = {"holds": "✓", "deviates": "~", "breaks": "✗", "not reached": text.UNKNOWN}
 
+_CURE = (
+    "what produces it, and the cure: docs/certificate.md, 'What a break looks like'; "
+    "`benchbench certify` prints the whole ladder"
+)
+
 
 def build(certificate: Certificate) -> Document:
     """Return one certificate's ladder."""
@@ -35,11 +40,17 @@ def verdict(certificate: Certificate) -> str:
     """Say in a sentence or two how it ended."""
     broken = certificate.broken
     if broken:
-        return f"BREAKS at {broken.summary}\n{broken.explanation}"
+        return f"BREAKS at {broken.summary}\n{broken.explanation}\n{_CURE}"
     if certificate.deviations:
         declared = "; ".join(f"{rung.name}: {rung.explanation}" for rung in certificate.deviations)
         return f"DEVIATES as declared, and holds in all else: {declared}"
     return f"HOLDS: it trains the function of the spec (certified in {certificate.seconds:.1f} s)"
+
+
+def diagnosis(certificate: Certificate) -> str | None:
+    """Say what a break looks like and where its cure stands; None where nothing breaks."""
+    broken = certificate.broken
+    return f"  {broken.explanation}\n  {_CURE}" if broken else None
 
 
 def summary(certificates: Sequence[Certificate]) -> Document:

@@ -44,9 +44,7 @@ def test_the_python_api_refuses_it(value):
         lambda: bb.run(backends=["numpy"], models=["single-layer"], timeout_seconds=value),
         lambda: bb.certify(backend="numpy", model="single-layer", timeout_seconds=value),
     ):
-        with pytest.raises(
-            UsageError, match=r"timeout_seconds .*: give a number of seconds"
-        ):
+        with pytest.raises(UsageError, match=r"timeout_seconds .*: give a number of seconds"):
             ask()
 
 

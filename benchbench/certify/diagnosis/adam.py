@@ -12,6 +12,8 @@ from benchbench.certify.exercise import Row
 from benchbench.spec.protocol import Adam
 
 _MOST = 0.9
+# The default of keras.optimizers.Adam; torch.optim.Adam's is that of the protocol, 1e-8.
+_KERAS_EPSILON = 1e-7
 # Fewer weights may look like anything.
 _FEWEST = 32
 
@@ -47,7 +49,8 @@ def decay(update: Update) -> str | None:
     shrunk = _slope(weights, expected - observed)
     if shrunk is not None:
         return (
-            f"weights shrink by {shrunk:.1e} of themselves: look at decoupled weight decay (AdamW)"
+            f"weights shrink by {shrunk:.1e} of themselves: look at decoupled weight decay (AdamW: "
+            f"0.01 by default in torch, 0.004 in Keras, times the learning rate)"
         )
     resting = (expected == 0) & (weights != 0)
     pulled = np.sign(observed[resting]) == -np.sign(weights[resting])
@@ -116,6 +119,8 @@ def _of_epsilon(update: Update, found: float) -> str:
     root = math.sqrt(1 - adam.beta_2)
     if abs(found / (adam.epsilon * root) - 1) < 0.05:
         return f"{told}: so it is added to the bias-corrected root, as torch.optim.Adam does"
+    if abs(found / _KERAS_EPSILON - 1) < 0.05:
+        return f"{told}: {_KERAS_EPSILON:g} is the default of keras.optimizers.Adam"
     times = adam.epsilon / found
     if abs(times / update.protocol.batch_size - 1) < 0.05:
         return f"{told}, or gradients summed over the batch, not averaged"

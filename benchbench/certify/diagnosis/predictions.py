@@ -51,7 +51,10 @@ def _rearranged(expected: Probabilities, observed: Probabilities) -> str | None:
     exponentials = np.exp(expected)
     twice = exponentials / exponentials.sum(axis=1, keepdims=True)
     if relative_difference(observed, twice) < near:
-        return "the softmax is taken twice: this is the softmax of the reference's probabilities"
+        return (
+            "the softmax is taken twice: this is the softmax of the reference's probabilities "
+            "(torch.nn.CrossEntropyLoss takes one itself: give it logits)"
+        )
     if relative_difference(np.sort(observed, 1), np.sort(expected, 1)) < near:
         return "the same probabilities in another order of the classes"
     return None

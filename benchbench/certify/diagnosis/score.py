@@ -54,7 +54,10 @@ def _of_loss(expected: float, observed: float, count: int) -> str:
     if round(share) > 1 and abs(share - round(share)) < 1e-3:
         return f"the loss is divided by {share:.0f}: by the number of classes, too?"
     if expected > 5 and observed < min(expected, _CLAMPED_COST):
-        return "are probabilities clamped? To [1e-7, 1 - 1e-7] none costs over 16.1 nats"
+        return (
+            "are probabilities clamped? To [1e-7, 1 - 1e-7], the default of Keras's cross-entropy "
+            "unless from_logits=True, none costs over 16.1 nats"
+        )
     return (
         "look at the labels (off, smoothed), at what the loss is given (logits or probabilities; "
         "is the softmax taken twice?), and at penalties added to it"

@@ -37,8 +37,8 @@ _NEW = MappingProxyType(
     {
         ONE_STEP: "look at the gradient: labels, loss, dropout, penalties, precision",
         TWO_STEPS: (
-            "the first step is right: look at the short batch, at the order of samples, at "
-            "beta_1, and whether every gradient starts from 0"
+            "the first step is right: look at the short batch, at the order of samples (Keras's "
+            "`fit` shuffles by default), at beta_1, and whether every gradient starts from 0"
         ),
         TEN_STEPS: "two steps are right: look at batches left out or used twice, and their order",
         TWO_EPOCHS: (
@@ -146,7 +146,10 @@ def _place(model: ModelSpec, expected: Row, observed: Row, program: Program | No
         return f"{told}; all others are right: look at the derivative of this one"
     spread = [apart > 0.01 * difference**2 * size for apart, size in squares.values()]
     if difference < _LOW_PRECISION and all(spread):
-        told += "; in all arrays alike, so it may be low precision (TF32, bfloat16, half)"
+        told += (
+            "; in all arrays alike, so it may be low precision (TF32, bfloat16, half); TF32 is the "
+            "default on NVIDIA cards of TensorFlow and of torch's convolutions"
+        )
     return f"{told}; {_NEW[program] if program else _ANY}"
 
 

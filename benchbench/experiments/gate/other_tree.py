@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from benchbench.errors import CheckoutError
-from benchbench.experiments.certification import CertificationRequest
+from benchbench.experiments.certification_messages import CertificationRequest
 from benchbench.experiments.gate import contents
 from benchbench.experiments.gate.contents import ContentsRequest, TreeContents
 from benchbench.plugins.contract import BackendInfo

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from benchbench.certificates import Certificate
-    from benchbench.experiments.certification import Certification
+    from benchbench.experiments.certification_messages import Certification
     from benchbench.experiments.gate.checkout import Checkout
     from benchbench.experiments.gate.other_tree import OtherCertifier
     from benchbench.experiments.listener import Listener

@@ -1,0 +1,23 @@
+"""What a plugin raised, in a line: the exception's type, its message, and where."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+_LONGEST = 300
+
+
+def describe(error: BaseException) -> str:
+    """Return "RuntimeError: the sky fell (backend.py, line 12, in fit)", on one line."""
+    try:
+        message = next(iter(str(error).splitlines()), "")
+    except Exception:  # a stranger's `__str__`
+        message = "its message cannot be had"
+    kind = type(error).__name__
+    said = f"{kind}: {message}"[:_LONGEST] if message else kind
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return said
+    innermost = frames[-1]
+    return f"{said} ({Path(innermost.filename).name}, line {innermost.lineno}, in {innermost.name})"
