@@ -23,6 +23,7 @@ from benchbench.cli import (
     run,
     selftest,
 )
+from benchbench.cli.streams import output_failure, safe_streams
 from benchbench.errors import BenchbenchError
 from benchbench.printable import own_lines
 
@@ -54,28 +55,33 @@ app.command("new-backend")(new_backend.new_backend)
 def main() -> None:
     """Run the command line; turn errors into messages and exit codes."""
     signal.signal(signal.SIGTERM, _interrupt)
+    with safe_streams():
+        code = _run()
+        if failure := output_failure():
+            reason = failure.strerror or failure
+            print(f"error: cannot write to standard output: {reason}", file=sys.stderr)
+            code = code or 1
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
         # Outside of click's standalone mode, so that our exit codes and messages hold.
-        code = app(standalone_mode=False)
+        return app(standalone_mode=False) or 0
     except BenchbenchError as error:
         print(own_lines(f"error: {error}"), file=sys.stderr)
-        code = error.exit_code
+        return error.exit_code
     except typer.Exit as stop:
-        code = stop.exit_code
+        return stop.exit_code
     except (KeyboardInterrupt, typer.Abort) as interrupt:
         print(own_lines(_interruption(interrupt)), file=sys.stderr)
-        code = INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`| head`) went away; there is nobody left to tell.
-        sys.stderr.close()
-        code = 1
+        return INTERRUPTED
     except Exception as error:
         show = getattr(error, "show", None)  # click's own usage errors print themselves
         if show is None:
             raise
         show()
-        code = getattr(error, "exit_code", 2)
-    sys.exit(code)
+        return getattr(error, "exit_code", 2)
 
 
 def _interruption(interrupt: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import secrets
@@ -116,7 +117,8 @@ def _save_elsewhere(path: Path, text: bytes) -> str:
             reason = f"nor as {error.filename or name} ({error.strerror or error})"
         else:
             return f"it is kept as {refuge}: move it there when there is room"
-    return f"{reason}; it follows:\n{text.decode()}"
+    # In ASCII, so that every terminal shows it as it is.
+    return f"{reason}; it follows:\n{json.dumps(json.loads(text), indent=1)}"
 
 
 def read(*places: Path) -> tuple[list[RunRecord], list[Unreadable]]:
