@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Self
 
+from benchbench.process_tree import ProcessTree
+
 # The most that is taken of an answer, and the end that is kept of what is printed.
 ANSWER_BYTES = 32 << 20
 LOG_BYTES = 1 << 20
@@ -24,11 +26,8 @@ LOG_BYTES = 1 << 20
 # How often to look whether the process has ended while another still holds its pipes.
 _TICK_SECONDS = 0.1
 _DRAIN_SECONDS = 1.0
-_REAP_SECONDS = 5.0
 _CHUNK = 1 << 16
 
-# Reads until the pipe from this process closes, then kills the child's process group.
-_WATCH = 'read _; kill -KILL "-$0"'
 _DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -45,20 +44,14 @@ class Child:
         with tempfile.TemporaryFile() as asked:
             asked.write(question)
             asked.seek(0)
-            self._process = subprocess.Popen(
+            self._tree = ProcessTree(
                 command,
-                env=environment,
+                environment=environment,
                 stdin=asked,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                # Ctrl-C is for this process, which then ends that one.
-                start_new_session=True,
             )
-        try:
-            self._watch = _watch(self._process.pid)
-        except BaseException:
-            self._process.kill()
-            raise
+        self._process = self._tree.process
         self._answer, self._log = bytearray(), bytearray()
         self._selector = selectors.DefaultSelector()
         for pipe, kept in ((self._process.stdout, self._answer), (self._process.stderr, self._log)):
@@ -100,32 +93,16 @@ class Child:
         return bytes(self._answer) if self._read(seconds, lambda: False) else None
 
     def end(self) -> None:
-        """Kill it, all it started that can be found, and what watches over it.
+        """Kill it and all it started that can be found.
 
         A Ctrl-C that comes meanwhile waits until they are gone.
         """
         with _deferred_signals():
-            for kill in self._killers():
-                with suppress(OSError):
-                    kill()
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_REAP_SECONDS)
-            self._watch.kill()
-            self._watch.wait()
+            self._tree.end()
             self._selector.close()
-            for pipe in (self._process.stdout, self._process.stderr, self._watch.stdin):
+            for pipe in (self._process.stdout, self._process.stderr):
                 if pipe is not None:
                     pipe.close()
-
-    def _killers(self) -> Iterator[Callable[[], None]]:
-        """Yield what ends its descendants, then its group. Ended processes have none left."""
-        if self._process.poll() is None:
-            import psutil
-
-            with suppress(psutil.Error):
-                for descendant in psutil.Process(self._process.pid).children(recursive=True):
-                    yield lambda pid=descendant.pid: os.kill(pid, signal.SIGKILL)  # type: ignore[misc]
-        yield lambda: os.killpg(self._process.pid, signal.SIGKILL)
 
     def _read(self, seconds: float, enough: Callable[[], bool]) -> bool:
         """Read until there is enough or it has ended; False where time ran out."""
@@ -183,17 +160,6 @@ def ending(code: int) -> str:
     except ValueError:  # a real-time signal has no name of its own
         name = "a real-time signal"
     return f"was killed by signal {-code} ({name})"
-
-
-def _watch(group: int) -> subprocess.Popen[bytes]:
-    """Start what kills the process group as soon as this process is gone."""
-    return subprocess.Popen(
-        ["/bin/sh", "-c", _WATCH, str(group)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import selectors
 import subprocess
 import sys
@@ -16,12 +15,12 @@ import msgspec
 from benchbench.children import ending
 from benchbench.measure.clock import now_ns, utc_now
 from benchbench.plugins.contract import BackendInfo
+from benchbench.process_tree import ProcessTree
 from benchbench.records import Event, GaveUp, Status
 from benchbench.run.channel import ConductorEnd, NoEvent
 from benchbench.run.environment import noted, worker_environment
 from benchbench.run.excerpt import file_excerpt
 from benchbench.run.plan import PlannedRun
-from benchbench.run.process_tree import MARK_VARIABLE, end_tree
 from benchbench.run.turns import Turn
 
 # After its last event a worker only has to end; frameworks take a second or two for that.
@@ -38,8 +37,6 @@ class WorkerProcess:
         self._timeout = timeout_seconds
         self._held_seconds = 0.0
         self._oom_kills = _oom_kills()
-        self._mark = secrets.token_hex(16)
-        self._ended = False
         with ExitStack() as resources:
             # What a run may have done to its home is no reason to lose its record.
             home = tempfile.TemporaryDirectory(prefix="benchbench-", ignore_cleanup_errors=True)
@@ -61,9 +58,11 @@ class WorkerProcess:
             self._channel = ConductorEnd(earlier=bool(run.environment.import_path))
             resources.callback(self._channel.close)
             try:
-                self._process = self._spawn(run.environment.python or sys.executable, environment)
+                self._tree = self._spawn(run.environment.python or sys.executable, environment)
             finally:
                 self._channel.close_worker_side()
+            resources.callback(self._tree.end)
+            self._process = self._tree.process
             self._death = _death_of(self._process.pid)
             if self._death is not None:
                 resources.callback(os.close, self._death)
@@ -116,31 +115,26 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the worker and whatever it started, now."""
-        if not self._ended:
-            end_tree(self._process, self._mark)
-            self._ended = True
+        self._tree.end()
 
     def close(self) -> None:
         """Kill what is left and give everything back."""
-        self.kill()
         self._resources.close()
 
-    def _spawn(self, python: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    def _spawn(self, python: str, environment: dict[str, str]) -> ProcessTree:
         command = [
             *(python, "-m", "benchbench.run.worker"),
             *("--baton", str(self._channel.worker_baton)),
             *("--events", str(self._channel.worker_events)),
         ]
         with self._log.open("wb") as log:
-            return subprocess.Popen(
+            return ProcessTree(
                 command,
+                environment=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=environment | {MARK_VARIABLE: self._mark},
                 pass_fds=(self._channel.worker_baton, self._channel.worker_events),
-                # A session of its own: Ctrl-C is for the conductor, which then ends them all.
-                start_new_session=True,
             )
 
     def _next_event(self) -> Event:

@@ -7,12 +7,11 @@ backend that is being written may crash.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +24,7 @@ from benchbench.children import ending
 from benchbench.errors import UsageError
 from benchbench.measure.clock import now_ns
 from benchbench.plugins.contract import BackendInfo
+from benchbench.process_tree import ProcessTree
 from benchbench.run.environment import worker_environment
 from benchbench.testing.outcomes import (
     CaseOutcome,
@@ -109,13 +109,13 @@ def run_suite(suite: Suite, listener: SuiteListener) -> Conformance:
     since = now_ns()
     with tempfile.TemporaryDirectory(prefix="benchbench-") as place:
         folder = Path(place)
-        with _process(suite, folder) as (process, events):
+        with _process(suite, folder) as (tree, events):
             course, garbage = _listen(events, listener)
             if garbage:
-                _kill(process)
-            end = _wait(process)
+                tree.end()
+            end = _wait(tree)
         log = (folder / "log").read_text(errors="replace").strip()
-    cause = garbage or _death(course, end, process.returncode)
+    cause = garbage or _death(course, end, tree.process.returncode)
     if cause:
         listener.died(log)
     elif course.ended:
@@ -140,30 +140,27 @@ def run_suite(suite: Suite, listener: SuiteListener) -> Conformance:
 
 
 @contextmanager
-def _process(suite: Suite, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def _process(suite: Suite, folder: Path) -> Iterator[tuple[ProcessTree, int]]:
     """Start pytest over a module written for it; give the process and the end to read events from.
 
     What it prints goes to the file `log`. It does not outlive the block.
     """
     events, up = os.pipe()
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
+        tree = ProcessTree(
             [*_command(suite, folder), "--benchbench-events", str(up)],
-            env=_environment(suite, folder),
+            environment=_environment(suite, folder),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             pass_fds=(up,),
-            # A session of its own: Ctrl-C is for this process, which then ends that one.
-            start_new_session=True,
         )
     os.close(up)
     try:
-        yield process, events
+        yield tree, events
     finally:
         os.close(events)
-        _kill(process)
-        process.wait()
+        tree.end()
 
 
 def _command(suite: Suite, folder: Path) -> list[str]:
@@ -213,18 +210,12 @@ def _listen(events: int, listener: SuiteListener) -> tuple[_Course, str | None]:
     return course, None
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def _wait(process: subprocess.Popen[bytes]) -> str:
+def _wait(tree: ProcessTree) -> str:
     """Wait until the process has ended, and say how."""
     try:
-        code = process.wait(_FAREWELL_SECONDS)
+        code = tree.process.wait(_FAREWELL_SECONDS)
     except subprocess.TimeoutExpired:
-        _kill(process)
-        process.wait()
+        tree.end()
         return f"its process did not end by itself within {_FAREWELL_SECONDS} s"
     return f"its process {ending(code)}"
 

@@ -109,7 +109,8 @@ def test_ctrl_c_ends_the_process_that_tests(command):
         while "test_lists" not in running.stderr.readline():
             assert running.poll() is None
         assert running.stderr.read(len("  test_tells")) == "  test_tells"
-        (child,) = psutil.Process(running.pid).children()
+        started = psutil.Process(running.pid).children()
+        (child,) = [one for one in started if "pytest" in one.cmdline()]
         running.send_signal(signal.SIGINT)
         assert running.wait(timeout=60) == 130
         assert not child.is_running()
