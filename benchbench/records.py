@@ -17,7 +17,8 @@ from benchbench.spec.variables import Shape
 
 # 1: the first. 2: `certificate` may be there, `uncertified` says why it is not. 3: `variant`;
 # of an epoch `waiting_cpu_seconds`, `foreign_cpu_fraction`, `gpus`; of a machine's state `cpu_mhz`.
-SCHEMA = 3
+# 4: `stopping`.
+SCHEMA = 4
 
 Status: TypeAlias = Literal[
     "ok", "invalid", "failed", "crashed", "timeout", "oom", "interrupted", "skipped"
@@ -44,6 +45,17 @@ class Variant(msgspec.Struct, frozen=True):
     label: str
     slowdown: float = 0.0
     commit: str | None = None
+
+
+class Stopping(msgspec.Struct, frozen=True):
+    """How the number of a session's blocks was settled, where not before it began.
+
+    `rule`: "width", the scatter of the first `pilot_blocks` settled it; "verdict", after each block
+    it was looked whether there are verdicts. Statistics of such a session must allow for it.
+    """
+
+    rule: Literal["width", "verdict"]
+    pilot_blocks: int | None = None
 
 
 class RunRequest(msgspec.Struct, frozen=True):
@@ -260,6 +272,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
     seed: int
     order_seed: int | None = None
+    stopping: Stopping | None = None
     spec: ModelSpec
     protocol: TrainingProtocol
     spec_sha256: str

@@ -32,7 +32,10 @@ Division = Annotated[str, typer.Option(help="'all' takes every division a backen
 Seed = Annotated[int, typer.Option(min=0, help="For first weights and shuffling.")]
 Quick = Annotated[bool, typer.Option("--quick", help="A tenth of the images: does it work at all?")]
 Until = Annotated[
-    str | None, typer.Option(help="Go on, block by block, until every ratio is known so well: 2%.")
+    str | None,
+    typer.Option(
+        help="Add blocks until all intervals are so narrow (2%), or until each 'verdict'."
+    ),
 ]
 Budget = Annotated[
     str | None, typer.Option(help="No block that would end after so long (90s, 30m, 2h).")

@@ -57,8 +57,9 @@ def run(  # noqa: PLR0917 - one parameter an option
     """
     from benchbench.compare.contrast import Question
     from benchbench.experiments.executors import find_executor
-    from benchbench.experiments.matrix import Matrix, Until, run_matrix
+    from benchbench.experiments.matrix import Matrix, run_matrix
     from benchbench.experiments.results import Results
+    from benchbench.experiments.until import find_until
     from benchbench.plugins.registry import load_registry
     from benchbench.report.renderers import json
     from benchbench.report.session import render
@@ -66,7 +67,7 @@ def run(  # noqa: PLR0917 - one parameter an option
 
     # What makes no sense is refused before anything is certified, which takes minutes.
     budget_seconds = quantities.seconds(budget or "30m", "--budget")
-    width = quantities.fraction(until, "--until") if until else None
+    until_rule = find_until(until, blocks, budget_seconds)
     question = Question(allow_lost_blocks=lost_blocks)
     registry = load_registry()
     models = find_models(model, registry)
@@ -84,7 +85,7 @@ def run(  # noqa: PLR0917 - one parameter an option
         cpus=cpus,
         seed=seed,
         blocks=blocks,
-        until=Until(width=width, budget_seconds=budget_seconds) if width else None,
+        until=until_rule,
         timeout_seconds=timeout,
         question=question,
     )

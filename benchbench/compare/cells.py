@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -17,9 +17,9 @@ from benchbench.compare.contrast import (
     cold_total_seconds,
     first_epoch_seconds,
 )
-from benchbench.compare.estimate import Student
+from benchbench.compare.estimate import block_medians, estimate
 from benchbench.measure.noise import noise_marks
-from benchbench.records import RunRecord
+from benchbench.records import RunRecord, Stopping
 from benchbench.spec.catalog import MODELS
 
 Runs: TypeAlias = defaultdict[CellName, list[RunRecord]]
@@ -50,11 +50,12 @@ def cell_time(
 ) -> CellTime:
     """Sum up the runs of one cell in one session; those that failed give no times."""
     well = [run for run in runs if run.status == "ok"]
-    steady = [
-        [math.log(epoch.train_seconds) for epoch in run.epochs[1:] if epoch.train_seconds > 0]
+    steady = {
+        run.block: [math.log(epoch.train_seconds) for epoch in run.epochs[1:]]
         for run in well
-    ]
-    middle, low, high = _middle([block for block in steady if block], question)
+        if len(run.epochs) > 1
+    }
+    middle, low, high = _middle(steady, question, runs[0].stopping)
     marked = [
         len({mark.epoch for mark in noise_marks(run, usual_calibration_seconds)}) for run in well
     ]
@@ -86,16 +87,15 @@ def model_order(name: str) -> tuple[int, str]:
 
 
 def _middle(
-    blocks: Sequence[Sequence[float]], question: Question
+    blocks: Mapping[int, Sequence[float]], question: Question, stopping: Stopping | None
 ) -> tuple[float | None, float | None, float | None]:
     """Return the middle of log-seconds and its interval, in seconds; None where unknown."""
     if not blocks:
         return None, None, None
-    if len(blocks) == 1:
-        return math.exp(statistics.median(blocks[0])), None, None
-    estimate = Student(blocks)
-    low, high = estimate.interval(question.confidence)
-    return math.exp(estimate.value), math.exp(low), math.exp(high)
+    found = estimate(blocks, stopping)
+    interval = found.interval(question.confidence) if found else None
+    low, high = (math.exp(end) for end in interval) if interval else (None, None)
+    return math.exp(float(block_medians(list(blocks.values())).mean())), low, high
 
 
 def _median(values: Sequence[float | None]) -> float | None:

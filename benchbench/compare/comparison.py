@@ -240,17 +240,3 @@ def _objection(runs: Sequence[RunRecord], *, certified: bool) -> str | None:
     if not certified:
         return None
     return next((told for run in well if (told := objection(run))), None)
-
-
-def steady_half_width(comparisons: Iterable[Comparison]) -> float | None:
-    """Return the widest interval of all steady ratios, as a fraction to either side.
-
-    None where a ratio has no interval yet, or there is no ratio.
-    """
-    widths = [
-        one.steady.half_width if one.steady else None
-        for section in comparisons
-        for one in section.contrasts
-    ]
-    known = [width for width in widths if width is not None]
-    return max(known) if known and len(known) == len(widths) else None

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from benchbench.compare.estimate import Student, block_medians
+from benchbench.compare.estimate import block_medians, estimate
 from benchbench.compare.validity import failure_reason
 from benchbench.errors import UsageError
-from benchbench.records import RunRecord
+from benchbench.records import RunRecord, Stopping
 
 TimeVerdict: TypeAlias = Literal["FASTER", "SLOWER", "SAME", "UNDECIDED", "EXPLORATORY"]
 
@@ -107,7 +107,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 class Contrast(msgspec.Struct, frozen=True, kw_only=True):
     """One cell against the baseline of its model. Times in seconds, of the cell itself.
 
-    `left_out` says which blocks of which cell are lost to the ratio, and why. `verdict` is given by
+    `stopping` says how the number of its blocks was settled, which its statistics allow for;
+    `left_out` which blocks of which cell are lost to the ratio, and why. `verdict` is given by
     `judge`, with the `reason`; `blocks_needed` is how many blocks would probably settle what is
     undecided.
     """
@@ -119,6 +120,7 @@ class Contrast(msgspec.Struct, frozen=True, kw_only=True):
     first_epoch: Ratio | None
     cold_total: Ratio | None
     evidence: Evidence | None = None
+    stopping: Stopping | None = None
     left_out: tuple[str, ...] = ()
     verdict: TimeVerdict = "UNDECIDED"
     reason: str = ""
@@ -144,16 +146,21 @@ def contrast(
     losses = {
         number: tuple(_losses(ours[number], theirs[number], names)) for number in sorted(blocks)
     }
-    pairs = [(ours[number][0], theirs[number][0]) for number in losses if not losses[number]]
-    steady = [logs for ours, theirs in pairs if (logs := _steady_log_ratios(ours, theirs))]
+    pairs = {
+        number: (ours[number][0], theirs[number][0]) for number in losses if not losses[number]
+    }
+    steady = {number: logs for number, pair in pairs.items() if (logs := _steady_log_ratios(*pair))}
+    # The conductor gives all runs of a session the same.
+    stopping = own[0].stopping
     return Contrast(
         model=own[0].model,
         cell=names[0],
         baseline=names[1],
-        steady=_ratio(steady, question),
-        first_epoch=_ratio(_single(pairs, first_epoch_seconds), question),
-        cold_total=_ratio(_single(pairs, cold_total_seconds), question),
-        evidence=_evidence(steady, question),
+        steady=_ratio(steady, question, stopping),
+        first_epoch=_ratio(_single(pairs, first_epoch_seconds), question, stopping),
+        cold_total=_ratio(_single(pairs, cold_total_seconds), question, stopping),
+        evidence=_evidence(steady, question, stopping),
+        stopping=stopping,
         left_out=tuple(f"block {number}: {why}" for number in losses for why in losses[number]),
     )
 
@@ -208,38 +215,42 @@ def _steady_log_ratios(ours: RunRecord, theirs: RunRecord) -> list[float]:
 
 
 def _single(
-    pairs: Sequence[tuple[RunRecord, RunRecord]], measure: Callable[[RunRecord], float | None]
-) -> list[list[float]]:
-    """Return the log-ratio of a measure that every run has once, a block each."""
-    values = [(measure(ours), measure(theirs)) for ours, theirs in pairs]
-    return [[math.log(own / other)] for own, other in values if own and other]
+    pairs: Mapping[int, tuple[RunRecord, RunRecord]],
+    measure: Callable[[RunRecord], float | None],
+) -> dict[int, list[float]]:
+    """Return by block the log-ratio of a measure that every run has once."""
+    values = {number: (measure(ours), measure(theirs)) for number, (ours, theirs) in pairs.items()}
+    return {
+        number: [math.log(own / other)] for number, (own, other) in values.items() if own and other
+    }
 
 
-def _ratio(blocks: Sequence[Sequence[float]], question: Question) -> Ratio | None:
+def _ratio(
+    blocks: Mapping[int, Sequence[float]], question: Question, stopping: Stopping | None
+) -> Ratio | None:
     if not blocks:
         return None
-    pair_count = sum(map(len, blocks))
-    if len(blocks) == 1:
-        middle = math.exp(float(block_medians(blocks)[0]))
-        return Ratio(ratio=middle, block_count=1, pair_count=pair_count)
-    estimate = Student(blocks)
-    low, high = estimate.interval(question.confidence)
+    found = estimate(blocks, stopping)
+    interval = found.interval(question.confidence) if found else None
+    low, high = (math.exp(end) for end in interval) if interval else (None, None)
     return Ratio(
-        ratio=math.exp(estimate.value),
-        low=math.exp(low),
-        high=math.exp(high),
+        ratio=math.exp(float(block_medians(list(blocks.values())).mean())),
+        low=low,
+        high=high,
         block_count=len(blocks),
-        pair_count=pair_count,
+        pair_count=sum(map(len, blocks.values())),
     )
 
 
-def _evidence(blocks: Sequence[Sequence[float]], question: Question) -> Evidence | None:
-    if len(blocks) < 2:
+def _evidence(
+    blocks: Mapping[int, Sequence[float]], question: Question, stopping: Stopping | None
+) -> Evidence | None:
+    found, margin = estimate(blocks, stopping), question.log_margin
+    if found is None:
         return None
-    estimate, margin = Student(blocks), question.log_margin
     return Evidence(
-        p_faster=estimate.p_below(-margin),
-        p_slower=estimate.p_above(margin),
-        p_same=max(estimate.p_above(-margin), estimate.p_below(margin)),
-        scatter=float(block_medians(blocks).std(ddof=1)),
+        p_faster=found.p_below(-margin),
+        p_slower=found.p_above(margin),
+        p_same=max(found.p_above(-margin), found.p_below(margin)),
+        scatter=float(block_medians(list(blocks.values())).std(ddof=1)),
     )

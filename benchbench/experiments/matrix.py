@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchbench.certificates import Certificate
-from benchbench.compare.comparison import Comparison, compare, steady_half_width
+from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
 from benchbench.data.catalog import Chosen
 from benchbench.errors import UsageError
 from benchbench.experiments.certification import certify_cells
 from benchbench.experiments.executors import Executor, LocalExecutor
 from benchbench.experiments.listener import Listener
-from benchbench.experiments.session import exceeds
-from benchbench.measure.clock import now_ns
+from benchbench.experiments.until import Until, run_until
 from benchbench.plugins.registry import Registry
 from benchbench.records import RunRecord
 from benchbench.run.plan import LIVE_WORKERS, Cell, Group, Session
 from benchbench.run.store import Store
 from benchbench.spec.protocol import TrainingProtocol
-
-# Two have an interval, but one so wide that it says nothing.
-_LEAST_BLOCKS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Until:
-    """Go on until every steady ratio is known within `width`, a fraction.
-
-    No block is begun that would probably end after `budget_seconds`.
-    """
-
-    width: float
-    budget_seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +76,7 @@ def run_matrix(
         cpus=matrix.cpus,
         seed=matrix.seed,
         certificates=tuple(_certificates(matrix, registry, listener).items()),
+        stopping=matrix.until.stopping if matrix.until else None,
     )
     run_blocks = functools.partial(
         (executor or LocalExecutor()).run,
@@ -101,7 +86,11 @@ def run_matrix(
         timeout_seconds=matrix.timeout_seconds,
     )
     if matrix.until:
-        return session.session_id, _run_until(matrix, run_blocks, listener)
+        look = functools.partial(
+            compare, question=matrix.question, certified=matrix.certified_protocol is not None
+        )
+        records = run_until(matrix.until, matrix.question, run_blocks, look, listener)
+        return session.session_id, records
     _announce(session.blocks(matrix.blocks), listener)
     return session.session_id, list(run_blocks(range(matrix.blocks)))
 
@@ -130,49 +119,3 @@ def _announce(groups: Sequence[Group], listener: Listener) -> None:
             f"another; the runs of a group take turns (at most {LIVE_WORKERS} workers alive at "
             f"once)"
         )
-
-
-def _run_until(
-    matrix: Matrix, run_blocks: Callable[[Iterable[int]], Iterator[RunRecord]], listener: Listener
-) -> list[RunRecord]:
-    """Run block after block until every steady ratio is known so well.
-
-    Stops by the width of the intervals alone, wherever they lie: to stop on a verdict would be to
-    choose it.
-    """
-    assert matrix.until is not None  # noqa: S101 - the caller has looked
-    until, certified = matrix.until, matrix.certified_protocol is not None
-    started = now_ns()
-    records: list[RunRecord] = []
-    for number in itertools.count():
-        records += run_blocks([number])
-        spent = (now_ns() - started) / 1e9
-        found = compare(records, matrix.question, certified=certified)
-        if lost := _lost(found, matrix.question):
-            listener.note(f"no further block: {lost}; --allow-lost-blocks goes on without")
-            break
-        reached = steady_half_width(found)
-        progress = "no interval yet" if reached is None else f"intervals within {reached:.1%}"
-        listener.note(f"block {number}: {progress}, {spent:.0f} s spent")
-        if number + 1 < max(matrix.blocks, _LEAST_BLOCKS):
-            continue
-        if reached is None:
-            listener.note("a ratio has no interval even now; `benchbench compare` says why")
-            break
-        if reached <= until.width:
-            break
-        if exceeds(until.budget_seconds, spent, number + 1):
-            listener.note(
-                f"the budget of {until.budget_seconds:.0f} s is spent before every interval is "
-                f"within {until.width:.3g}; --budget gives more"
-            )
-            break
-    return records
-
-
-def _lost(found: Iterable[Comparison], question: Question) -> str | None:
-    """Return the first loss that keeps a verdict back, however many blocks are added."""
-    if question.allow_lost_blocks:
-        return None
-    losses = (lost for one in found for row in one.contrasts for lost in row.left_out)
-    return next(losses, None)

@@ -8,6 +8,7 @@ from benchbench.compare.accuracy import Accuracy
 from benchbench.compare.cells import CellTime
 from benchbench.compare.comparison import Comparison, NotComparable
 from benchbench.compare.contrast import Contrast, Question
+from benchbench.records import Stopping
 from benchbench.report import text
 from benchbench.report.document import Block, Document, Grid, Heading, Paragraph, grid, items
 
@@ -54,7 +55,9 @@ def _section(one: Comparison) -> Document:
     title = f"{one.dataset} on {one.device or 'an unknown device'} ({one.machine}), threads "
     blocks: list[Block] = [Heading(f"{title}{one.threads}")]
     if one.cells:
-        blocks += [_grid(one), Paragraph(_legend(one.question))]
+        rules = dict.fromkeys(row.stopping for row in one.contrasts if row.stopping)
+        words = [_legend(one.question), *map(_rule, rules)]
+        blocks += [_grid(one), Paragraph(" ".join(words))]
     blocks += items(list(sentences(one.contrasts, one.question)))
     undecided = [f"{_row_name(row)}: {row.reason}" for row in _open(one.contrasts)]
     left_out = [f"{_row_name(row)}: {why}" for row in one.contrasts for why in row.left_out]
@@ -96,6 +99,19 @@ def _legend(question: Question) -> str:
         f"Ratios are time over the baseline's time, below 1 is faster, with {level} intervals; "
         f"verdicts are of the steady epoch, with a margin of {100 * question.margin:g} %, held "
         f"over the table (Holm)."
+    )
+
+
+def _rule(stopping: Stopping) -> str:
+    """Say how the number of blocks was settled, and what holds for that."""
+    if stopping.rule == "verdict":
+        return (
+            "Blocks were added until there were verdicts (--until verdict): intervals and verdicts "
+            "hold at every block."
+        )
+    return (
+        f"The scatter of the first {stopping.pilot_blocks} blocks settled their number (--until): "
+        f"intervals and verdicts rest on that scatter."
     )
 
 

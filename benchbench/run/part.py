@@ -105,6 +105,7 @@ class Part:
             threads=request.threads,
             seed=request.seed,
             order_seed=self._order_seed,
+            stopping=self._run.stopping,
             spec=request.model,
             protocol=request.protocol,
             spec_sha256=spec_sha256(request.model, request.protocol),

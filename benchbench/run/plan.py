@@ -11,12 +11,12 @@ import msgspec
 
 from benchbench.certificates import Certificate
 from benchbench.errors import UsageError
-from benchbench.records import DatasetChoice, RunRequest, Variant
+from benchbench.records import DatasetChoice, RunRequest, Stopping, Variant
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
-# 1: the first.
-SESSION_SCHEMA = 1
+# 1: the first. 2: `stopping`.
+SESSION_SCHEMA = 2
 
 # Workers alive at once. Each holds a framework and a data set, one to two gigabytes.
 LIVE_WORKERS = 8
@@ -63,13 +63,15 @@ class Cell(msgspec.Struct, frozen=True):
 class PlannedRun(msgspec.Struct, frozen=True):
     """One run to come: its request, all but the moment of its spawning, and its environment.
 
-    `certificate` is that of its cell; where there is none, `uncertified` says why.
+    `certificate` is that of its cell; where there is none, `uncertified` says why. `stopping` is
+    that of its session.
     """
 
     request: RunRequest
     environment: Environment = Environment()
     certificate: Certificate | None = None
     uncertified: str | None = None
+    stopping: Stopping | None = None
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -86,7 +88,8 @@ def _fresh_id() -> str:
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Cells that are measured together, block by block, and all that their runs have in common.
 
-    `certificates` pairs a cell with its certificate, or with why there is none. Raises UsageError
+    `certificates` pairs a cell with its certificate, or with why there is none. `stopping` says how
+    the number of blocks will be settled, None if it is settled already. Raises UsageError
     where two cells share model and name, for their records would share a file.
     """
 
@@ -99,6 +102,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     cpus: tuple[int, ...] | None
     seed: int
     certificates: tuple[tuple[Cell, Certificate | str], ...] = ()
+    stopping: Stopping | None = None
     session_id: str = msgspec.field(default_factory=_fresh_id)
     order_seed: int = msgspec.field(default_factory=lambda: secrets.randbits(32))
 
@@ -156,9 +160,13 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             variant=cell.variant,
         )
         found = dict(self.certificates).get(cell)
-        if isinstance(found, Certificate):
-            return PlannedRun(request, cell.environment, certificate=found)
-        return PlannedRun(request, cell.environment, uncertified=found)
+        return PlannedRun(
+            request,
+            cell.environment,
+            certificate=found if isinstance(found, Certificate) else None,
+            uncertified=found if isinstance(found, str) else None,
+            stopping=self.stopping,
+        )
 
 
 def _as_word(label: str) -> str:

@@ -25,6 +25,7 @@ from benchbench.records import (
     MachineState,
     Phases,
     RunRecord,
+    Stopping,
     Variant,
 )
 
@@ -66,6 +67,7 @@ _RANGES: dict[type[msgspec.Struct], dict[str, _Range]] = {
         "peak_memory_bytes": _NUMBER,
         "device_peak_memory_bytes": _NUMBER,
     },
+    Stopping: {"pilot_blocks": _Range(2, _LARGEST_INTEGER, "a count from 2")},
     Variant: {"slowdown": _AMOUNT},
     EpochRecord: {
         "train_seconds": _DURATION,

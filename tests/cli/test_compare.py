@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from makers import make_record
 
+from benchbench.records import Stopping
 from benchbench.run.store import Store, read
 
 
@@ -115,31 +116,32 @@ def test_an_unreadable_record_is_skipped_counted_kept_and_fails_under_strict(
     assert torn.exists()
 
 
+@pytest.mark.exhaustive
 def test_run_goes_on_until_the_intervals_are_narrow(command):
     done = command.run("slow", "--backend", "slow-too", "--until", "50%", "--epochs", "3")
     assert done.returncode == 0, done.stderr
-    assert "intervals within" in done.stderr
+    assert "5 of 5 blocks of the pilot" not in done.stderr
     blocks = {record.block for record in command.records()}
-    assert blocks == set(range(max(3, len(blocks)))), "three at least, and more on a busy machine"
+    assert blocks == set(range(max(5, len(blocks)))), "five at least, and more on a busy machine"
     assert len({record.session_id for record in command.records()}) == 1
-    assert "time ratio" in done.stdout
+    assert "The scatter of the first 5 blocks settled their number" in done.stdout
 
 
-@pytest.mark.exhaustive
-def test_run_stops_where_the_budget_is_spent(command):
+def test_run_adds_blocks_until_the_budget_is_spent_and_the_records_say_by_which_rule(command):
     done = command.run(
-        *("slow", "--backend", "slow-too", "--until", "0.0001%", "--budget", "1s"),
+        *("slow", "--backend", "slow-too", "--until", "verdict", "--budget", "1s"),
         *("--epochs", "2"),
     )
-    assert "the budget of 1 s is spent" in done.stderr
+    assert "block 2: " in done.stderr
+    assert {record.stopping for record in command.records()} == {Stopping("verdict")}
     assert len(command.records()) == 6, "three blocks at least"
 
 
 def test_run_stops_where_more_blocks_would_not_help(command):
     done = command.run("slow", "--backend", "raises", "--until", "50%", "--epochs", "2")
     assert done.returncode == 1
-    assert "a ratio has no interval even now" in done.stderr
-    assert len(command.records()) == 6, "three blocks, and not half an hour of them"
+    assert "a cell has no ratio even now" in done.stderr
+    assert len(command.records()) == 2, "a block, and not half an hour of them"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from benchbench.compare.baseline import Baseline
-from benchbench.compare.comparison import compare, steady_half_width
+from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import CellName, Question
 from benchbench.errors import UsageError
 from benchbench.records import Check
@@ -108,17 +108,6 @@ def test_a_backend_alone_is_its_idiomatic_division(make_runs):
         assert Baseline(spelled).among(cells) == CellName("torch", "tuned")
     with pytest.raises(UsageError, match="did you mean 'torch'"):
         compare(records, QUESTION, Baseline("torhc"))
-
-
-def test_the_widest_interval_counts(make_runs):
-    exact = compare(make_runs("a", SLOW) + make_runs("b", SLOW), QUESTION, certified=False)
-    assert steady_half_width(exact) == pytest.approx(0, abs=1e-12)
-    wide = make_runs("a", [(1, 1), (1, 1.2)], model="two-layer", session="s2")
-    wide += make_runs("b", [(1, 1), (1, 1)], model="two-layer", session="s2")
-    both = compare(make_runs("a", SLOW) + make_runs("b", SLOW) + wide, QUESTION, certified=False)
-    assert steady_half_width(both) > 0.5
-    one_block = compare(make_runs("a", SLOW[:1]) + make_runs("b", SLOW[:1]), QUESTION)
-    assert steady_half_width(one_block) is None
 
 
 def test_accuracies_are_over_seeds_and_tested_against_the_reference(make_runs):

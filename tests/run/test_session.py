@@ -123,12 +123,12 @@ def test_what_a_choice_says_to_people_is_not_in_the_session():
     ("change", "message"),
     [
         (
-            {"schema": 2},
-            r"s\.json is a session of version 2, .* reads version 1: run it with the n",
+            {"schema": 3},
+            r"s\.json is a session of version 3, .* reads version 2: run it with the n",
         ),
         (
             {"schema": 0},
-            r"s\.json is a session of version 0, .* reads version 1: run it with the o",
+            r"s\.json is a session of version 0, .* reads version 2: run it with the o",
         ),
         ({"schema": "one"}, r"s\.json is no session: Expected `int`"),
         ({"cells": 7}, r"s\.json is no session: Expected `array`"),

@@ -1,0 +1,146 @@
+"""Blocks that are added until a session has answered: to a width, or to a verdict of every ratio.
+
+Both rules are settled before the first block, stand in every record, and are allowed for by the
+statistics of `compare`: to look, and to stop on what is seen, is free only where they are.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from benchbench.compare.comparison import Comparison
+from benchbench.compare.contrast import Contrast, Question
+from benchbench.compare.estimate import blocks_for_width
+from benchbench.experiments.listener import Listener
+from benchbench.experiments.session import exceeds
+from benchbench.measure.clock import now_ns
+from benchbench.quantities import fraction
+from benchbench.records import RunRecord, Stopping
+
+VERDICT = "verdict"
+# Of the scatter of five blocks Student's quantile is 1.4 times that of a known one; of three, 2.2.
+PILOT_BLOCKS = 5
+# The budget ends no session before this: what fewer blocks say is of no use.
+_LEAST_BLOCKS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Until:
+    """Go on until every steady ratio is known within `width`, a fraction, or has its verdict.
+
+    `least_blocks` are run in any case; for a width they are the pilot, whose scatter settles the
+    number of all. No block is begun that would probably end after `budget_seconds`.
+    """
+
+    width: float | None
+    least_blocks: int
+    budget_seconds: float
+
+    @property
+    def stopping(self) -> Stopping:
+        """The rule as records state it."""
+        if self.width is None:
+            return Stopping("verdict")
+        return Stopping("width", self.least_blocks)
+
+
+def find_until(wanted: str | None, blocks: int, budget_seconds: float) -> Until | None:
+    """Return the rule that `--until` names: "verdict", or a width such as "2%".
+
+    At least `blocks` are run. Raises UsageError for what is neither.
+    """
+    if wanted is None:
+        return None
+    width = None if wanted == VERDICT else fraction(wanted, "--until")
+    least = max(blocks, _LEAST_BLOCKS if width is None else PILOT_BLOCKS)
+    return Until(width=width, least_blocks=least, budget_seconds=budget_seconds)
+
+
+def run_until(
+    until: Until,
+    question: Question,
+    run_blocks: Callable[[Iterable[int]], Iterator[RunRecord]],
+    look: Callable[[Sequence[RunRecord]], Sequence[Comparison]],
+    listener: Listener,
+) -> list[RunRecord]:
+    """Run block after block until the rule is met or the budget is spent; return the records.
+
+    `look` compares them as `compare` does.
+    """
+    started = now_ns()
+    records: list[RunRecord] = []
+    progress = _Progress(until, question)
+    for count in itertools.count(1):
+        records += run_blocks([count - 1])
+        spent = (now_ns() - started) / 1e9
+        rows = [row for section in look(records) for row in section.contrasts]
+        ending = progress.ending(count, rows)
+        listener.note(f"block {count - 1}: {ending or progress.sentence}, {spent:.0f} s spent")
+        if ending:
+            break
+        if count >= _LEAST_BLOCKS and exceeds(until.budget_seconds, spent, count):
+            listener.note(
+                f"the budget of {until.budget_seconds:.0f} s is spent: {progress.sentence}; "
+                f"--budget gives more"
+            )
+            break
+    return records
+
+
+class _Progress:
+    """How far a session is from its end by the rule."""
+
+    def __init__(self, until: Until, question: Question) -> None:
+        self._until = until
+        self._question = question
+        self._total: int | None = None
+        self.sentence = ""
+
+    def ending(self, count: int, rows: Sequence[Contrast]) -> str | None:
+        """Return why the session ends after `count` blocks; None if it goes on."""
+        if hopeless := self._hopeless(count, rows):
+            return hopeless
+        if self._until.width is None:
+            return self._verdicts(count, rows)
+        return self._width(self._until.width, count, rows)
+
+    def _hopeless(self, count: int, rows: Sequence[Contrast]) -> str | None:
+        """Return why no further block can help."""
+        may_be_lost = self._question.allow_lost_blocks
+        lost = next((told for row in rows for told in row.left_out), None)
+        if lost and not may_be_lost:
+            return f"no verdict, {lost}; --allow-lost-blocks goes on without it"
+        if (not rows or any(row.steady is None for row in rows)) and (
+            count >= _LEAST_BLOCKS or not may_be_lost
+        ):
+            return "a cell has no ratio even now; `benchbench compare` says why"
+        return None
+
+    def _verdicts(self, count: int, rows: Sequence[Contrast]) -> str | None:
+        still_open = [row for row in rows if row.verdict in {"UNDECIDED", "EXPLORATORY"}]
+        self.sentence = f"{len(rows) - len(still_open)} of {len(rows)} ratios have a verdict"
+        done = count >= self._until.least_blocks and not still_open
+        return self.sentence if done else None
+
+    def _width(self, width: float, count: int, rows: Sequence[Contrast]) -> str | None:
+        pilot = self._until.least_blocks
+        if count == pilot:
+            self._total = max(self._needed(row, count, width) for row in rows)
+        if self._total is None:
+            self.sentence = f"{count} of {pilot} blocks of the pilot"
+            return None
+        self.sentence = f"{count} of the {self._total} blocks for intervals within {width:.3g}"
+        return self.sentence if count >= self._total else None
+
+    def _needed(self, row: Contrast, count: int, width: float) -> int:
+        """Return how many blocks this row needs in all, by its scatter in the pilot's `count`."""
+        good = row.steady.block_count if row.steady else 0
+        if row.evidence is None:
+            return count
+        return (
+            count
+            - good
+            + blocks_for_width(row.evidence.scatter, good, width, self._question.confidence)
+        )
