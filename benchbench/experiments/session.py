@@ -35,11 +35,16 @@ def find_dataset(
     if wanted in registry.datasets:
         from benchbench.run.offered_dataset import choose_offered
 
+        owner = registry.datasets[wanted].distribution
+        note(f"the plugin {owner} looks for its data set '{wanted}' and loads it ...")
         chosen = choose_offered(wanted, registry, quick=quick)
     else:
-        registry.must_not_be_quarantined(wanted)
         offered = {name: offer.item for name, offer in registry.datasets.items()}
-        chosen = catalog.choose(wanted, offered, quick=quick)
+        try:
+            chosen = catalog.choose(wanted, offered, quick=quick)
+        except UsageError:
+            registry.must_not_be_quarantined(wanted)
+            raise
     if chosen.note:
         note(chosen.note)
     must_fit(models, chosen)

@@ -11,6 +11,7 @@ from importlib import metadata
 import msgspec
 
 from benchbench.plugins.contract import BackendInfo
+from benchbench.plugins.entry_points import CORE
 from benchbench.plugins.registry import (
     Registry,
     install_command,
@@ -118,16 +119,15 @@ def _backend(info: BackendInfo, distribution: str) -> BackendEntry:
 def _datasets(registry: Registry) -> Iterator[DatasetEntry]:
     from benchbench.data import mnist
 
-    core = "benchbench-harness"
     place = mnist.search()
     yield DatasetEntry(
         name="mnist",
         found=place is not None,
         note=f"{place.label}: {place.path}" if place else "get it with: benchbench data fetch",
-        distribution=core,
+        distribution=CORE,
     )
     yield DatasetEntry(
-        name="digits", found=True, note="made from scikit-learn's digits", distribution=core
+        name="digits", found=True, note="made from scikit-learn's digits", distribution=CORE
     )
     for name, offer in registry.datasets.items():
         yield DatasetEntry(

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from benchbench.data.cache import cache_folder, store
+from benchbench.plugins.entry_points import distribution_of, module_of
 from benchbench.plugins.reading_process import FileStamp, Reading, stamp
 
 # A refusal may have been bad luck: a slow disk, a loaded machine.
@@ -84,15 +85,20 @@ def kept_reading(entry_point: metadata.EntryPoint, *, retry: bool) -> Reading | 
 
 
 def _file_name(entry_point: metadata.EntryPoint) -> str:
-    distribution = entry_point.dist.name if entry_point.dist else ""
-    place = _origin(entry_point.module.partition(".")[0])
-    parts = (distribution, entry_point.name, entry_point.value, sys.executable, str(place))
+    place = _origin(entry_point)
+    parts = (
+        distribution_of(entry_point),
+        entry_point.name,
+        entry_point.value,
+        sys.executable,
+        str(place),
+    )
     return f"{hashlib.sha256(repr(parts).encode(errors='backslashreplace')).hexdigest()}.json"
 
 
 def _own_files(entry_point: metadata.EntryPoint) -> Iterator[FileStamp]:
     """Yield the files of the plugin's package, or the one of its module. Imports nothing."""
-    place = _origin(entry_point.module.partition(".")[0])
+    place = _origin(entry_point)
     if place is None:
         return
     found = sorted(place.rglob("*")) if place.is_dir() else [place]
@@ -102,10 +108,10 @@ def _own_files(entry_point: metadata.EntryPoint) -> Iterator[FileStamp]:
             yield stamped
 
 
-def _origin(module: str) -> Path | None:
-    """Return the folder of a top-level package, the file of a module, None if there is none."""
+def _origin(entry_point: metadata.EntryPoint) -> Path | None:
+    """Return the folder of the top-level package, the file of a module, None if there is none."""
     try:
-        found = importlib.util.find_spec(module)
+        found = importlib.util.find_spec(module_of(entry_point).partition(".")[0])
     except (ImportError, ValueError, AttributeError):
         return None
     if found is None:

@@ -15,6 +15,7 @@ from importlib import metadata
 import msgspec
 
 from benchbench.children import AnswerTooLong, Child, ending
+from benchbench.plugins.entry_points import distribution_of
 from benchbench.plugins.kept_readings import keep, kept_reading
 from benchbench.plugins.reading_process import READY, PluginPlace, Reading, ReadingRequest
 
@@ -37,7 +38,7 @@ def read(entry_points: Sequence[metadata.EntryPoint], *, retry: bool) -> list[Re
         together = [
             place
             for place in missing
-            if _distribution(entry_points[place]) == _distribution(entry_points[missing[0]])
+            if distribution_of(entry_points[place]) == distribution_of(entry_points[missing[0]])
         ]
         answers = list(_read_together([entry_points[place] for place in together]))
         for place, reading in zip(together, answers, strict=False):
@@ -85,7 +86,7 @@ def _next(child: Child) -> Reading:
 
 
 def _refused(entry_point: metadata.EntryPoint, trouble: str) -> Reading:
-    owner = _distribution(entry_point)
+    owner = distribution_of(entry_point)
     return Reading(
         refusal=(
             f"{trouble}; mend or uninstall {owner}, or set BENCHBENCH_DISABLE={entry_point.name} "
@@ -98,7 +99,3 @@ def _last(child: Child) -> str:
     """Return the last line that the process printed, after a colon."""
     lines = child.log.strip().splitlines()
     return f": {lines[-1][:_SHOWN]}" if lines else ""
-
-
-def _distribution(entry_point: metadata.EntryPoint) -> str:
-    return entry_point.dist.name if entry_point.dist else "unknown distribution"

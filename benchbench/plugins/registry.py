@@ -19,7 +19,7 @@ from benchbench.errors import PluginError, UsageError, nearest
 from benchbench.plugins import reading
 from benchbench.plugins.contract import BackendInfo, ExecutorInfo
 from benchbench.plugins.declarations import rebuild
-from benchbench.plugins.hookspecs import PROJECT
+from benchbench.plugins.entry_points import CORE, distribution_of, find_entry_points
 from benchbench.plugins.loading import Offered
 from benchbench.plugins.reading_process import Reading
 from benchbench.spec.catalog import MODELS
@@ -136,20 +136,19 @@ def _offers(
 def load_registry(*, retry: bool = True) -> Registry:
     """Read every installed plugin that is not named in `BENCHBENCH_DISABLE` (comma-separated).
 
-    Entry points are taken in the order of distribution and name, so that who is first does not
-    depend on the file system. `retry`: plugins that could not be read are tried again after a
-    while; a worker's process leaves that to others.
+    `retry`: plugins that could not be read are tried again after a while; a worker's process leaves
+    that to others.
     """
     disabled = {name.strip() for name in os.environ.get(DISABLE_VARIABLE, "").split(",")}
     collector = _Collector()
     for model in MODELS.values():
-        collector.models[model.name] = Offer(model, "benchbench-harness")
-    found = sorted(metadata.entry_points(group=PROJECT), key=_seniority)
+        collector.models[model.name] = Offer(model, CORE)
+    found = find_entry_points()
     wanted = [entry_point for entry_point in found if entry_point.name not in disabled]
     readings = iter(reading.read(wanted, retry=retry))
     quarantined = []
     for entry_point in found:
-        distribution = _distribution(entry_point)
+        distribution = distribution_of(entry_point)
         if entry_point.name in disabled:
             reason: str | None = f"disabled by {DISABLE_VARIABLE}"
         else:
@@ -172,7 +171,7 @@ def _add(collector: _Collector, entry_point: metadata.EntryPoint, read: Reading)
     if read.declaration is None:
         return read.refusal or "it declares nothing"
     try:
-        collector.add(rebuild(read.declaration, entry_point), _distribution(entry_point))
+        collector.add(rebuild(read.declaration, entry_point), distribution_of(entry_point))
     except PluginError as error:
         return str(error)
     return None
@@ -193,15 +192,6 @@ def install_command(info: BackendInfo) -> str:
         return info.install
     names = (requirement.split("|")[0].strip() for requirement in info.requires)
     return f"pip install {' '.join(names)}"
-
-
-def _seniority(entry_point: metadata.EntryPoint) -> tuple[bool, str, str]:
-    distribution = _distribution(entry_point)
-    return distribution != "benchbench-harness", distribution, entry_point.name
-
-
-def _distribution(entry_point: metadata.EntryPoint) -> str:
-    return entry_point.dist.name if entry_point.dist else "unknown distribution"
 
 
 def _installed(distribution: str) -> bool:

@@ -10,11 +10,14 @@ import sys
 
 import msgspec
 
+from benchbench.certificates import CRASHED
+from benchbench.certify import crash
 from benchbench.data import catalog
 from benchbench.data.catalog import Chosen
 from benchbench.errors import BenchbenchError, DataError, Unavailable, UsageError
 from benchbench.plugins.registry import Registry, load_registry
 from benchbench.run import question
+from benchbench.run.encoding import to_json
 
 # Time enough to download what is large.
 _LOADING_SECONDS = 3600.0
@@ -74,8 +77,8 @@ def _answer(asked: bytes) -> bytes:
         answer = DatasetAnswer(error=type(error).__name__, reason=str(error))
     # A plugin is a stranger's code: whatever it raises, SystemExit too, is an answer.
     except BaseException as error:
-        answer = DatasetAnswer(error="another", reason=f"{type(error).__name__}: {error}")
-    return msgspec.json.encode(answer)
+        answer = DatasetAnswer(error="another", reason=f"{CRASHED}{crash.describe(error)}")
+    return to_json(answer)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from benchbench.measure.machine import physical_cores
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.registry import load_registry
 from benchbench.run import question
+from benchbench.run.encoding import to_json
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +36,10 @@ def probe(info: BackendInfo, *, timeout_seconds: float = 120.0) -> Probe:
     )
     if returned.answer is None:
         return Probe(backend=info.name, error=returned.trouble)
-    return msgspec.json.decode(returned.answer, type=Probe)
+    try:
+        return msgspec.json.decode(returned.answer, type=Probe)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return Probe(backend=info.name, error="its answer cannot be read")
 
 
 def _answer(asked: bytes) -> bytes:
@@ -54,7 +58,7 @@ def _answer(asked: bytes) -> bytes:
     # A backend is a stranger's code: whatever it raises, SystemExit too, is an answer.
     except BaseException as error:
         found = Probe(backend=name, error=f"{type(error).__name__}: {error}")
-    return msgspec.json.encode(found)
+    return to_json(found)
 
 
 if __name__ == "__main__":

@@ -184,3 +184,32 @@ def test_asking_for_what_was_kept_out_says_so(install):
     for find in (find_executor, lambda *asked: find_dataset(*asked, [], note=print)):
         with pytest.raises(UsageError, match=r"'a-bad-plugin' of .* quarantined: .* exit code 0"):
             find("a-bad-plugin", registry)
+
+
+DAMAGED = {
+    "no-module": "[benchbench]\nno-module = a b: c\n",
+    "relative": "[benchbench]\nrelative = ..x\n",
+    "no-attribute": "[benchbench]\nno-attribute = os:nothing.here\n",
+}
+
+
+def test_an_entry_point_that_names_nothing_is_told_by_name(install, tmp_path):
+    install("good-plugin", GOOD)
+    for name, text in DAMAGED.items():
+        install(name, "")
+        module = name.replace("-", "_")
+        place = tmp_path / "site-packages" / f"{module}-1.0.dist-info"
+        (place / "entry_points.txt").write_text(text)
+    registry = load_registry()
+    assert list(registry.backends) == ["swift"]
+    assert [one.plugin for one in registry.quarantined if not one.disabled] == sorted(DAMAGED)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[benchbench]\nno equals sign\n"])
+def test_a_distribution_of_which_nothing_can_be_read_stops_nobody(install, tmp_path, content):
+    install("good-plugin", GOOD)
+    install("half-gone")
+    place = tmp_path / "site-packages" / "half_gone-1.0.dist-info"
+    (place / "METADATA").unlink()
+    (place / "entry_points.txt").write_bytes(content)
+    assert "swift" in load_registry().backends

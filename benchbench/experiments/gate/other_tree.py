@@ -47,7 +47,7 @@ class OtherTree:
             )
         try:
             return msgspec.json.decode(returned.answer, type=TreeContents)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise CheckoutError(f"what {self.name} answers cannot be read: {error}") from None
 
 
