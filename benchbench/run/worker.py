@@ -25,7 +25,8 @@ from benchbench.records import (
     WorkerReport,
 )
 from benchbench.run.channel import ConductorGone, WorkerEnd
-from benchbench.run.encoding import plain_settings
+from benchbench.run.encoding import plain_count, plain_settings, plain_text, plain_versions
+from benchbench.run.excerpt import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from benchbench.data.dataset import Dataset
     from benchbench.measure.residue import Watch
     from benchbench.plugins.contract import Backend, Trainer
+
+# Of a longer traceback so much of its beginning and of its end.
+_TRACEBACK_CHARACTERS = 20_000
 
 
 def main() -> None:
@@ -69,13 +73,13 @@ def execute(
     except ConductorGone:
         raise
     except (Unsupported, Unavailable) as error:
-        return GaveUp("skipped", str(error))
+        return GaveUp("skipped", plain_text(error))
     except BenchbenchError as error:
-        return GaveUp("failed", str(error), traceback.format_exc())
+        return GaveUp("failed", plain_text(error), _traceback())
     # What a plugin or its framework raises, whatever it is, is this run's result.
     except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {error}".strip()
-        return GaveUp(_failure(error), reason, traceback.format_exc())
+        reason = f"{type(error).__name__}: {plain_text(error)}".strip()
+        return GaveUp(_failure(error), reason, _traceback())
 
 
 class _Run:
@@ -198,11 +202,11 @@ class _Run:
             test=FinalScore(float(score.loss), float(score.metric), len(test)),
             checks=checks,
             settings=plain_settings(self._trainer.settings()),
-            versions={name: str(one) for name, one in self._backend.versions().items()},
+            versions=plain_versions(self._backend.versions()),
             phases=self._ledger.close(),
             threads_observed=threads_observed,
             peak_memory_bytes=peak,
-            device_peak_memory_bytes=self._trainer.device_peak_memory_bytes(),
+            device_peak_memory_bytes=plain_count(self._trainer.device_peak_memory_bytes()),
         )
 
     def _watch(self, number: int) -> None:
@@ -230,9 +234,13 @@ def _must_fit(request: RunRequest, dataset: Dataset) -> None:
         )
 
 
+def _traceback() -> str:
+    return excerpt(traceback.format_exc(), head=_TRACEBACK_CHARACTERS, tail=_TRACEBACK_CHARACTERS)
+
+
 def _failure(error: BaseException) -> Status:
     """Tell running out of memory from the rest: every framework has a name of its own for it."""
-    words = f"{type(error).__name__} {error}".lower()
+    words = f"{type(error).__name__} {plain_text(error)}".lower()
     signs = ("outofmemory", "out of memory", "can't allocate memory", "resourceexhausted")
     return "oom" if isinstance(error, MemoryError) or any(s in words for s in signs) else "failed"
 
