@@ -23,6 +23,7 @@ from benchbench.cli import (
     run,
     selftest,
 )
+from benchbench.cli.descriptors import open_missing_streams
 from benchbench.cli.streams import output_failure, safe_streams
 from benchbench.errors import BenchbenchError
 from benchbench.printable import own_lines
@@ -54,7 +55,11 @@ app.command("new-backend")(new_backend.new_backend)
 
 def main() -> None:
     """Run the command line; turn errors into messages and exit codes."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    open_missing_streams()
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        # Under `nohup` one is ignored, and shall be.
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            signal.signal(ending, _interrupt)
     with safe_streams():
         code = _run()
         if failure := output_failure():

@@ -98,7 +98,8 @@ class Conductor:
                         # The interpreter starts alone, like all that follows.
                         self._hear(part, worker, worker.next_event())
                 yield from self._rounds(parts, random.Random(group.order_seed))
-            except KeyboardInterrupt as interrupt:
+            # Whoever takes the records may be interrupted between two of them.
+            except (KeyboardInterrupt, GeneratorExit) as interrupt:
                 with interrupts_wait():
                     self._save_what_there_is(parts)
                 for where in self._unsaved:

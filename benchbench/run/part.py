@@ -152,7 +152,7 @@ class Part:
         if not text.strip():
             return None
         try:
-            path.write_text(text)
+            path.write_bytes(text.encode(errors="replace"))
         except OSError:
             return None  # a full disk: the record itself will say so
         return path.name

@@ -21,6 +21,7 @@ from benchbench.run.conductor import Conductor
 from benchbench.run.encoding import to_json
 from benchbench.run.launcher import ProcessLauncher
 from benchbench.run.store import Store, read
+from benchbench.spec.protocol import TrainingProtocol
 
 
 @pytest.fixture
@@ -39,6 +40,17 @@ def test_an_interrupt_while_a_finished_worker_ends_leaves_it_finished(stage):
     assert play.saved()["one"].checks
     heard = [entry for entry in play.listener.heard if entry[0] == "record"]
     assert sorted(heard) == [("record", "one", "ok"), ("record", "two", "interrupted")]
+
+
+def test_an_interrupt_between_two_records_saves_what_there_is(stage):
+    play = stage(one=good_run(1), two=good_run(9))
+    session = make_session("one", "two", protocol=TrainingProtocol(epochs=9))
+    records = play.conductor.conduct(session.block(0))
+    assert next(records).backend == "one"
+    records.close()  # as Python does when nobody waits for the rest
+    statuses = {name: record.status for name, record in play.saved().items()}
+    assert statuses == {"one": "invalid", "two": "interrupted"}
+    assert "kill two" in play.launcher.journal
 
 
 def test_what_is_said_after_the_last_event_makes_a_crash_of_it(stage):

@@ -116,7 +116,7 @@ def test_the_launcher_finds_the_declaration_by_name(misfits):
         worker.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_ends_the_workers_and_saves_what_there_is(command, tmp_path, number):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
