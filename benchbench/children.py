@@ -13,10 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import IO, Self
 
+from benchbench.interrupts import interrupts_wait
 from benchbench.process_tree import ProcessTree
 
 # The most that is taken of an answer, and the end that is kept of what is printed.
@@ -27,8 +28,6 @@ LOG_BYTES = 1 << 20
 _TICK_SECONDS = 0.1
 _DRAIN_SECONDS = 1.0
 _CHUNK = 1 << 16
-
-_DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class AnswerTooLong(Exception):  # noqa: N818 - what happened, said by whoever asked
@@ -97,7 +96,7 @@ class Child:
 
         A Ctrl-C that comes meanwhile waits until they are gone.
         """
-        with _deferred_signals():
+        with interrupts_wait():
             self._tree.end()
             self._selector.close()
             for pipe in (self._process.stdout, self._process.stderr):
@@ -160,13 +159,3 @@ def ending(code: int) -> str:
     except ValueError:  # a real-time signal has no name of its own
         name = "a real-time signal"
     return f"was killed by signal {-code} ({name})"
-
-
-@contextmanager
-def _deferred_signals() -> Iterator[None]:
-    """Keep Ctrl-C and its like waiting until the block is done."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _DEFERRED)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -55,13 +55,13 @@ def _read_together(entry_points: Sequence[metadata.EntryPoint]) -> Iterator[Read
     command = [sys.executable, "-m", _PROCESS]
     with Child(command, request, environment=os.environ) as child:
         if child.read_line(_STARTING_SECONDS) != READY:
-            yield _refused(entry_points[0], f"no process could be started to read it{_last(child)}")
+            yield Reading(refusal=f"no process could be started to read it{_last(child)}")
             return
-        for entry_point in entry_points:
+        for _ in entry_points:
             try:
                 yield _next(child)
             except _NoAnswer as trouble:
-                yield _refused(entry_point, str(trouble))
+                yield Reading(refusal=str(trouble))
                 return
 
 
@@ -83,16 +83,6 @@ def _next(child: Child) -> Reading:
         return msgspec.json.decode(line, type=Reading)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         raise _NoAnswer("what it declares cannot be read back") from None
-
-
-def _refused(entry_point: metadata.EntryPoint, trouble: str) -> Reading:
-    owner = distribution_of(entry_point)
-    return Reading(
-        refusal=(
-            f"{trouble}; mend or uninstall {owner}, or set BENCHBENCH_DISABLE={entry_point.name} "
-            f"(it is tried again when its files change, or after an hour)"
-        )
-    )
 
 
 def _last(child: Child) -> str:

@@ -169,7 +169,11 @@ def load_registry(*, retry: bool = True) -> Registry:
 def _add(collector: _Collector, entry_point: metadata.EntryPoint, read: Reading) -> str | None:
     """Add what a plugin declares; return why it is left out, if it is."""
     if read.declaration is None:
-        return read.refusal or "it declares nothing"
+        return (
+            f"{read.refusal}; mend or uninstall {distribution_of(entry_point)}, or set "
+            f"{DISABLE_VARIABLE}={entry_point.name} (it is read again when its files change, or "
+            f"after an hour)"
+        )
     try:
         collector.add(rebuild(read.declaration, entry_point), distribution_of(entry_point))
     except PluginError as error:

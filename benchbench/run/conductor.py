@@ -17,6 +17,7 @@ from typing import Protocol
 import msgspec
 
 from benchbench.errors import StoreError
+from benchbench.interrupts import interrupts_wait
 from benchbench.measure.foreign import foreign_fraction
 from benchbench.records import (
     EpochDone,
@@ -27,7 +28,6 @@ from benchbench.records import (
     RunRecord,
     RunRequest,
 )
-from benchbench.run.interrupts import interrupts_wait
 from benchbench.run.launcher import Launcher, ProcessLauncher, Worker
 from benchbench.run.monitor import MachineMonitor, Monitor
 from benchbench.run.part import Part

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from benchbench.children import ANSWER_BYTES, AnswerTooLong, Child, answer_pipe, ending
 from benchbench.plugins.contract import BackendInfo
@@ -69,7 +71,19 @@ def exchange(
     return Returned(None, f"its process {ending(code)}: {last}", log)
 
 
-def answer(work_out: Callable[[bytes], bytes]) -> None:
-    """Be the process: read the question, write the answer."""
-    with answer_pipe() as pipe:
-        pipe.write(work_out(sys.stdin.buffer.read()))
+def answer(work_out: Callable[[bytes], bytes]) -> NoReturn:
+    """Be the process: read the question, write the answer, and end.
+
+    At once: a thread that a plugin left running, or what it does at exit, holds up nobody.
+    """
+    code = 1
+    try:
+        with answer_pipe() as pipe:
+            pipe.write(work_out(sys.stdin.buffer.read()))
+        code = 0
+    # What a plugin raises, SystemExit too, is no answer; the traceback's last line says what.
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

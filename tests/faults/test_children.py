@@ -12,6 +12,19 @@ import pytest
 
 from benchbench.run.question import exchange
 
+ANSWERING = """
+import atexit, threading, time
+from benchbench.run.question import answer
+
+def work_out(asked):
+    print("garbage on stdout")
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    atexit.register(time.sleep, 600)
+    {code}
+
+answer(work_out)
+"""
+
 # What it does, and a sentence of what is said about it; None where its answer counts.
 COURSES = {
     "answers": ("print('well')", None),
@@ -70,6 +83,27 @@ def test_who_asks_is_never_held_up(course):
         assert returned.answer is None
         assert trouble in returned.trouble
         assert len(returned.trouble) < 300
+
+
+@pytest.mark.parametrize(
+    ("code", "answer", "trouble"),
+    [
+        ("return asked * 2", b"wellwell", ""),
+        ("raise SystemExit('enough')", None, "ended with exit code 1: SystemExit: enough"),
+        ("raise KeyboardInterrupt", None, "ended with exit code 1: KeyboardInterrupt"),
+    ],
+)
+def test_what_a_plugin_leaves_running_in_a_process_that_answers_holds_nobody_up(
+    code, answer, trouble
+):
+    returned = exchange(
+        [sys.executable, "-c", ANSWERING.format(code=code)],
+        b"well",
+        environment=os.environ,
+        timeout_seconds=10,
+    )
+    assert returned.answer == answer
+    assert trouble in returned.trouble
 
 
 def test_a_long_question_that_nobody_reads_holds_nobody_up():
