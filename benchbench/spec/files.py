@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import tomli_w
 
 from benchbench.errors import SpecError, UsageError
+from benchbench.files import read_file
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
+from benchbench.spec.toml_lines import Place, line_of
+
+# A spec has some hundred lines; what is larger than this is none.
+_LARGEST_BYTES = 16 << 20
 
 Spec = TypeVar("Spec", ModelSpec, TrainingProtocol)
 
@@ -34,56 +39,40 @@ def dump(spec: ModelSpec | TrainingProtocol) -> str:
 
 def _load(path: Path, kind: type[Spec]) -> Spec:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_file(path, limit=_LARGEST_BYTES).decode()
+    except OSError as error:
+        raise UsageError(f"cannot read the spec file {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
         raise UsageError(f"cannot read the spec file {path}: {error}") from None
     try:
+        return _parse(path, text, kind)
+    except RecursionError:
+        raise UsageError(f"{path} is nested too deeply to be a spec") from None
+
+
+def _parse(path: Path, text: str, kind: type[Spec]) -> Spec:
+    try:
         return msgspec.convert(tomllib.loads(text), kind)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from None
     except msgspec.ValidationError as error:
         reason, place = _place(str(error))
         raise _at_line(path, text, place, reason) from None
+    # Not only TOMLDecodeError: a whole number may have more digits than Python reads.
+    except ValueError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
     except SpecError as error:
         raise _at_line(path, text, error.path, error.reason) from None
 
 
-def _at_line(path: Path, text: str, place: tuple[str | int, ...], reason: str) -> UsageError:
+def _at_line(path: Path, text: str, place: Place, reason: str) -> UsageError:
     line = line_of(text, place)
     where = ".".join(str(key) for key in place) or "the file"
     return UsageError(f"{path}, line {line}: {reason} (at {where})")
 
 
-def _place(message: str) -> tuple[str, tuple[str | int, ...]]:
+def _place(message: str) -> tuple[str, Place]:
     """Split msgspec's "reason - at `$.layers[2].units`" into reason and path."""
     reason, _, pointer = message.partition(" - at `$")
     steps = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", pointer)
     path = tuple(int(index) if index else key for key, index in steps)
     unknown = re.search(r"unknown field `([^`]+)`", reason)
     return reason, (*path, unknown[1]) if unknown else path
-
-
-def line_of(text: str, place: tuple[str | int, ...]) -> int:
-    """Return the 1-based line of a TOML text at which the value at `place` first stands.
-
-    The shortest prefix of the text that parses and holds the place ends on that line; brackets that
-    the prefix leaves open are closed first. A place that is nowhere is looked for by its parents.
-    """
-    lines = text.splitlines()
-    while place:
-        for count in range(1, len(lines) + 1):
-            prefix = "\n".join(lines[:count])
-            if any(_holds(prefix + closing, place) for closing in ("", "\n]", "}\n]", "\n}")):
-                return count
-        place = place[:-1]
-    return 1
-
-
-def _holds(text: str, place: tuple[str | int, ...]) -> bool:
-    try:
-        value: Any = tomllib.loads(text)
-        for key in place:
-            value = value[key]
-    except (tomllib.TOMLDecodeError, KeyError, IndexError, TypeError):
-        return False
-    return True
