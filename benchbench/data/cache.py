@@ -21,7 +21,15 @@ def cache_folder(name: str) -> Path:
         import platformdirs
 
         root = platformdirs.user_cache_dir("benchbench")
-    return Path(root).expanduser().absolute() / name
+    return absolute(root) / name
+
+
+def absolute(path: str | Path) -> Path:
+    """Return a path from the root, with the home folder in the place of a tilde, where there is."""
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:  # there is no such user
+        return Path(path).absolute()
 
 
 def store(folder: Path, files: Mapping[str, bytes]) -> None:

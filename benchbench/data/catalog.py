@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchbench.data.cache import absolute
 from benchbench.data.dataset import Dataset, DatasetInfo
 from benchbench.errors import DataError, Unavailable, UsageError, nearest
 from benchbench.records import DatasetChoice
@@ -100,13 +101,20 @@ def _choose(name: str, offered: Mapping[str, DatasetInfo]) -> Chosen:
             image_shape=(height, width, channels),
             classes=dataset.classes,
         )
-    if Path(name).expanduser().exists():
+    if _is_there(name):
         return _choose_folder(Path(name), offered)
     known = (*RESERVED, *offered)
     raise UsageError(
         f"there is no data set '{name}', nor a folder of that name{nearest(name, known)} "
         f"(known: {', '.join(known)}; or name a folder of IDX files)"
     )
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return absolute(path).exists()
+    except OSError:  # a path that is too long is nowhere
+        return False
 
 
 def _choose_auto() -> Chosen:

@@ -17,6 +17,7 @@ from typing import Any
 
 from benchbench.data import idx
 from benchbench.errors import DataError
+from benchbench.files import open_file
 
 # The four parts, and the keys they have in an npz (Keras's).
 PARTS = {
@@ -51,13 +52,19 @@ def file_name(part: str, dimensions: int) -> str:
 
 
 def locate(root: Path) -> Path | None:
-    """Return the folder or npz at or just below `root` that holds any part, or None."""
-    if root.is_file():
-        return root
-    for step in _WITHIN:
-        place = root / step
-        if place.is_file() or (place.is_dir() and _files(place)):
-            return place
+    """Return the folder or npz at or just below `root` that holds any part, or None.
+
+    What is there and neither, a FIFO, is returned too: `read` says what it is.
+    """
+    try:
+        if root.exists() and not root.is_dir():
+            return root
+        for step in _WITHIN:
+            place = root / step
+            if place.is_file() or (place.is_dir() and _files(place)):
+                return place
+    except OSError:  # a path that is too long is nowhere
+        pass
     return None
 
 
@@ -66,7 +73,15 @@ def read(location: Path) -> Content:
 
     Raises DataError for what is missing, damaged, or does not fit together.
     """
-    content = _read_npz(location) if location.is_file() else _read_folder(location)
+    try:
+        content = _read_folder(location) if location.is_dir() else _read_npz(location)
+    except MemoryError:
+        raise DataError(
+            f"{location}: there is no memory for what it says it holds; use a smaller data set, or "
+            f"a machine with more"
+        ) from None
+    except OSError as error:
+        raise DataError(f"cannot read {location}: {error.strerror or error}") from None
     for images, labels in (("train-images", "train-labels"), ("t10k-images", "t10k-labels")):
         image_count, label_count = len(content.arrays[images]), len(content.arrays[labels])
         if image_count != label_count:
@@ -109,9 +124,10 @@ def _files(folder: Path) -> dict[str, Path]:
         paths = sorted(folder.iterdir())
     except OSError as error:
         raise DataError(f"cannot read the folder {folder}: {error.strerror}") from None
-    for path in paths:
+    # What is named like a part and is no file, a FIFO, is taken last: to read it is to say so.
+    for path in sorted(paths, key=lambda path: not path.is_file()):
         match = pattern.fullmatch(path.name)
-        if match and path.is_file():
+        if match:
             found.setdefault(match[1], path)
     return found
 
@@ -128,30 +144,33 @@ def _read_folder(folder: Path) -> Content:
     arrays = {}
     for part in PARTS:
         path = files[part]
-        try:
-            encoded = path.read_bytes()
-        except OSError as error:
-            raise DataError(f"cannot read {path}: {error.strerror}") from None
         dimensions = (1,) if "labels" in part else (3, 4)
-        arrays[part] = idx.decode(encoded, source=str(path), dimensions=dimensions)
+        try:
+            arrays[part] = idx.load(path, dimensions=dimensions)
+        except OSError as error:
+            raise DataError(f"cannot read {path}: {error.strerror or error}") from None
     return Content(arrays, {part: str(path) for part, path in files.items()})
 
 
 def _read_npz(path: Path) -> Content:
     import numpy as np
 
-    if not zipfile.is_zipfile(path):
-        raise DataError(
-            f"{path}: expected a folder of IDX files or an npz (a zip archive of arrays), but it "
-            f"is neither; pickles are never read"
-        )
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            found = {key: archive[key] for key in PARTS.values() if key in archive}
-    # A damaged archive makes NumPy and zipfile raise a dozen kinds of exception; an array of
-    # objects, which would be a pickle, a ValueError.
-    except Exception as error:
-        raise DataError(f"{path}: cannot read its arrays: {error}; get it again") from None
+    with open_file(path) as file:
+        if not zipfile.is_zipfile(file):
+            raise DataError(
+                f"{path}: expected a folder of IDX files or an npz (a zip archive of arrays), but "
+                f"it is neither; pickles are never read"
+            )
+        file.seek(0)
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                found = {key: archive[key] for key in PARTS.values() if key in archive}
+        except MemoryError:
+            raise
+        # A damaged archive makes NumPy and zipfile raise a dozen kinds of exception; an array of
+        # objects, which would be a pickle, a ValueError.
+        except Exception as error:
+            raise DataError(f"{path}: cannot read its arrays: {error}; get it again") from None
     missing = [key for key in PARTS.values() if key not in found]
     if missing:
         raise DataError(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchbench.data import container, mnist, splits
+from benchbench.data.cache import absolute
 from benchbench.data.container import Content
 from benchbench.data.dataset import Dataset
 from benchbench.errors import DataError
@@ -18,7 +19,7 @@ _FEWEST_IMAGES = 10
 
 def locate(directory: Path) -> Path:
     """Return the folder or npz at or below `directory` that holds the files. Raises DataError."""
-    location = container.locate(directory.expanduser().absolute())
+    location = container.locate(absolute(directory))
     if location is None:
         raise DataError(
             f"{directory}: expected MNIST's file names (train-images-idx3-ubyte, "

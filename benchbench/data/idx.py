@@ -11,12 +11,15 @@ import gzip
 import hashlib
 import io
 import math
+import os
 import struct
 import zlib
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from benchbench.errors import DataError
+from benchbench.files import open_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +31,7 @@ _UNSIGNED_BYTE = 8
 _GZIP_MAGIC = b"\x1f\x8b"
 # Deflate cannot do better than 1,032 to 1, so a header that promises more is not true.
 _GZIP_LIMIT = 1032
+_PIECE_BYTES = 1 << 20
 
 
 def decode(content: bytes, *, source: str, dimensions: Collection[int] = (1, 3, 4)) -> Bytes:
@@ -38,11 +42,27 @@ def decode(content: bytes, *, source: str, dimensions: Collection[int] = (1, 3, 
     Raises DataError for bytes that are not exactly one such array: another magic, type or number of
     dimensions, too few bytes or too many, damaged gzip.
     """
+    return _decode(io.BytesIO(content), len(content), source, dimensions)
+
+
+def load(path: Path, *, dimensions: Collection[int]) -> Bytes:
+    """Return the array in an IDX file, as `decode` does; no more is read than its header says.
+
+    Raises DataError likewise, and OSError where it cannot be read.
+    """
+    with open_file(path) as file:
+        return _decode(file, os.fstat(file.fileno()).st_size, str(path), dimensions)
+
+
+def _decode(file: BinaryIO, size: int, source: str, dimensions: Collection[int]) -> Bytes:
+    """Decode a file of so many bytes, gzipped or not."""
+    magic = file.read(2)
+    file.seek(0)
+    if magic != _GZIP_MAGIC:
+        return _read(file, size, source, dimensions)
     try:
-        if content[:2] == _GZIP_MAGIC:
-            with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-                return _read(stream, len(content) * _GZIP_LIMIT, source, dimensions)
-        return _read(io.BytesIO(content), len(content), source, dimensions)
+        with gzip.GzipFile(fileobj=file) as stream:
+            return _read(stream, size * _GZIP_LIMIT, source, dimensions)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(
             f"{source}: expected a whole gzip file, but it is damaged ({error}); get it again"
@@ -96,19 +116,25 @@ def _read(stream: Any, limit: int, source: str, dimensions: Collection[int]) -> 
     size = math.prod(shape)
     if size > limit:
         raise _truncated(source, shape, f"it can hold {limit:,} at most")
-    values = bytearray(size)
-    filled = 0
-    while filled < size:
-        count = stream.readinto(memoryview(values)[filled:])
-        if not count:
-            raise _truncated(source, shape, f"it ends after {filled:,}")
-        filled += count
+    # Piece by piece: memory is taken for what is there, not for what the header says.
+    values = bytearray()
+    while len(values) < size:
+        piece = stream.read(min(size - len(values), _PIECE_BYTES))
+        if not piece:
+            raise _truncated(source, shape, f"it ends after {len(values):,}")
+        values += piece
     if stream.read(1):
         raise DataError(
             f"{source}: expected {size:,} bytes for the shape {shape} and then the end, but more "
             f"bytes follow; get it again"
         )
-    array = np.frombuffer(values, np.uint8).reshape(shape)
+    try:
+        array = np.frombuffer(values, np.uint8).reshape(shape)
+    except ValueError:
+        raise DataError(
+            f"{source}: expected a shape that an array can have, but the file says {shape}; get it "
+            f"again"
+        ) from None
     array.flags.writeable = False
     return array
 

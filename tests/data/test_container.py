@@ -95,7 +95,7 @@ def test_an_unreadable_file_is_named(arrays, write, tmp_path, monkeypatch):
     def denied(_path):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.read_bytes", denied)
+    monkeypatch.setattr("benchbench.data.idx.open_file", denied)
     with pytest.raises(DataError, match=r"cannot read .*train-images.*: Permission denied"):
         container.read(folder)
 
