@@ -14,7 +14,7 @@ from benchbench.errors import SpecError, UsageError
 from benchbench.files import read_file
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
-from benchbench.spec.toml_lines import Place, line_of
+from benchbench.spec.toml_lines import KeyPath, line_of
 
 # A spec has some hundred lines; what is larger than this is none.
 _LARGEST_BYTES = 16 << 20
@@ -63,13 +63,13 @@ def _parse(path: Path, text: str, kind: type[Spec]) -> Spec:
         raise _at_line(path, text, error.path, error.reason) from None
 
 
-def _at_line(path: Path, text: str, place: Place, reason: str) -> UsageError:
+def _at_line(path: Path, text: str, place: KeyPath, reason: str) -> UsageError:
     line = line_of(text, place)
     where = ".".join(str(key) for key in place) or "the file"
     return UsageError(f"{path}, line {line}: {reason} (at {where})")
 
 
-def _place(message: str) -> tuple[str, Place]:
+def _place(message: str) -> tuple[str, KeyPath]:
     """Split msgspec's "reason - at `$.layers[2].units`" into reason and path."""
     reason, _, pointer = message.partition(" - at `$")
     steps = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", pointer)

@@ -11,7 +11,7 @@ import tomllib
 from collections import defaultdict
 from typing import TypeAlias
 
-Place: TypeAlias = tuple[str | int, ...]
+KeyPath: TypeAlias = tuple[str | int, ...]
 
 _TOKEN = re.compile(
     r"""
@@ -24,7 +24,7 @@ _TOKEN = re.compile(
 )
 
 
-def line_of(text: str, place: Place) -> int:
+def line_of(text: str, place: KeyPath) -> int:
     """Return the 1-based line of a valid TOML text at which the value at `place` first stands.
 
     A place that is nowhere is looked for by its parents.
@@ -39,7 +39,7 @@ class _Lines:
     """One pass over the tokens; `places` has the line of every value."""
 
     def __init__(self, text: str) -> None:
-        self.places: dict[Place, int] = {}
+        self.places: dict[KeyPath, int] = {}
         self._tokens: list[tuple[str, int]] = []
         line = 1
         for match in _TOKEN.finditer(text):
@@ -49,11 +49,11 @@ class _Lines:
         self._tokens.append(("", line))
         self._next = 0
         # How many tables there are in an array of tables.
-        self._counts: dict[Place, int] = defaultdict(int)
+        self._counts: dict[KeyPath, int] = defaultdict(int)
         self._read_document()
 
     def _read_document(self) -> None:
-        table: Place = ()
+        table: KeyPath = ()
         while self._peek():
             if self._skip("\n"):
                 continue
@@ -62,11 +62,11 @@ class _Lines:
             else:
                 self._read_pair(table)
 
-    def _read_header(self) -> Place:
+    def _read_header(self) -> KeyPath:
         """Read a header, its first bracket read; return the place of what is in its table."""
         is_array = self._skip("[")
         *parents, name = self._read_key()
-        table: Place = ()
+        table: KeyPath = ()
         for key in parents:
             table = (*table, key)
             self._note(table)
@@ -81,12 +81,12 @@ class _Lines:
             pass
         return table
 
-    def _inside(self, table: Place) -> Place:
+    def _inside(self, table: KeyPath) -> KeyPath:
         """Return the last table of an array of tables, and any other as it is."""
         count = self._counts.get(table)
         return (*table, count - 1) if count else table
 
-    def _read_pair(self, table: Place) -> None:
+    def _read_pair(self, table: KeyPath) -> None:
         for key in self._read_key():
             table = (*table, key)
             self._note(table)
@@ -99,7 +99,7 @@ class _Lines:
             keys.append(_key(self._take()))
         return keys
 
-    def _read_value(self, place: Place) -> None:
+    def _read_value(self, place: KeyPath) -> None:
         self._note(place)
         if self._skip("["):
             self._read_array(place)
@@ -113,14 +113,14 @@ class _Lines:
             while self._peek() and self._peek() not in {",", "]", "}", "\n"}:
                 self._take()
 
-    def _read_array(self, place: Place) -> None:
+    def _read_array(self, place: KeyPath) -> None:
         count = 0
         while self._peek() and not self._skip("]"):
             if not self._skip(",") and not self._skip("\n"):
                 self._read_value((*place, count))
                 count += 1
 
-    def _note(self, place: Place) -> None:
+    def _note(self, place: KeyPath) -> None:
         self.places.setdefault(place, self._tokens[self._next][1])
 
     def _peek(self) -> str:
