@@ -8,15 +8,19 @@ JSON (`session_to_json`), what comes back are records as JSON: no pickles.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
+from benchbench.certificates import CRASHED
+from benchbench.certify import crash
 from benchbench.errors import BenchbenchError, PluginError, UsageError, nearest
+from benchbench.records import RunRecord
 from benchbench.run.conductor import Conductor
 
 if TYPE_CHECKING:
     from benchbench.experiments.listener import Listener
     from benchbench.plugins.registry import Registry
-    from benchbench.records import RunRecord
     from benchbench.run.plan import Session
     from benchbench.run.store import Store
 
@@ -74,20 +78,49 @@ def find_executor(name: str, registry: Registry) -> Executor:
             f"there is no executor '{name}'{nearest(name, known)} (known: {', '.join(known)})"
         )
     offer = registry.executors[name]
-    try:
+    owner = f"the executor '{name}' of {offer.distribution}"
+    with _told_by_name(owner):
         executor = offer.item.create()
+    if not callable(getattr(executor, "run", None)):
+        raise PluginError(f"{owner} must have a method `run`, but it is {executor!r}")
+    return _PluginExecutor(executor, owner)
+
+
+@dataclass(frozen=True, slots=True)
+class _PluginExecutor:
+    """A plugin's executor; what it raises, and what it yields that is no record, has its name."""
+
+    executor: Executor
+    owner: str
+
+    def run(
+        self,
+        session: Session,
+        numbers: Iterable[int],
+        *,
+        store: Store,
+        listener: Listener,
+        timeout_seconds: float,
+    ) -> Iterator[RunRecord]:
+        options = {"store": store, "listener": listener, "timeout_seconds": timeout_seconds}
+        with _told_by_name(self.owner):
+            records: Any = iter(self.executor.run(session, numbers, **options))  # type: ignore[arg-type]
+        while True:
+            with _told_by_name(self.owner):
+                record = next(records, None)
+            if record is None:
+                return
+            if not isinstance(record, RunRecord):
+                raise PluginError(f"{self.owner} must yield records, but yielded {record!r:.200}")
+            yield record
+
+
+@contextmanager
+def _told_by_name(owner: str) -> Iterator[None]:
+    """Tell of what the block raises, SystemExit too, as the owner's: a stranger's code is in it."""
+    try:
+        yield
     except (BenchbenchError, KeyboardInterrupt):
         raise
-    # A plugin is a stranger's code: what it raises, SystemExit too, is told with its name.
     except BaseException as error:
-        raise PluginError(
-            f"the executor '{name}' of {offer.distribution} cannot be made: "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    if not callable(getattr(executor, "run", None)):
-        raise PluginError(
-            f"the executor '{name}' of {offer.distribution} must have a method `run`, but it is "
-            f"{executor!r}"
-        )
-    made: Executor = executor
-    return made
+        raise PluginError(f"{owner} {CRASHED}{crash.describe(error)}") from error
