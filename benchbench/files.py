@@ -22,6 +22,22 @@ _KINDS = {
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
 
+def is_there(path: Path) -> bool:
+    """Say whether there is anything; nothing is under a name that no file system takes."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, unless they are there. Raises OSError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except RecursionError:
+        raise OSError(errno.ENAMETOOLONG, "it lies in too many folders", str(path)) from None
+
+
 def open_file(path: Path) -> BinaryIO:
     """Open a regular file to read it; never wait for one that is none.
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from benchbench.certificates import Certificate
 from benchbench.certify.reference import Answers
 from benchbench.data.cache import cache_folder, store
+from benchbench.files import open_file, read_file
 
 _HASH = "sha256"
 
@@ -48,7 +49,7 @@ def kept(key: CertificateKey) -> tuple[Certificate | None, str | None]:
     """Return the certificate kept under this key, and what was wrong with one that is ignored."""
     path = cache_folder("certificates") / key.file_name
     try:
-        certificate = msgspec.json.decode(path.read_bytes(), type=Certificate)
+        certificate = msgspec.json.decode(read_file(path), type=Certificate)
     except FileNotFoundError:
         return None, None
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -87,7 +88,7 @@ class KeptAnswers:
 
 def _read(path: Path) -> Answers:
     """Return the arrays of a file. Raises ValueError where they are not what was written."""
-    with np.load(path, allow_pickle=False) as kept_arrays:
+    with open_file(path) as file, np.load(file, allow_pickle=False) as kept_arrays:
         arrays = dict(kept_arrays)
     if not np.array_equal(arrays.pop(_HASH, None), _hash(arrays)):
         raise ValueError(f"{path} does not hold what was written to it")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchbench.files import replace_file
+from benchbench.files import make_folder, replace_file
 
 CACHE_VARIABLE = "BENCHBENCH_CACHE"
 
@@ -37,6 +37,6 @@ def store(folder: Path, files: Mapping[str, bytes]) -> None:
 
     Raises OSError where that cannot be done.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for name, content in files.items():
         replace_file(folder / name, content)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from benchbench.data.cache import absolute
 from benchbench.data.dataset import Dataset, DatasetInfo
 from benchbench.errors import DataError, Unavailable, UsageError, nearest
+from benchbench.files import is_there
 from benchbench.records import DatasetChoice
 
 if TYPE_CHECKING:
@@ -101,20 +102,13 @@ def _choose(name: str, offered: Mapping[str, DatasetInfo]) -> Chosen:
             image_shape=(height, width, channels),
             classes=dataset.classes,
         )
-    if _is_there(name):
+    if is_there(absolute(name)):
         return _choose_folder(Path(name), offered)
     known = (*RESERVED, *offered)
     raise UsageError(
         f"there is no data set '{name}', nor a folder of that name{nearest(name, known)} "
         f"(known: {', '.join(known)}; or name a folder of IDX files)"
     )
-
-
-def _is_there(path: str) -> bool:
-    try:
-        return absolute(path).exists()
-    except OSError:  # a path that is too long is nowhere
-        return False
 
 
 def _choose_auto() -> Chosen:

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from benchbench.data import catalog, container, digits, folder, mnist
 from benchbench.data.container import Content
 from benchbench.errors import BenchbenchError, DataError, Unavailable
+from benchbench.files import is_there
 
 State: TypeAlias = Literal["verified", "damaged", "passed over", "nothing there"]
 
@@ -41,7 +42,7 @@ def survey() -> list[SearchedPlace]:
     """Look at every place where MNIST and digits may be, in the order of the search."""
     findings = [_look("mnist", place.label, place.path, place.found) for place in mnist.places()]
     cache = digits.cached()
-    made = _look("digits", "benchbench's cache", cache, lambda: cache if cache.is_dir() else None)
+    made = _look("digits", "benchbench's cache", cache, lambda: cache if is_there(cache) else None)
     return [*findings, made]
 
 
@@ -70,7 +71,7 @@ def examine(name: str) -> Examined:
         return Examined(name, container.read(location), mnist.HASHES)
     if name == "digits":
         cache = digits.cached()
-        content = container.read(cache) if cache.is_dir() else digits.make()
+        content = container.read(cache) if is_there(cache) else digits.make()
         return Examined(name, content, digits.HASHES)
     chosen = catalog.choose(name, {})
     content = folder.read(folder.locate(Path(name)))

@@ -18,6 +18,7 @@ from benchbench.compare.contrast import (
 )
 from benchbench.compare.validity import objection
 from benchbench.errors import Unavailable, UsageError
+from benchbench.files import is_there
 from benchbench.records import EpochRecord, RunRecord
 from benchbench.run.store import Unreadable, nothing_in, read
 
@@ -140,7 +141,7 @@ def load_results(*places: str | Path) -> Results:
         raise UsageError("load_results needs at least one results folder or archive")
     paths = [Path(place) for place in places]
     for path in paths:
-        if not path.exists():
+        if not is_there(path):
             raise UsageError(f"there is no results folder or archive {path}")
     records, unreadable = read(*paths)
     if not records and not unreadable:

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from benchbench.data.cache import cache_folder, store
+from benchbench.files import read_file
 from benchbench.plugins.entry_points import distribution_of, module_of
 from benchbench.plugins.reading_process import FileStamp, Reading, stamp
 
@@ -68,7 +69,7 @@ def kept_reading(entry_point: metadata.EntryPoint, *, retry: bool) -> Reading | 
     """
     try:
         path = cache_folder(_FOLDER) / _file_name(entry_point)
-        kept = msgspec.json.decode(path.read_bytes(), type=KeptReading)
+        kept = msgspec.json.decode(read_file(path), type=KeptReading)
     except (OSError, RuntimeError, ValueError, RecursionError):
         return None
     if (kept.core, kept.installed) != (_core(), _installed()):

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from benchbench.errors import StoreError
-from benchbench.files import read_file, write_new
+from benchbench.files import make_folder, read_file, write_new
 from benchbench.printable import one_line
 from benchbench.records import RunRecord
 from benchbench.run.archive import (
@@ -59,7 +59,7 @@ class Store:
     def prepare(self) -> None:
         """Make the folder and try to write in it. Raises StoreError: before training, not after."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             with tempfile.TemporaryFile(dir=self.folder) as file:
                 file.write(b"x")
                 file.flush()
@@ -238,7 +238,7 @@ def unpack(archive: Path, folder: Path) -> int:
                 f"folder"
             )
     try:
-        (folder / "runs").mkdir(parents=True, exist_ok=True)
+        make_folder(folder / "runs")
         for entry in entries:
             if not (folder / entry.name).exists():
                 write_new(folder / entry.name, entry.content)

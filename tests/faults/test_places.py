@@ -1,0 +1,135 @@
+"""A place that no file system takes, or that is something else, is refused in a sentence."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from makers import make_certificate, make_record
+from typer.testing import CliRunner
+
+import benchbench as bb
+from benchbench.certify import cache as certificates
+from benchbench.cli.main import app
+from benchbench.data import cache
+from benchbench.errors import BenchbenchError, StoreError, UsageError
+from benchbench.files import open_file, read_file
+from benchbench.run.store import Store, read
+
+LONG = {
+    "levels": "x/" * 2_000,
+    "more levels": "x/" * 10_000,
+    "characters": "y" * 5_000,
+    "a long name": "z" * 300,
+    "a device": "/dev/null",
+}
+READING = [
+    *(["report"], ["compare"], ["report", "--strict"], ["results", "verify"], ["results", "pack"]),
+    ["results", "unpack", "--into", "x"],
+]
+
+
+@pytest.mark.parametrize("place", LONG.values(), ids=LONG)
+@pytest.mark.parametrize("verb", READING, ids=" ".join)
+def test_a_place_to_read_from_is_refused(tmp_path, monkeypatch, verb, place):
+    monkeypatch.chdir(tmp_path)
+    named = ["--results", place] if len(verb) == 1 or "--strict" in verb else [place]
+    result = CliRunner().invoke(app, [*verb, *named])
+    assert isinstance(result.exception, BenchbenchError), result.output
+    assert result.exception.exit_code == 2
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", LONG.values(), ids=LONG)
+def test_a_place_to_write_to_is_refused_before_training(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match="cannot be written"):
+        Store(tmp_path / place).prepare()
+    with pytest.raises(OSError, match=r"\w"):
+        cache.store(tmp_path / place, {"a": b"b"})
+
+
+@pytest.mark.parametrize("place", LONG.values(), ids=LONG)
+def test_the_python_api_refuses_it_too(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"there (is|are) no"):
+        bb.load_results(place)
+
+
+@pytest.mark.parametrize("place", [LONG["levels"], LONG["characters"], "~nobody-of-this-name"])
+@pytest.mark.parametrize("variable", ["BENCHBENCH_CACHE", "BENCHBENCH_DATA"])
+def test_a_variable_that_names_it_stops_no_survey(tmp_path, monkeypatch, variable, place):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, place)
+    monkeypatch.setattr("benchbench.data.mnist.MIRRORS", ())
+    result = CliRunner().invoke(app, ["data", "status"])
+    assert (result.exit_code, result.exception) == (0, None)
+
+
+def make_device(path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, make_device])
+def test_what_is_no_file_among_the_records_is_named_and_never_waited_for(tmp_path, make):
+    store = Store(tmp_path)
+    store.prepare()
+    store.save(make_record())
+    make(store.folder / "x.json")
+    make(store.folder / "x.log")
+    records, (bad,) = read(tmp_path)
+    assert len(records) == 1
+    assert bad.path.name == "x.json"
+    assert "expected a file, but it is a" in bad.reason
+    with pytest.raises(StoreError, match=r"x\.json"):
+        bb_pack(tmp_path)
+    (store.folder / "x.json").rename(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match=r"x\.log: expected a file"):
+        bb_pack(tmp_path)
+
+
+def bb_pack(folder) -> None:
+    result = CliRunner().invoke(app, ["results", "pack", str(folder)])
+    assert result.exception is not None
+    raise result.exception
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, make_device])
+def test_an_archive_that_is_no_file_is_refused(tmp_path, make):
+    for path in (tmp_path / "a.jsonl.gz", tmp_path / "records.jsonl.gz"):
+        make(path)
+        with pytest.raises(StoreError, match="expected a file, but it is a"):
+            read(path)
+    with pytest.raises(StoreError, match=r"records\.jsonl\.gz: expected a file"):
+        read(tmp_path)
+
+
+def test_a_cache_that_is_no_file_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setenv(cache.CACHE_VARIABLE, str(tmp_path))
+    certificate = make_certificate()
+
+    class Key:
+        file_name = "x.json"
+
+    (tmp_path / "certificates").mkdir()
+    os.mkfifo(tmp_path / "certificates" / "x.json")
+    kept, warning = certificates.kept(Key())
+    assert kept is None
+    assert "expected a file, but it is a FIFO" in warning
+    certificates.keep(Key(), certificate)
+    assert certificates.kept(Key()) == (certificate, None)
+
+
+def test_files_are_closed_and_their_limit_is_exact(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"12345")
+    os.mkfifo(tmp_path / "fifo")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert read_file(path, limit=5) == b"12345"
+    with pytest.raises(OSError, match="more than 4 bytes"):
+        read_file(path, limit=4)
+    for _ in range(20):
+        with pytest.raises(OSError, match="a FIFO"):
+            open_file(tmp_path / "fifo")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
