@@ -15,9 +15,13 @@ def describe(error: BaseException) -> str:
     except Exception:  # a stranger's `__str__`
         message = "its message cannot be had"
     kind = type(error).__name__
-    said = f"{kind}: {message}"[:_LONGEST] if message else kind
+    return f"{kind}: {message}"[:_LONGEST] + place(error) if message else kind + place(error)
+
+
+def place(error: BaseException) -> str:
+    """Return " (backend.py, line 12, in fit)", where it was raised; nothing if nobody knows."""
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
-        return said
+        return ""
     innermost = frames[-1]
-    return f"{said} ({Path(innermost.filename).name}, line {innermost.lineno}, in {innermost.name})"
+    return f" ({Path(innermost.filename).name}, line {innermost.lineno}, in {innermost.name})"

@@ -25,16 +25,26 @@ def objection(record: RunRecord) -> str | None:
         return record.uncertified or "it was not certified"
     if not certificate.genuine:
         return "its certificate was edited: its hash no longer fits, it is ignored"
+    return _objection_to(certificate, record)
+
+
+def _objection_to(certificate: Certificate, record: RunRecord) -> str | None:
     mismatch = next(_mismatches(certificate, record), None)
     if mismatch:
         return f"its certificate is not for this run: {mismatch}"
     if certificate.broken:
         return _break(certificate.broken)
-    # A candidate that broke may have had no settings to state.
+    # A candidate that broke may have had no settings to state; a run that came to no end has none.
+    if _came_to_no_end(record):
+        return f"the run is {record.status}: {failure_reason(record)}"
     otherwise = next(_other_versions_or_settings(certificate, record), None)
     if otherwise:
         return f"its certificate is not for this run: {otherwise}"
     return _shortcoming(certificate)
+
+
+def _came_to_no_end(record: RunRecord) -> bool:
+    return record.status != "ok" and not record.versions and not record.settings
 
 
 def failure_reason(run: RunRecord) -> str:
@@ -72,6 +82,8 @@ def _mismatches(certificate: Certificate, record: RunRecord) -> Iterator[str]:
     """Yield every way in which the cell that was certified is not the one that ran."""
     for name in ("backend", "division", "device", "threads"):
         ours, theirs = getattr(certificate, name), getattr(record, name)
+        if name == "device" and theirs is None and _came_to_no_end(record):
+            continue  # it had not found its device yet
         if ours != theirs:
             yield f"{name} {ours} was certified, {theirs} ran"
     protocol = msgspec.structs.replace(

@@ -8,6 +8,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
+from benchbench.certify import crash
 from benchbench.errors import BenchbenchError, Unavailable, Unsupported
 from benchbench.measure.clock import EpochClock, Ledger, now_ns
 from benchbench.plugins.devices import resolve_device
@@ -78,7 +79,8 @@ def execute(
         return GaveUp("failed", plain_text(error), _traceback())
     # What a plugin or its framework raises, whatever it is, is this run's result.
     except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {plain_text(error)}".strip()
+        told = ": ".join(filter(None, [type(error).__name__, plain_text(error)]))
+        reason = f"{told}{crash.place(error)}"
         return GaveUp(_failure(error), reason, _traceback())
 
 

@@ -248,6 +248,23 @@ def test_a_record_of_what_crashed_is_told_so_not_as_of_another_run():
     assert elsewhere.startswith("its certificate is not for this run: backend keras")
 
 
+@pytest.mark.parametrize("device", [None, "cpu"])
+@pytest.mark.parametrize("status", ["failed", "crashed", "timeout", "oom", "interrupted"])
+def test_a_run_that_came_to_no_end_is_told_so_not_as_of_another_run(status, device):
+    ended = {"status": status, "error": "RuntimeError: the sky fell", "device": device}
+    record = make_record(certificate=make_certificate(), versions={}, settings={}, **ended)
+    assert objection(record) == f"the run is {status}: RuntimeError: the sky fell"
+    crashed = make_record(certificate=_crashed(), versions={}, settings={}, **ended)
+    assert objection(crashed).startswith("update after 1 step: crashed: `fit` raised")
+
+
+def test_a_finished_run_that_names_no_device_or_versions_is_of_no_certificate():
+    record = make_record(certificate=make_certificate(), device=None)
+    assert "device cpu was certified, None ran" in objection(record)
+    record = make_record(certificate=make_certificate(), versions={}, settings={})
+    assert "torch 2.13.0 was certified, None ran" in objection(record)
+
+
 def test_a_difference_that_is_no_number_is_no_crash():
     rung = make_rung("loss", None, verdict="breaks", explanation="from fresh weights: it is NaN")
     assert rung.crash is None
