@@ -23,6 +23,8 @@ from benchbench.run.excerpt import file_excerpt
 from benchbench.run.plan import PlannedRun
 from benchbench.run.turns import Turn
 
+# So long may a process that has closed its pipe take to die, with all its memory.
+_DYING_SECONDS = 15
 # After its last event a worker only has to end; frameworks take a second or two for that.
 _FAREWELL_SECONDS = 60
 # The system's calls take no more than some weeks.
@@ -172,7 +174,7 @@ class WorkerProcess:
 
     def _died(self, left: float) -> GaveUp:
         try:
-            code = self._process.wait(min(left, _FAREWELL_SECONDS))
+            code = self._process.wait(min(left, _DYING_SECONDS))
         except subprocess.TimeoutExpired:
             self.kill()
             return GaveUp("crashed", "the worker closed its pipe of events and did not end")

@@ -7,6 +7,7 @@ backend that is being written may crash.
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,9 @@ _NOT_SELECTED = {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED
 
 # After its last event a process only has to end; frameworks take a second or two for that.
 _FAREWELL_SECONDS = 60
+# How often to look whether the process has ended while another still holds its pipe.
+_TICK_SECONDS = 0.5
+_LINE_LIMIT_BYTES = 8 << 20
 
 
 class SuiteListener(Protocol):
@@ -110,7 +114,7 @@ def run_suite(suite: Suite, listener: SuiteListener) -> Conformance:
     with tempfile.TemporaryDirectory(prefix="benchbench-") as place:
         folder = Path(place)
         with _process(suite, folder) as (tree, events):
-            course, garbage = _listen(events, listener)
+            course, garbage = _listen(events, tree.process, listener)
             if garbage:
                 tree.end()
             end = _wait(tree)
@@ -185,28 +189,48 @@ def _environment(suite: Suite, folder: Path) -> dict[str, str]:
     return environment | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
-def _listen(events: int, listener: SuiteListener) -> tuple[_Course, str | None]:
+def _lines(events: int, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """Yield what comes line by line, until the process has ended, whoever else holds its pipe.
+
+    A line without an end is yielded as far as it has come.
+    """
+    rest = b""
+    while len(rest) <= _LINE_LIMIT_BYTES:
+        if not select.select([events], [], [], _TICK_SECONDS)[0]:
+            if process.poll() is not None:
+                return
+            continue
+        chunk = os.read(events, 1 << 16)
+        if not chunk:
+            return
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    yield rest
+
+
+def _listen(
+    events: int, process: subprocess.Popen[bytes], listener: SuiteListener
+) -> tuple[_Course, str | None]:
     """Hear the process out. The second answer says what it said that is no event, if it did."""
     course = _Course()
-    with os.fdopen(events, "rb", closefd=False) as lines:
-        for line in lines:
-            try:
-                event = msgspec.json.decode(line, type=SuiteEvent)
-            except (ValueError, RecursionError):
-                return course, f"its process said what is no event: {line[:200]!r}"
-            match event:
-                case Collected(test_count):
-                    course.test_count = test_count
-                case Started(test):
-                    course.running = test
-                    listener.test_started(test)
-                case SuiteFinished(outcome):
-                    course.running = None
-                    course.outcomes.append(outcome)
-                    listener.test_finished(outcome)
-                case Ended():
-                    course.ended = event
-                    break
+    for line in _lines(events, process):
+        try:
+            event = msgspec.json.decode(line, type=SuiteEvent)
+        except (ValueError, RecursionError):
+            return course, f"its process said what is no event: {line[:200]!r}"
+        match event:
+            case Collected(test_count):
+                course.test_count = test_count
+            case Started(test):
+                course.running = test
+                listener.test_started(test)
+            case SuiteFinished(outcome):
+                course.running = None
+                course.outcomes.append(outcome)
+                listener.test_finished(outcome)
+            case Ended():
+                course.ended = event
+                break
     return course, None
 
 
