@@ -86,7 +86,8 @@ class Results:
 
     def __repr__(self) -> str:
         sessions = len({record.session_id for record in self.records})
-        return f"Results({len(self.records)} runs of {sessions} sessions)"
+        skipped = f", {len(self.unreadable)} files unreadable" if self.unreadable else ""
+        return f"Results({len(self.records)} runs of {sessions} sessions{skipped})"
 
     def _repr_html_(self) -> str:
         shown = ["model", "backend", "division", "block", "status", "test_accuracy"]

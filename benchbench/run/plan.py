@@ -20,6 +20,8 @@ SESSION_SCHEMA = 2
 
 # Workers alive at once. Each holds a framework and a data set, one to two gigabytes.
 LIVE_WORKERS = 8
+# Seeds of later blocks are counted on from the first; all have 64 bits in a record.
+_SEEDS = 2**62
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -114,6 +116,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
                 f"a session has two cells that nothing tells apart: {', '.join(twice)}; give one "
                 f"of them a variant with a label of its own"
             )
+        if not 0 <= self.seed < _SEEDS:
+            raise UsageError(f"expected a seed from 0 to {_SEEDS - 1}, but it is {self.seed}")
         # A choice may come with more, for people; what is sent to a worker is the choice alone.
         names = DatasetChoice.__struct_fields__
         choice = DatasetChoice(**{name: getattr(self.dataset, name) for name in names})

@@ -17,7 +17,8 @@ import msgspec
 from benchbench.errors import SpecError
 from benchbench.spec.variables import Shape, Variable
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
+# No array, and no table of a record, holds more than 64 bits can count.
+Count = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 Activation: TypeAlias = Literal["linear", "relu", "softmax"]
 
 

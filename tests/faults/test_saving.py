@@ -17,7 +17,7 @@ from makers import make_record
 from stage import Stage, make_session
 
 from benchbench.data import cache
-from benchbench.errors import StoreError
+from benchbench.errors import StoreError, UsageError
 from benchbench.records import GaveUp, RunRecord
 from benchbench.run.reading import decode
 from benchbench.run.store import Store, pack, read
@@ -136,6 +136,25 @@ def test_one_record_that_cannot_be_saved_costs_no_other(store, tmp_path):
     records, unreadable = read(tmp_path / "results")
     assert {record.backend for record in records} == {"one", "three"}
     assert [one.path.stem for one in unreadable] == [in_the_way]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**62, 10**400])
+def test_a_seed_that_no_record_can_hold_is_refused_before_anything_runs(seed):
+    with pytest.raises(UsageError, match="expected a seed from 0 to"):
+        make_session("one", seed=seed)
+
+
+def test_a_folder_that_cannot_be_synchronised_keeps_what_is_in_it(store, monkeypatch):
+    fsync = os.fsync
+
+    def refusing(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refusing)
+    store.save(make_record())
+    assert len(read(store.folder.parent)[0]) == 1
 
 
 def test_a_backend_of_300_characters_loses_no_record(store, tmp_path):

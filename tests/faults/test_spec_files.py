@@ -11,9 +11,10 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchbench.errors import UsageError
+from benchbench.errors import SpecError, UsageError
 from benchbench.spec import toml_lines
 from benchbench.spec.files import load_model, load_protocol
+from benchbench.spec.protocol import TrainingProtocol
 from benchbench.spec.toml_lines import line_of
 
 HEAD = 'name = "mine"\ninput_shape = [28, 28, 1]\n'
@@ -144,6 +145,13 @@ i = true
 )
 def test_nesting_without_end_is_refused_in_a_sentence(refused, text):
     assert len(refused(text)) < 40_000
+
+
+@pytest.mark.parametrize("number", [str(2**63), "9" * 400, "-1", "0"])
+def test_a_count_that_no_array_has_is_refused(refused, number):
+    assert ", line 5: " in refused(HEAD + LAYER.replace("10", number))
+    with pytest.raises(SpecError, match="epochs"):
+        TrainingProtocol(epochs=int(number))
 
 
 @pytest.mark.parametrize(
