@@ -27,7 +27,7 @@ def gate(  # noqa: PLR0917 - one parameter an option
     dataset: options.Dataset = "auto",
     margin: options.Margin = "3%",
     confidence: options.Confidence = "95%",
-    blocks: Annotated[int, typer.Option(min=2, help="At least so many blocks of each cell.")] = 3,
+    blocks: Annotated[int, typer.Option(min=2, help="So many settle how many there are.")] = 4,
     max_blocks: Annotated[
         int, typer.Option(min=2, help="At most so many, even if the intervals are still wide.")
     ] = 10,

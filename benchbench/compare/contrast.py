@@ -159,9 +159,24 @@ def contrast(
         steady=_ratio(steady, question, stopping),
         first_epoch=_ratio(_single(pairs, first_epoch_seconds), question, stopping),
         cold_total=_ratio(_single(pairs, cold_total_seconds), question, stopping),
-        evidence=_evidence(steady, question, stopping),
+        evidence=weigh(steady, question, stopping),
         stopping=stopping,
         left_out=tuple(f"block {number}: {why}" for number in losses for why in losses[number]),
+    )
+
+
+def weigh(
+    blocks: Mapping[int, Sequence[float]], question: Question, stopping: Stopping | None
+) -> Evidence | None:
+    """Return what log-ratios say, by block; None where they say nothing of their scatter."""
+    found, margin = estimate(blocks, stopping), question.log_margin
+    if found is None:
+        return None
+    return Evidence(
+        p_faster=found.p_below(-margin),
+        p_slower=found.p_above(margin),
+        p_same=max(found.p_above(-margin), found.p_below(margin)),
+        scatter=float(block_medians(list(blocks.values())).std(ddof=1)),
     )
 
 
@@ -239,18 +254,4 @@ def _ratio(
         high=high,
         block_count=len(blocks),
         pair_count=sum(map(len, blocks.values())),
-    )
-
-
-def _evidence(
-    blocks: Mapping[int, Sequence[float]], question: Question, stopping: Stopping | None
-) -> Evidence | None:
-    found, margin = estimate(blocks, stopping), question.log_margin
-    if found is None:
-        return None
-    return Evidence(
-        p_faster=found.p_below(-margin),
-        p_slower=found.p_above(margin),
-        p_same=max(found.p_above(-margin), found.p_below(margin)),
-        scatter=float(block_medians(list(blocks.values())).std(ddof=1)),
     )

@@ -7,6 +7,7 @@ share its memory layout, its place among the cores and its luck, so they are no 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -101,7 +102,7 @@ def blocks_for_width(scatter: float, pilot: int, width: float, confidence: float
 
 def block_medians(blocks: Sequence[Sequence[float]]) -> FloatArray:
     """Return the median of each block, float64 (blocks,)."""
-    return np.array([np.median(np.asarray(block, np.float64)) for block in blocks])
+    return np.array([statistics.median(block) for block in blocks], np.float64)
 
 
 def _quantile(freedom: int, confidence: float) -> float:

@@ -10,10 +10,13 @@ Statistics 6 (1979), 65-70; Schuirmann, J. Pharmacokinetics and Biopharmaceutics
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from benchbench.compare.contrast import Contrast, Evidence, Question, Ratio, TimeVerdict
 
@@ -58,19 +61,23 @@ def blocks_to_settle(
     the distance to the margin must be (t(1 - alpha) + t(power)) standard errors, where alpha is the
     smallest that Holm may ask for. None where `_MOST_BLOCKS` would not do.
     """
-    from scipy import special
-
     differs = abs(log_ratio) > question.log_margin
     distance = abs(abs(log_ratio) - question.log_margin)
     alpha = (1 - question.confidence) / family
-    for count in range(2, _MOST_BLOCKS + 1):
-        freedom = count - 1
-        level = special.stdtrit(freedom, 1 - (alpha / 2 if differs else alpha))
-        # "Same" needs both one-sided tests: each is given half of what may go wrong.
-        power = special.stdtrit(freedom, _POWER if differs else (1 + _POWER) / 2)
-        if distance * math.sqrt(count) >= (level + power) * scatter:
-            return count
-    return None
+    # "Same" needs both one-sided tests: each is given half of what may go wrong.
+    levels = (1 - alpha / 2, _POWER) if differs else (1 - alpha, (1 + _POWER) / 2)
+    enough = _errors_apart(*levels) * scatter <= distance
+    return 2 + int(enough.argmax()) if enough.any() else None
+
+
+@functools.cache
+def _errors_apart(level: float, power: float) -> npt.NDArray[np.float64]:
+    """Return by how many scatters a test at this level must be cleared, for 2 blocks and more."""
+    from scipy import special
+
+    counts = np.arange(2, _MOST_BLOCKS + 1)
+    quantiles = special.stdtrit(counts - 1, level) + special.stdtrit(counts - 1, power)
+    return np.asarray(quantiles / np.sqrt(counts))
 
 
 def _judged(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+import statistics
 
 import pytest
 from makers import make_record
@@ -13,7 +15,7 @@ from benchbench.experiments.gate import sessions as gate_sessions
 from benchbench.experiments.gate.pairs import Pair
 from benchbench.experiments.gate.sessions import Limits
 from benchbench.experiments.listener import Silent
-from benchbench.records import Variant
+from benchbench.records import Stopping, Variant
 from benchbench.run.plan import Cell, Session
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.protocol import TrainingProtocol
@@ -63,6 +65,7 @@ def hold(pair, monkeypatch):
                     block=request.block,
                     variant=request.variant,
                     order_seed=group.order_seed,
+                    stopping=planned.stopping,
                     status=status,
                     train_seconds=[factor * seconds for seconds in (2, 1, 1.01)],
                 )
@@ -113,6 +116,17 @@ def test_undecided_passes_unless_it_must_be_decided(hold):
 def test_it_goes_on_until_the_interval_is_narrow_whatever_it_says(hold, noise, blocks):
     row, _ = hold(lambda _, block: 1 + noise * (-1) ** block, Limits(2, 8, None))
     assert row.first.contrast.steady.block_count == blocks
+
+
+def test_the_pilot_settles_the_number_and_the_interval_rests_on_its_scatter(hold):
+    """Stein: t(0.975, 3) = 3.182 times the pilot's sd, over log 1.03, squared."""
+    logs = (0.0, 0.02, -0.02, 0.02)
+    expected = math.ceil((3.182446 * statistics.stdev(logs) / math.log(1.03)) ** 2)
+    row, _ = hold(lambda _, block: math.exp((logs + (0.005,) * 9)[block]), Limits(4, 12, None))
+    ratio = row.first.contrast.steady
+    assert ratio.block_count == expected == 5
+    assert ratio.half_width <= 0.03
+    assert row.first.contrast.stopping == Stopping("width", 4)
 
 
 def test_a_budget_that_is_spent_begins_no_further_block(hold, monkeypatch):

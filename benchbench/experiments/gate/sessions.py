@@ -11,6 +11,7 @@ import msgspec
 
 from benchbench.experiments.session import conduct, exceeds
 from benchbench.measure.clock import now_ns
+from benchbench.records import Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """At least `blocks`, at most `max_blocks`.
+    """At least `blocks`, the pilot that settles how many, and at most `max_blocks`.
 
     Beyond `blocks` none is begun that would probably end after `budget_seconds` of the session.
     """
@@ -105,9 +106,12 @@ def _take_turns(
 ) -> dict[Pair, PairTimes | str]:
     """Return for each pair how it came out, or why it cannot be said.
 
-    A pair is done when its interval reaches no further from its middle than the margin, wherever
-    that is: to stop on a verdict would be to choose it.
+    The first blocks are a pilot. Its scatter settles after how many a pair is done: with an
+    interval that reaches no further from its middle than the margin, wherever that is. To stop on a
+    verdict, or on a width that is seen, would be to choose it.
     """
+    session = msgspec.structs.replace(session, stopping=Stopping("width", limits.blocks))
+    needed: dict[Pair, int] = {}
     started = now_ns()
     runs: dict[Pair, list[RunRecord]] = {pair: [] for pair in pairs}
     blocks = dict.fromkeys(pairs, 0)
@@ -121,7 +125,9 @@ def _take_turns(
         open_pairs = [pair for pair in open_pairs if not _failures(pair, runs[pair], blocks[pair])]
         if number + 1 < limits.blocks:
             continue
-        open_pairs = [pair for pair in open_pairs if not _narrow(pair, runs[pair], question)]
+        if number + 1 == limits.blocks:
+            needed = {pair: _needed(pair, runs[pair], question) for pair in open_pairs}
+        open_pairs = [pair for pair in open_pairs if number + 1 < needed[pair]]
         spent = (now_ns() - started) / 1e9
         budget = limits.budget_seconds
         if not open_pairs or (budget and exceeds(budget, spent, number + 1)):
@@ -171,10 +177,16 @@ def _failures(pair: Pair, records: Sequence[RunRecord], blocks: int) -> list[str
     return failures
 
 
-def _narrow(pair: Pair, records: Sequence[RunRecord], question: Question) -> bool:
-    steady = _contrast(pair, records, question).steady
-    width = steady.half_width if steady else None
-    return width is not None and width <= question.margin
+def _needed(pair: Pair, pilot: Sequence[RunRecord], question: Question) -> int:
+    """Return after how many blocks the interval reaches no further than the margin."""
+    from benchbench.compare.estimate import blocks_for_width
+
+    found = _contrast(pair, pilot, question)
+    if found.steady is None or found.evidence is None:
+        return 0
+    return blocks_for_width(
+        found.evidence.scatter, found.steady.block_count, question.margin, question.confidence
+    )
 
 
 def _contrast(pair: Pair, records: Sequence[RunRecord], question: Question) -> Contrast:
