@@ -85,6 +85,11 @@ def until_width(medians: np.ndarray, truth: Sequence[float]) -> End:
     return End(count, _verdicts(medians[:count], rule), _held(medians[:count], truth, rule))
 
 
+def fixed(medians: np.ndarray, truth: Sequence[float]) -> End:
+    """Let a session run to a number of blocks that was given."""
+    return End(len(medians), _verdicts(medians, None), _held(medians, truth, None))
+
+
 def until_narrow(medians: np.ndarray, truth: Sequence[float]) -> End:
     """Let a session run until Student's interval is narrow, as before November 2026."""
     for count in range(LEAST, len(medians) + 1):
@@ -232,7 +237,7 @@ def _contrast(medians: np.ndarray, rule: Stopping | None) -> Contrast:
     )
 
 
-def _held(medians: np.ndarray, truth: Sequence[float], rule: Stopping) -> bool:
+def _held(medians: np.ndarray, truth: Sequence[float], rule: Stopping | None) -> bool:
     """Say whether the interval of every row holds its truth."""
     intervals = [estimate(_by_block(row), rule).interval(QUESTION.confidence) for row in medians.T]
     return all(low <= true <= high for (low, high), true in zip(intervals, truth, strict=True))
