@@ -1,4 +1,4 @@
-"""Sessions that add blocks keep their promises: `studies/stopping.py`, of fixed seed and smaller."""
+"""Sessions that add blocks keep their promises: `studies/stopping.py` of fixed seed, smaller."""
 
 from __future__ import annotations
 
