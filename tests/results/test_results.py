@@ -31,6 +31,7 @@ from benchbench.spec.catalog import MODELS
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
+STOPPING = "results/stopping/stopping.md"
 MATRIX = RESULTS / "matrix-cpu"
 VERDICTS = RESULTS / "verdicts"
 CELLS = {
@@ -146,6 +147,26 @@ def test_one_verdict_took_no_more_blocks_than_its_width_wanted():
         [one.steady for one in part[0].contrasts] for part in (sections, before)
     )
     assert found.high / found.ratio - 1 <= width < earlier.high / earlier.ratio - 1
+
+
+def test_the_docs_show_the_simulated_stopping_rules_which_keep_their_word():
+    """The figures of 1,600 sessions; three standard errors beyond what is promised fail."""
+    page, docs = ((ROOT / one).read_text() for one in (STOPPING, "docs/how-we-measure.md"))
+    recorded, bursts = page.split("## 4 times the bursts")
+    lines = recorded.splitlines()
+    rows = [[cell.strip(" %") for cell in line.strip("|").split("|")] for line in lines]
+    widths, margins = ([row for row in rows if len(row) == count][2:] for count in (6, 9))
+    assert len(widths) == len(margins) == 5
+    for row, line in zip(rows, lines, strict=True):
+        assert len(row) not in {6, 9} or line in docs
+    assert all(93.3 < float(row[1]) < 96.7 for row in widths)
+    assert min(float(line.split()[4]) for line in bursts.splitlines() if " % | 9" in line) > 93.3
+    for _, held, slower, same, _, equals, *blocks in margins:
+        assert float(held) > 95
+        assert float(slower) < 2.5 + 1.2
+        assert float(same) < 5 + 1.7
+        assert float(equals) < 2.5
+        assert float(blocks[-1]) < 3.5, "1.4 times ends after three or four blocks"
 
 
 def test_the_readme_shows_the_published_verdicts():
