@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from strategies import exercises
 
 from benchbench.certificates import Rung
+from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.exercise import STARTS, Exercise, Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import REFERENCE, Reference
-from benchbench.certify.rungs import CandidateMeasures
 from benchbench.errors import Unsupported
 from benchbench.experiments.names import find_backend
 from benchbench.plugins.registry import load_registry

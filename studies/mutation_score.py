@@ -21,10 +21,11 @@ from benchbench_numpy.backend import NumpyBackend
 
 from benchbench import TrainingProtocol
 from benchbench.certificates import Rung
+from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.exercise import Exercise, Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import Reference
-from benchbench.certify.rungs import RUNGS, CandidateMeasures
+from benchbench.certify.rungs import RUNGS
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from faulty import FAULTS, Fault

@@ -185,16 +185,23 @@ class Implementation:
     threads: int = 1
 
     def trainer(self, exercise: Exercise, start: Arrays, *, epochs: int = 1) -> Trainer:
-        """Return a trainer at the weights `start`."""
+        """Return a trainer at the weights `start`, for the exercise as it is certified."""
+        protocol = msgspec.structs.replace(as_certified(exercise.protocol), epochs=epochs)
+        return self.bare_trainer(exercise.model, protocol, start, seed=exercise.seed)
+
+    def bare_trainer(
+        self, model: ModelSpec, protocol: TrainingProtocol, start: Arrays, *, seed: int
+    ) -> Trainer:
+        """Return a trainer of any model and protocol, at the weights `start`."""
         trainer: Trainer = call(
             "trainer",
             self.backend.trainer,
-            exercise.model,
-            msgspec.structs.replace(as_certified(exercise.protocol), epochs=epochs),
+            model,
+            protocol,
             device=self.device,
             division=self.division,
             threads=self.threads,
-            seed=exercise.seed,
+            seed=seed,
         )
         call("set_variables", trainer.set_variables, [array.copy() for array in start])
         return trainer

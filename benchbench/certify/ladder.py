@@ -6,8 +6,9 @@ import traceback
 from collections.abc import Sequence
 
 from benchbench.certificates import CRASHED, Rung, RungVerdict
+from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.exercise import STARTS, PluginRaised
-from benchbench.certify.rungs import CandidateMeasures, Finding, Measure, tolerance_of
+from benchbench.certify.rungs import ALL_STARTS, Finding, Measure, tolerance_of
 from benchbench.errors import BenchbenchError, Unsupported
 from benchbench.plugins.contract import Deviation
 
@@ -49,11 +50,12 @@ class Ladder:
         """Measure one rung and judge it from every starting point; a break is explained once."""
         differences: dict[str, float | None] = {}
         judged: list[tuple[RungVerdict, str]] = []
-        for start in self._starts:
+        for start in (ALL_STARTS,) if measure.own_start else self._starts:
             finding = self._find(measure, start)
             differences[start] = finding.difference
             verdict, words = self._judge(measure.rung, start, finding)
-            judged.append((verdict, f"from {start} weights: {words}"))
+            told = words if measure.own_start else f"from {start} weights: {words}"
+            judged.append((verdict, told))
         for verdict in ("breaks", "deviates"):
             explanations = [words for judgement, words in judged if judgement == verdict]
             if explanations:
@@ -108,8 +110,10 @@ def _looks_like(finding: Finding) -> str:
 def _data_rung(*, same: bool) -> Rung:
     measure = Measure("data", "samples of which a byte was changed", lambda _: Finding(0, str))
     if same:
-        return _rung(measure, "holds", {"all": 0.0})
-    return _rung(measure, "breaks", {"all": 1.0}, "the samples it was given have been written to")
+        return _rung(measure, "holds", {ALL_STARTS: 0.0})
+    return _rung(
+        measure, "breaks", {ALL_STARTS: 1.0}, "the samples it was given have been written to"
+    )
 
 
 def _rung(

@@ -17,8 +17,11 @@ from benchbench.plugins.declarations import PluginFunction
 
 # The parts of the core that say what is compared and how; what a difference looks like is prose.
 _COMPARED = (
-    *(f"benchbench.certify.{name}" for name in ("exercise", "ladder", "reference", "rungs")),
-    *(f"benchbench.certify.{name}" for name in ("samples", "tolerances")),
+    *(
+        f"benchbench.certify.{name}"
+        for name in ("candidate", "exercise", "ladder", "reference", "rungs")
+    ),
+    *(f"benchbench.certify.{name}" for name in ("order", "samples", "tolerances", "traces")),
     "benchbench.spec",
     "benchbench.plugins.contract",
 )

@@ -15,10 +15,10 @@ import msgspec
 from benchbench.certificates import CRASHED, Certificate, seal
 from benchbench.certify import crash
 from benchbench.certify.cache import KeptAnswers
+from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.exercise import Exercise, Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import REFERENCE, Reference
-from benchbench.certify.rungs import CandidateMeasures
 from benchbench.certify.sources import sources_sha256
 from benchbench.errors import BenchbenchError, Unavailable, Unsupported
 from benchbench.experiments.certification_messages import Certification, CertificationRequest

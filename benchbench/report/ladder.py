@@ -97,7 +97,7 @@ def cells(certificates: Sequence[Certificate]) -> Document:
 def _measured(certificates: Sequence[Certificate]) -> list[str]:
     """Return the rungs that have a difference to show, in ladder order."""
     names = dict.fromkeys(rung.name for one in certificates for rung in one.rungs)
-    return [name for name in names if name not in {"data", "architecture"}]
+    return [name for name in names if name not in {"data", "architecture", "order"}]
 
 
 def _grouped(

@@ -7,10 +7,11 @@ from typing import ClassVar
 import pytest
 
 from benchbench.certificates import Rung
+from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.exercise import Exercise, Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import REFERENCE, Reference
-from benchbench.certify.rungs import RUNGS, CandidateMeasures
+from benchbench.certify.rungs import RUNGS
 from benchbench.errors import Unsupported
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol

@@ -9,6 +9,7 @@ import pytest
 from benchbench_numpy.backend import NumpyBackend
 
 from benchbench import Conv2D, Dense, Flatten, ModelSpec, TrainingProtocol
+from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.exercise import (
     FRESH,
     ONE_STEP,
@@ -19,7 +20,7 @@ from benchbench.certify.exercise import (
     relative_difference,
 )
 from benchbench.certify.reference import Reference
-from benchbench.certify.rungs import CandidateMeasures, Finding, tolerance_of
+from benchbench.certify.rungs import Finding, tolerance_of
 from benchbench.testing.cases import ODD_MODELS
 
 # Seven layers with large weights: the right class has all of the probability, in float64 too.

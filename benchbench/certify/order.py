@@ -1,0 +1,156 @@
+"""The order of training: each sample once an epoch, in batches drawn anew for every epoch."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from benchbench.certify.exercise import Implementation
+from benchbench.certify.traces import EPOCHS, UNREADABLE, UNUSED, Steps, Trace, TracedData, trace
+
+# Of two orders drawn apart from each other a quantity lies so many standard deviations from its
+# mean once in 10^12 pairs.
+_UNLIKELY = 7.0
+# Neighbours that stay together, in groups of so many.
+_GROUPS = (2, 16)
+
+
+@dataclass(frozen=True)
+class Disorder:
+    """One way in which samples were used other than the protocol says, and how many of them."""
+
+    sample_count: int
+    words: str
+
+
+@functools.lru_cache(maxsize=16)  # the same for every model that a process certifies
+def disorders(
+    implementation: Implementation, batch_size: int, *, seed: int
+) -> tuple[Disorder, ...]:
+    """Train twice on samples that leave traces; return what is wrong with their order.
+
+    Raises Unsupported and PluginRaised.
+    """
+    first = trace(implementation, batch_size, seed=seed, epochs=EPOCHS)
+    found = tuple(_of_use(first))
+    if found:
+        return found
+    other = trace(implementation, batch_size, seed=seed + 1, epochs=1)
+    return tuple(_of_use(other)) or tuple(_of_shuffling(first.steps(), other.steps()[0]))
+
+
+def _of_use(found: Trace) -> Iterator[Disorder]:
+    """Yield what is wrong with which samples were used, how often, and how."""
+    data, count = found.data, found.data.sample_count
+    if foreign := found.foreign():
+        yield Disorder(
+            foreign,
+            f"{foreign} samples were trained on that are not in the training split: they are the "
+            f"validation split's",
+        )
+    if wrong := int(found.wrong_labels().sum()):
+        yield Disorder(wrong, f"{wrong} of {count} samples were trained on with another label")
+    if not np.array_equal(found.final, found.kernels[-1]):
+        yield Disorder(
+            count,
+            "the weights after `fit` are not those after its last epoch: an average of weights, a "
+            "step more, or an earlier epoch's",
+        )
+    for epoch, steps in enumerate(found.steps(), 1):
+        if unused := np.flatnonzero(steps == UNUSED).tolist():
+            yield Disorder(
+                len(unused),
+                f"in epoch {epoch} no step used {len(unused)} of {count} samples "
+                f"({_numbers(unused)})",
+            )
+        elif unreadable := np.flatnonzero(steps == UNREADABLE).tolist():
+            yield Disorder(
+                len(unreadable),
+                f"in epoch {epoch} {len(unreadable)} of {count} samples ({_numbers(unreadable)}) "
+                f"moved their weights as none of its {data.step_count} steps would: they were used "
+                f"more than once, in another number of steps, or in a batch of another size",
+            )
+        elif sizes := _odd_sizes(steps, data):
+            yield Disorder(sum(abs(size) for size in sizes.values()), _told(epoch, sizes, data))
+
+
+def _of_shuffling(epochs: Sequence[Steps], other_seed: Steps) -> Iterator[Disorder]:
+    """Yield what the order of one epoch has in common with what it should not depend on."""
+    count = len(other_seed)
+    given = np.arange(count)
+    for size in (*_GROUPS, math.ceil(count / epochs[0].max())):
+        groups = given // size
+        if _related([(groups, steps) for steps in epochs]):
+            yield Disorder(
+                count, f"samples that are neighbours in the data, {size} in a row, share batches"
+            )
+            return
+    if _related([(given, steps) for steps in epochs]):
+        yield Disorder(count, "samples that come early in the data are used early in every epoch")
+    later = [(first, second) for i, first in enumerate(epochs) for second in epochs[i + 1 :]]
+    if _related(later):
+        yield Disorder(count, "the order of an epoch depends on that of an epoch before it")
+    elif _related([(epochs[0], other_seed)]):
+        yield Disorder(count, "another seed gives the same order")
+
+
+def _related(pairs: Sequence[tuple[Steps, Steps]]) -> bool:
+    """Say whether any pair of orders, or all of them together, have more in common than chance."""
+    scores = np.array([[_together(*pair), _correlation(*pair)] for pair in pairs])
+    combined = np.abs(scores.sum(axis=0)) / math.sqrt(len(pairs))
+    return bool(np.abs(scores).max() > _UNLIKELY or combined.max() > _UNLIKELY)
+
+
+def _together(first: Steps, second: Steps) -> float:
+    """Return how many more pairs of samples than by chance share a group in both, in deviations.
+
+    By chance: the pairs of one times the share that the pairs of the other have in all; their
+    number is near to Poisson's.
+    """
+    count = len(first)
+    both = _pairs(first * (int(second.max()) + 1) + second)
+    expected = _pairs(first) * _pairs(second) / (count * (count - 1) / 2)
+    return float((both - expected) / math.sqrt(expected + _UNLIKELY**2))
+
+
+def _pairs(groups: npt.NDArray[np.int64]) -> int:
+    sizes = np.unique(groups, return_counts=True)[1]
+    return int((sizes * (sizes - 1) // 2).sum())
+
+
+def _correlation(first: Steps, second: Steps) -> float:
+    """Return the correlation of two orders in standard deviations: r * sqrt(n - 1)."""
+    return float(np.corrcoef(first, second)[0, 1] * math.sqrt(len(first) - 1))
+
+
+def _odd_sizes(steps: Steps, data: TracedData) -> dict[int, int]:
+    """Return by its number how many samples too many a step used."""
+    sizes = np.bincount(steps, minlength=data.step_count + 1)[1:]
+    expected = np.full(data.step_count, data.batch_size)
+    expected[-1] = data.short
+    return {
+        int(number) + 1: int(sizes[number] - expected[number])
+        for number in np.flatnonzero(sizes != expected)
+    }
+
+
+def _told(epoch: int, sizes: dict[int, int], data: TracedData) -> str:
+    number, excess = next(iter(sizes.items()))
+    expected = data.batch_size if number < data.step_count else data.short
+    return (
+        f"in epoch {epoch} step {number} used {expected + excess} samples, expected {expected}"
+        f"{f'; {len(sizes) - 1} more steps are of another size' if len(sizes) > 1 else ''}"
+    )
+
+
+def _numbers(samples: list[int]) -> str:
+    """Name samples by their place in the data: "1448 to 1499", or the first few."""
+    if len(samples) > 1 and samples[-1] - samples[0] == len(samples) - 1:
+        return f"numbers {samples[0]} to {samples[-1]}"
+    shown = ", ".join(str(one) for one in samples[:3])
+    return f"numbers {shown}{', ...' if len(samples) > len(shown.split(', ')) else ''}"
