@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from benchbench.certify import diagnosis
+from benchbench.certify.answers import Answers
 from benchbench.certify.exercise import (
+    FRESH,
     ONE_STEP,
     PROGRAMS,
     SATURATED,
@@ -26,15 +28,10 @@ from benchbench.certify.exercise import (
 )
 from benchbench.certify.order import disorders
 from benchbench.certify.reference import ATTEMPTS, Reference
-from benchbench.certify.rungs import RUNGS, Finding, Measure, tolerance_of
-from benchbench.certify.suspects import Suspects, suspected_scores
+from benchbench.certify.rungs import RUNGS, THREE_EPOCHS, Finding, Limit, Measure, finite, limit_of
 from benchbench.certify.tolerances import MARGIN
-from benchbench.data.dataset import Split
 from benchbench.errors import Unsupported
-from benchbench.plugins.contract import Score, Trainer
-
-# Probabilities nearer to each other than this may change places in float32.
-_TIE = 1e-5
+from benchbench.plugins.contract import Trainer
 
 
 class CandidateMeasures:
@@ -44,23 +41,38 @@ class CandidateMeasures:
         self._candidate = candidate
         self._reference = reference
         self._exercise = exercise
+        self._answers = Answers(reference, exercise)
         self._trainers: dict[tuple[str, Program], Trainer] = {}
         self._gone_through: set[tuple[str, Program]] = set()
         self._asked: set[tuple[str, str]] = set()
 
     def measures(self) -> list[Measure]:
         """Return the rungs in the order of `RUNGS`, but for the first, the data."""
+        updates = "|| update - reference's || / || reference's ||, beyond rounding"
         found = [
-            Measure("architecture", "arrays that come back other than given", self._architecture),
-            Measure("forward", "|| p - reference's || / || reference's ||", self._forward),
-            Measure("loss", "|loss - reference's|, relative above 1 nat", self._loss),
-            *(self._of_update(program) for program in PROGRAMS),
-            Measure("evaluation", "as loss, with a short last batch, after a step", self._scored),
-            Measure("predictions", "as forward, after a step", self._predicted),
-            Measure(
+            self._measure(
+                "architecture", "arrays that come back other than given", self._architecture
+            ),
+            self._measure("forward", "|| p - reference's || / || reference's ||", self._forward),
+            self._measure("loss", "|loss - reference's|, relative above 1 nat", self._loss),
+            *(
+                self._measure(program.name, updates, functools.partial(self._update, program))
+                for program in PROGRAMS
+            ),
+            self._measure(
+                "evaluation", "as loss, with a short last batch, after a step", self._scored
+            ),
+            self._measure("predictions", "as forward, after a step", self._predicted),
+            self._measure(
+                THREE_EPOCHS, "as the updates, after each epoch", self._long, own_start=True
+            ),
+            self._measure(
+                "large split", "loss and predictions of thousands", self._large, own_start=True
+            ),
+            self._measure(
                 "order",
                 "samples used other than once an epoch, in batches drawn anew",
-                lambda _: self._order(),
+                self._order,
                 own_start=True,
             ),
         ]
@@ -79,9 +91,10 @@ class CandidateMeasures:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
-    def _of_update(self, program: Program) -> Measure:
-        words = "|| update - reference's || / || reference's ||, beyond rounding"
-        return Measure(program.name, words, lambda start: self._update(start, program))
+    def _measure(
+        self, rung: str, words: str, find: Callable[[str], Finding], *, own_start: bool = False
+    ) -> Measure:
+        return Measure(rung, words, find, limit_of(rung, self._exercise.model), own_start)
 
     def _architecture(self, start: str) -> Finding:
         given = self._reference.start(start, ONE_STEP)
@@ -103,13 +116,13 @@ class CandidateMeasures:
 
     def _forward(self, start: str) -> Finding:
         self._asked.add(("forward", start))
-        return self._compare_predictions(self._trainer(start), start, self._exercise.batch)
+        return self._answers.predictions(self._trainer(start), start, self._exercise.batch)
 
     def _loss(self, start: str) -> Finding:
         self._asked.add(("loss", start))
-        return self._compare_scores(self._trainer(start), start, self._exercise.batch)
+        return self._answers.scores(self._trainer(start), start, self._exercise.batch)
 
-    def _update(self, start: str, program: Program) -> Finding:
+    def _update(self, program: Program, start: str) -> Finding:
         """Measure an update; one that is off on two other draws too, for a fault shows on each.
 
         Off is what is more than right implementations were seen to be: they are often far below
@@ -117,7 +130,7 @@ class CandidateMeasures:
         """
         finding = self._attempt(start, program, 0)
         for attempt in range(1, ATTEMPTS):
-            if _size(finding) > tolerance_of(program.name)[0] / MARGIN:
+            if _size(finding) > limit_of(program.name, self._exercise.model).tolerance / MARGIN:
                 finding = min(finding, self._attempt(start, program, attempt), key=_size)
         return finding
 
@@ -134,7 +147,7 @@ class CandidateMeasures:
         rounding = program.steps * _rounding(before + expected)
         beyond = np.maximum(np.abs(observed - expected) - rounding, 0)
         return Finding(
-            _finite(relative_difference(expected + beyond, expected)),
+            finite(relative_difference(expected + beyond, expected)),
             lambda: self._look(program, given, expected, observed),
         )
 
@@ -151,13 +164,46 @@ class CandidateMeasures:
 
     def _scored(self, start: str) -> Finding:
         trainer = self._after(start, ONE_STEP)
-        return self._compare_scores(trainer, start, self._exercise.evaluation, own=True)
+        return self._answers.scores(trainer, start, self._exercise.evaluation, own=True)
 
     def _predicted(self, start: str) -> Finding:
         trainer = self._after(start, ONE_STEP)
-        return self._compare_predictions(trainer, start, self._exercise.evaluation, own=True)
+        return self._answers.predictions(trainer, start, self._exercise.evaluation, own=True)
 
-    def _order(self) -> Finding:
+    def _long(self, _start: str) -> Finding:
+        """Compare the change of all parameters after each epoch of the long program."""
+        expected, moved = self._reference.long()
+        limit = limit_of(THREE_EPOCHS, self._exercise.model)
+        if moved * MARGIN > limit.tolerance:
+            limit = Limit(MARGIN * moved, f"{MARGIN} x the reference's own, nudged by roundings")
+        _, observed = self._trained_long
+        before = as_row(self._exercise.fresh())
+        if len(observed) != len(expected):
+            words = f"`fit` reported {len(observed)} epochs, expected {len(expected)}"
+            return Finding(None, lambda: words, limit)
+        differences = [
+            relative_difference(ours - before, theirs - before)
+            for ours, theirs in zip(observed, expected, strict=True)
+        ]
+        return Finding(
+            finite(max(differences)),
+            lambda: diagnosis.of_epochs(differences, limit.tolerance),
+            limit,
+        )
+
+    @functools.cached_property
+    def _trained_long(self) -> tuple[Trainer, list[Row]]:
+        return self._candidate.train_long(self._exercise, self._exercise.fresh())
+
+    def _large(self, _start: str) -> Finding:
+        """Compare loss and predictions of thousands of samples, at the weights it has come to."""
+        trainer, _ = self._trained_long
+        split = self._exercise.large_split
+        of_loss = self._answers.scores(trainer, FRESH, split, own=True)
+        of_predictions = self._answers.predictions(trainer, FRESH, split, own=True)
+        return max(of_predictions, of_loss, key=_size)
+
+    def _order(self, _start: str) -> Finding:
         size, seed = self._exercise.protocol.batch_size, self._exercise.seed
         try:
             found = disorders(self._candidate, size, seed=seed)
@@ -166,62 +212,6 @@ class CandidateMeasures:
             return Finding(None, lambda: words)
         worst = max((one.sample_count for one in found), default=0)
         return Finding(float(worst), lambda: "; ".join(one.words for one in found))
-
-    def _compare_predictions(
-        self, trainer: Trainer, start: str, split: Split, *, own: bool = False
-    ) -> Finding:
-        """Compare with what the reference predicts from the start, or from the trainer's `own`."""
-        weights = self._weights(trainer, start, own=own)
-        expected = self._reference.predict(weights, split.inputs)
-        observed = np.asarray(call("predict", trainer.predict, split.inputs))
-        if observed.shape != expected.shape:
-            words = f"`predict` gives {observed.shape}, expected {expected.shape} (n, classes)"
-            return Finding(None, lambda: words)
-        return Finding(
-            _finite(relative_difference(observed, expected)),
-            lambda: diagnosis.of_predictions(
-                expected, observed, trained=own, suspects=self._suspects(weights, start, split, own)
-            ),
-        )
-
-    def _compare_scores(
-        self, trainer: Trainer, start: str, split: Split, *, own: bool = False
-    ) -> Finding:
-        weights = self._weights(trainer, start, own=own)
-        expected = self._reference.evaluate(weights, split)
-        observed: Score = call("evaluate", trainer.evaluate, split)
-        probabilities = np.sort(self._reference.predict(weights, split.inputs), axis=1)
-        ties = int((probabilities[:, -1] - probabilities[:, -2] < _TIE).sum())
-        miscounted = max(0.0, abs(observed.metric - expected.metric) - (ties + 0.4) / len(split))
-        of_loss = abs(observed.loss - expected.loss) / max(1.0, abs(expected.loss))
-        return Finding(
-            _finite(max(of_loss, miscounted)),
-            lambda: diagnosis.of_score(
-                expected,
-                observed,
-                len(split),
-                short=own,
-                suspected=self._suspected_scores(weights, start, split) if own else (),
-            ),
-        )
-
-    def _suspects(self, weights: Arrays, start: str, split: Split, own: bool) -> Suspects:
-        older = self._reference.start(start, ONE_STEP) if own else None
-        model, predict = self._exercise.model, self._reference.predict
-        return Suspects(model, weights, split.inputs, predict, older)
-
-    def _suspected_scores(
-        self, weights: Arrays, start: str, split: Split
-    ) -> Iterator[tuple[str, Score]]:
-        older = self._reference.start(start, ONE_STEP)
-        size = self._exercise.protocol.batch_size
-        return suspected_scores(self._reference.evaluate, split, weights, older, batch_size=size)
-
-    def _weights(self, trainer: Trainer, start: str, *, own: bool) -> Arrays:
-        if own:
-            weights: Arrays = call("variables", trainer.variables)
-            return weights
-        return self._reference.start(start, ONE_STEP)
 
     # Trainers: one that has been set and asked and then takes the first step, one for each of the
     # longer programs.
@@ -260,7 +250,3 @@ def _rounding(weights: Row) -> Row:
 
 def _size(finding: Finding) -> float:
     return math.inf if finding.difference is None else finding.difference
-
-
-def _finite(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -57,6 +57,11 @@ TEN_STEPS = Program("update after 10 steps", 9, short_batch=True)
 # What m, v and t were at the end of the first epoch shows in the second.
 TWO_EPOCHS = Program("optimiser state", 1, short_batch=True, epochs=2)
 PROGRAMS = (ONE_STEP, TWO_STEPS, TEN_STEPS, TWO_EPOCHS)
+# What begins to act late, or with more samples, shows here; from fresh weights only.
+_LONG_EPOCHS = 3
+_LONG_SAMPLES = 3000
+_LONG_MOST_BATCHES = 300
+_LONG_SEEDS = 1_000_000  # drawn from no seed of a shorter program
 # From fresh weights to trained ones, where gradients are small and epsilon rules.
 SCHOOLING = Program("schooling", 9, short_batch=True, epochs=4)
 
@@ -85,6 +90,27 @@ class Exercise:
         count = program.whole_batches * size + program.short_batch * self._short
         whole = self._drawn(draw)
         return Split(whole.inputs[:count], whole.targets[:count])
+
+    @functools.cached_property
+    def long(self) -> Program:
+        """Three epochs of 3,000 samples, or of 300 batches if that is less."""
+        whole = max(1, min(_LONG_MOST_BATCHES, _LONG_SAMPLES // self.protocol.batch_size))
+        return Program("three epochs", whole, short_batch=True, epochs=_LONG_EPOCHS)
+
+    @functools.cached_property
+    def long_training(self) -> Split:
+        """The samples of the long program, of no other draw."""
+        count = self.long.whole_batches * self.protocol.batch_size + self._short
+        return make_split(self.model, count, seed=_LONG_SEEDS + self.seed)
+
+    @functools.cached_property
+    def large_split(self) -> Split:
+        """The images of `long_training`, every third with the label of another class."""
+        split = self.long_training
+        labels = split.targets.copy()
+        labels[::3] = (labels[::3] + 1) % self.model.classes
+        labels.flags.writeable = False
+        return Split(split.inputs, labels)
 
     @functools.cached_property
     def evaluation(self) -> Split:
@@ -154,6 +180,19 @@ class SilentObserver:
     def epoch_validated(self, score: Score) -> None: ...
 
 
+class WeightsReader:
+    """An observer that reads the trainer's weights whenever an epoch is reported."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self.rows: list[Row] = []
+
+    def epoch_trained(self, loss: float | None) -> None: ...
+
+    def epoch_validated(self, score: Score) -> None:
+        self.rows.append(as_row(call("variables", self._trainer.variables)))
+
+
 class PluginRaised(Exception):  # noqa: N818 - what happened, not an error of the core's
     """A method of the plugin raised; the cause is what it raised."""
 
@@ -211,6 +250,14 @@ class Implementation:
         trainer = self.trainer(exercise, start, epochs=program.epochs)
         self.fit(trainer, exercise, program, draw)
         return trainer
+
+    def train_long(self, exercise: Exercise, start: Arrays) -> tuple[Trainer, list[Row]]:
+        """Return a trainer that has gone through the long program, and its weights each epoch."""
+        trainer = self.trainer(exercise, start, epochs=exercise.long.epochs)
+        reader = WeightsReader(trainer)
+        call("fit", trainer.fit, exercise.long_training, exercise.evaluation, reader)
+        call("synchronize", trainer.synchronize)
+        return trainer, reader.rows
 
     def fit(self, trainer: Trainer, exercise: Exercise, program: Program, draw: int = 0) -> None:
         """Have a trainer go through the program."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from benchbench.certificates import CRASHED, Rung, RungVerdict
 from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.exercise import STARTS, PluginRaised
-from benchbench.certify.rungs import ALL_STARTS, Finding, Measure, tolerance_of
+from benchbench.certify.rungs import ALL_STARTS, EXACT, Finding, Limit, Measure
 from benchbench.errors import BenchbenchError, Unsupported
 from benchbench.plugins.contract import Deviation
 
@@ -50,18 +50,20 @@ class Ladder:
         """Measure one rung and judge it from every starting point; a break is explained once."""
         differences: dict[str, float | None] = {}
         judged: list[tuple[RungVerdict, str]] = []
+        limit = measure.limit
         for start in (ALL_STARTS,) if measure.own_start else self._starts:
             finding = self._find(measure, start)
             differences[start] = finding.difference
-            verdict, words = self._judge(measure.rung, start, finding)
+            limit = finding.limit or limit
+            verdict, words = self._judge(measure.rung, start, finding, limit)
             told = words if measure.own_start else f"from {start} weights: {words}"
             judged.append((verdict, told))
         for verdict in ("breaks", "deviates"):
             explanations = [words for judgement, words in judged if judgement == verdict]
             if explanations:
                 told = explanations[0] if verdict == "breaks" else "; ".join(explanations)
-                return _rung(measure, verdict, differences, told)
-        return _rung(measure, "holds", differences)
+                return _rung(measure, verdict, differences, told, limit=limit)
+        return _rung(measure, "holds", differences, limit=limit)
 
     def _find(self, measure: Measure, start: str) -> Finding:
         try:
@@ -80,17 +82,16 @@ class Ladder:
             self.traceback = "".join(traceback.format_exception(error))
         return Finding(None, lambda: reason)
 
-    def _judge(self, rung: str, start: str, finding: Finding) -> tuple[RungVerdict, str]:
+    def _judge(
+        self, rung: str, start: str, finding: Finding, limit: Limit
+    ) -> tuple[RungVerdict, str]:
         difference = finding.difference
         if difference is None:
             return "breaks", _looks_like(finding)
         declared = self._declared.get((rung, start))
         if declared is None:
-            return (
-                ("holds", "")
-                if difference <= tolerance_of(rung)[0]
-                else ("breaks", _looks_like(finding))
-            )
+            holds = difference <= limit.tolerance
+            return ("holds", "") if holds else ("breaks", _looks_like(finding))
         if declared.least <= difference <= declared.most:
             return "deviates", f"declared: {declared.reason}"
         return "breaks", (
@@ -108,7 +109,8 @@ def _looks_like(finding: Finding) -> str:
 
 
 def _data_rung(*, same: bool) -> Rung:
-    measure = Measure("data", "samples of which a byte was changed", lambda _: Finding(0, str))
+    words = "samples of which a byte was changed"
+    measure = Measure("data", words, lambda _: Finding(0, str), EXACT)
     if same:
         return _rung(measure, "holds", {ALL_STARTS: 0.0})
     return _rung(
@@ -121,14 +123,16 @@ def _rung(
     verdict: RungVerdict,
     differences: dict[str, float | None] | None = None,
     explanation: str | None = None,
+    *,
+    limit: Limit | None = None,
 ) -> Rung:
-    tolerance, source = tolerance_of(measure.rung)
+    limit = limit or measure.limit
     return Rung(
         name=measure.rung,
         measure=measure.words,
         differences=differences or {},
-        tolerance=tolerance,
-        source=source,
+        tolerance=limit.tolerance,
+        source=limit.source,
         verdict=verdict,
         explanation=explanation,
     )

@@ -41,7 +41,10 @@ def disorders(
     if found:
         return found
     other = trace(implementation, batch_size, seed=seed + 1, epochs=1)
-    return tuple(_of_use(other)) or tuple(_of_shuffling(first.steps(), other.steps()[0]))
+    train, _ = first.data.splits()
+    return tuple(_of_use(other)) or tuple(
+        _of_shuffling(first.steps(), other.steps()[0], train.targets)
+    )
 
 
 def _of_use(found: Trace) -> Iterator[Disorder]:
@@ -79,15 +82,20 @@ def _of_use(found: Trace) -> Iterator[Disorder]:
             yield Disorder(sum(abs(size) for size in sizes.values()), _told(epoch, sizes, data))
 
 
-def _of_shuffling(epochs: Sequence[Steps], other_seed: Steps) -> Iterator[Disorder]:
+def _of_shuffling(epochs: Sequence[Steps], other_seed: Steps, labels: Steps) -> Iterator[Disorder]:
     """Yield what the order of one epoch has in common with what it should not depend on."""
     count = len(other_seed)
     given = np.arange(count)
+    if _related([(labels, steps) for steps in epochs]):
+        yield Disorder(count, "samples of one class come together, or apart")
+        return
     for size in (*_GROUPS, math.ceil(count / epochs[0].max())):
         groups = given // size
         if _related([(groups, steps) for steps in epochs]):
             yield Disorder(
-                count, f"samples that are neighbours in the data, {size} in a row, share batches"
+                count,
+                f"neighbours in the data, {size} in a row, share batches more or less often than "
+                f"by chance",
             )
             return
     if _related([(given, steps) for steps in epochs]):

@@ -126,6 +126,31 @@ class Reference:
         trainer = self._implementation.train(self._exercise, start, program, draw)
         return as_row(trainer.variables()) - as_row(start)
 
+    def long(self) -> tuple[npt.NDArray[np.float64], float]:
+        """Return the weights after each epoch of the long program (epochs, parameters), and a size.
+
+        That is how far a nudge of the weights moved the change of all parameters, relative to it:
+        the largest over the epochs.
+        """
+
+        def work_out() -> Answers:
+            start = self._exercise.fresh()
+            rows = np.array(self._implementation.train_long(self._exercise, start)[1])
+            random = np.random.default_rng(0)
+            nudged = [
+                array * (1 + random.choice([-_NUDGE, _NUDGE], array.shape)) for array in start
+            ]
+            _, others = self._implementation.train_long(self._exercise, nudged)
+            before = as_row(start)
+            moved = max(
+                relative_difference(other - as_row(nudged), row - before)
+                for other, row in zip(others, rows, strict=True)
+            )
+            return {"rows": rows, "moved": np.array(moved)}
+
+        kept = self._memory("long", work_out)
+        return kept["rows"], float(kept["moved"])
+
     def _weights(self, name: str, draw: int) -> Arrays:
         if name == FRESH:
             return self._exercise.fresh(draw)

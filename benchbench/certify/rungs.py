@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchbench.certify.exercise import PROGRAMS
-from benchbench.certify.tolerances import tolerances
+from benchbench.certify.tolerances import is_smooth, tolerances
+from benchbench.spec.model import ModelSpec
+
+THREE_EPOCHS = "three epochs"
 
 # The names of all rungs, in the order they are climbed.
 RUNGS = (
@@ -17,6 +21,8 @@ RUNGS = (
     *(program.name for program in PROGRAMS),
     "evaluation",
     "predictions",
+    THREE_EPOCHS,
+    "large split",
     "order",
 )
 # Where there is one starting point, which no other rung shares.
@@ -24,19 +30,32 @@ ALL_STARTS = "all"
 
 
 @dataclass(frozen=True)
+class Limit:
+    """How large a difference may be, and where that comes from."""
+
+    tolerance: float
+    source: str
+
+
+EXACT = Limit(0.0, "exact")
+
+
+@dataclass(frozen=True)
 class Finding:
     """How far the candidate is from the reference at one rung, from one starting point.
 
-    `difference` is None where it is not a finite number. `look` says what it looks like.
+    `difference` is None where it is not a finite number. `look` says what it looks like. `limit` is
+    set where the rung's tolerance depends on this very exercise.
     """
 
     difference: float | None
     look: Callable[[], str]
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A rung's name, what is measured there, and how from a starting point.
+    """A rung's name, what is measured there, how from a starting point, and what is allowed.
 
     `own_start` says that the rung starts from weights of its own, whatever the others start from.
     """
@@ -44,10 +63,17 @@ class Measure:
     rung: str
     words: str
     find: Callable[[str], Finding]
+    limit: Limit
     own_start: bool = False
 
 
-def tolerance_of(rung: str) -> tuple[float, str]:
-    """Return a rung's tolerance and its origin; what has none must agree exactly."""
-    derived = tolerances().get(rung)
-    return (derived.tolerance, derived.source) if derived else (0.0, "exact")
+def limit_of(rung: str, model: ModelSpec) -> Limit:
+    """Return a rung's tolerance for a network; what has none must agree exactly."""
+    known = tolerances()
+    derived = known.get((rung, is_smooth(model))) or known.get((rung, False))
+    return Limit(derived.tolerance, derived.source) if derived else EXACT
+
+
+def finite(value: float) -> float | None:
+    """Return a difference as a float, None for one that is not finite."""
+    return float(value) if math.isfinite(value) else None

@@ -3,6 +3,10 @@
 `tolerances.toml` holds, for each rung, the largest difference that correct implementations showed,
 over how many certificates, and the tolerance: `MARGIN` times as much. `studies/tolerances.py` makes
 it from saved certificates.
+
+A ReLU or a maximum takes one side or the other: where an input lies at the edge, rounding decides,
+and two right trainings part. A network without them is smooth, and has tolerances of its own at the
+rungs of many steps.
 """
 
 from __future__ import annotations
@@ -15,10 +19,16 @@ from importlib import resources
 import msgspec
 
 from benchbench.certificates import Certificate
+from benchbench.spec.catalog import MODELS
+from benchbench.spec.layers import MaxPool2D
+from benchbench.spec.model import ModelSpec
 
 # From the largest seen difference to the tolerance, at least. Below one that is too wide faults
 # hide: the smallest of those known stand four times above these (docs/certificate.md).
 MARGIN = 4
+
+# The rungs of so many steps that a smooth network is judged by a tolerance of its own.
+LONG_RUNGS = ("update after 10 steps", "optimiser state", "three epochs")
 
 
 class Tolerance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,6 +40,7 @@ class Tolerance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seen_in: str
     certificates: int
     seeds: int
+    smooth: bool = False
 
     @property
     def source(self) -> str:
@@ -45,42 +56,61 @@ class _Tolerances(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @cache
-def tolerances() -> dict[str, Tolerance]:
-    """Return the tolerances by the name of their rung."""
+def tolerances() -> dict[tuple[str, bool], Tolerance]:
+    """Return the tolerances by the name of their rung, and whether for smooth networks alone."""
     text = resources.files("benchbench.certify").joinpath("tolerances.toml").read_bytes()
-    return {one.rung: one for one in msgspec.toml.decode(text, type=_Tolerances).tolerance}
+    known = msgspec.toml.decode(text, type=_Tolerances).tolerance
+    return {(one.rung, one.smooth): one for one in known}
+
+
+def is_smooth(model: ModelSpec) -> bool:
+    """Say whether no ReLU and no maximum is in the network."""
+    return not any(
+        isinstance(layer, MaxPool2D) or getattr(layer, "activation", None) == "relu"
+        for layer in model.layers
+    )
 
 
 def derive(certificates: Iterable[Certificate]) -> list[Tolerance]:
     """Return the tolerances that certificates of correct implementations give, in ladder order.
 
     Rungs that must agree exactly (their differences are all 0) have none. Certificates that declare
-    a deviation say nothing about correct implementations and are left out.
+    a deviation say nothing about correct implementations and are left out. At the rungs of many
+    steps the smooth networks of the catalog give another.
     """
     known = [one for one in certificates if not one.deviations]
+    smooth = [one for one in known if one.model in MODELS and is_smooth(MODELS[one.model])]
     names = list(dict.fromkeys(rung.name for one in known for rung in one.rungs))
     found = []
     for name in names:
-        seen = [
-            (rung.worst, one)
-            for one in known
-            for rung in one.rungs
-            if rung.name == name and rung.worst is not None
-        ]
-        largest, where = max(seen, key=lambda pair: pair[0], default=(0.0, None))
-        if not largest or where is None:
-            continue
-        found.append(
-            Tolerance(
-                rung=name,
-                tolerance=_round_up(MARGIN * largest),
-                largest_seen=float(f"{largest:.3g}"),
-                seen_in=f"{where.backend} {where.division}, {where.model}, seed {where.seed}",
-                certificates=len(seen),
-                seeds=len({one.seed for _, one in seen}),
-            )
-        )
+        found += _derived(name, known, smooth=False)
+        if name in LONG_RUNGS:
+            found += _derived(name, smooth, smooth=True)
     return found
+
+
+def _derived(name: str, certificates: Iterable[Certificate], *, smooth: bool) -> list[Tolerance]:
+    """Return the tolerance of one rung; none where nothing differs there."""
+    seen = [
+        (rung.worst, one)
+        for one in certificates
+        for rung in one.rungs
+        if rung.name == name and rung.worst is not None
+    ]
+    largest, where = max(seen, key=lambda pair: pair[0], default=(0.0, None))
+    if not largest or where is None:
+        return []
+    return [
+        Tolerance(
+            rung=name,
+            tolerance=_round_up(MARGIN * largest),
+            largest_seen=float(f"{largest:.3g}"),
+            seen_in=f"{where.backend} {where.division}, {where.model}, seed {where.seed}",
+            certificates=len(seen),
+            seeds=len({one.seed for _, one in seen}),
+            smooth=smooth,
+        )
+    ]
 
 
 def _round_up(value: float) -> float:

@@ -16,15 +16,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from benchbench.certify.exercise import Implementation, call
+from benchbench.certify.exercise import Implementation, WeightsReader, as_row, call
 from benchbench.data.dataset import Split
-from benchbench.plugins.contract import Score, Trainer
 from benchbench.spec.layers import Dense, Flatten
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import Adam, TrainingProtocol
@@ -159,27 +158,13 @@ def trace(implementation: Implementation, batch_size: int, *, seed: int, epochs:
     protocol = TrainingProtocol(epochs=epochs, batch_size=data.batch_size, optimizer=_OPTIMIZER)
     start = [np.zeros(shape, np.float32) for shape in data.model.variable_shapes]
     trainer = implementation.bare_trainer(data.model, protocol, start, seed=seed)
-    reader = _Reader(trainer, [start[0].astype(np.float64)])
+    reader = WeightsReader(trainer)
     call("fit", trainer.fit, *data.splits(), reader)
     call("synchronize", trainer.synchronize)
-    return Trace(data, reader.kernels, _kernel(trainer))
-
-
-@dataclass
-class _Reader:
-    """The observer of a training: it reads the kernel whenever an epoch is reported."""
-
-    trainer: Trainer
-    kernels: list[Moved] = field(default_factory=list)
-
-    def epoch_trained(self, loss: float | None) -> None: ...
-
-    def epoch_validated(self, score: Score) -> None:
-        self.kernels.append(_kernel(self.trainer))
-
-
-def _kernel(trainer: Trainer) -> Moved:
-    return np.array(call("variables", trainer.variables)[0], np.float64)
+    rows = [np.zeros(data.model.parameter_count), *reader.rows, as_row(trainer.variables())]
+    kernel = math.prod(start[0].shape)
+    kernels = [row[:kernel].reshape(start[0].shape) for row in rows]
+    return Trace(data, kernels[:-1], kernels[-1])
 
 
 def _nearest(moved: Moved, size: Moved) -> Steps:

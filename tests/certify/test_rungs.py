@@ -20,7 +20,7 @@ from benchbench.certify.exercise import (
     relative_difference,
 )
 from benchbench.certify.reference import Reference
-from benchbench.certify.rungs import Finding, tolerance_of
+from benchbench.certify.rungs import Finding, limit_of
 from benchbench.testing.cases import ODD_MODELS
 
 # Seven layers with large weights: the right class has all of the probability, in float64 too.
@@ -66,7 +66,7 @@ def test_where_the_reference_moves_nothing_a_backend_may_not_either(name):
     assert find(0, name).difference == 0
     moved = find(1e-6, name)
     # Other draws, whose gradients are not 0, may count.
-    assert moved.difference is None or moved.difference > tolerance_of(name)[0]
+    assert moved.difference is None or moved.difference > limit_of(name, STILL).tolerance
     if moved.difference is None:
         assert "gradients are exactly 0" in moved.look()
 
@@ -82,8 +82,8 @@ def test_what_float32_rounds_a_large_bias_by_is_no_difference():
         (measure,) = (one for one in comparison.measures() if one.rung == TWO_STEPS.name)
         return measure.find(SATURATED).difference
 
-    assert found(Backend(0)) < tolerance_of(TWO_STEPS.name)[0] / 4
-    assert found(Backend(1e-5)) > tolerance_of(TWO_STEPS.name)[0]
+    assert found(Backend(0)) < limit_of(TWO_STEPS.name, model).tolerance / 4
+    assert found(Backend(1e-5)) > limit_of(TWO_STEPS.name, model).tolerance
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_what_float32_rounds_a_large_bias_by_is_no_difference():
 )
 def test_what_is_more_than_right_backends_show_is_measured_again(sizes, found, monkeypatch):
     """On three draws at most, of which the least counts; sizes in tolerances."""
-    tolerance, _ = tolerance_of(ONE_STEP.name)
+    tolerance = limit_of(ONE_STEP.name, STILL).tolerance
     scripted = [Finding(None if size is None else size * tolerance, lambda: "") for size in sizes]
     asked = []
 
@@ -141,5 +141,5 @@ def test_a_trainer_is_asked_once_before_its_first_step_whatever_the_order(first)
     find = {one.rung: one.find for one in measures}
     for rung in first:
         find[rung](FRESH)
-    assert find["predictions"](FRESH).difference > tolerance_of("predictions")[0]
+    assert find["predictions"](FRESH).difference > limit_of("predictions", model).tolerance
     assert backend.predicted == 2, "before the step and after it"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from makers import make_certificate, make_rung
 
-from benchbench.certify.exercise import PROGRAMS
-from benchbench.certify.rungs import tolerance_of
-from benchbench.certify.tolerances import MARGIN, derive, tolerances
+from benchbench.certify.rungs import EXACT, RUNGS, limit_of
+from benchbench.certify.tolerances import LONG_RUNGS, MARGIN, derive, is_smooth, tolerances
+from benchbench.spec.catalog import MODELS
 
 
 def test_the_tolerance_is_the_margin_times_the_largest_rounded_up():
@@ -58,9 +58,27 @@ def test_a_certificate_that_declares_a_deviation_is_left_out():
     assert derive([other]) == derive([]) == []
 
 
+def test_a_smooth_network_has_a_tolerance_of_its_own_where_steps_are_many():
+    made = [
+        make_certificate(make_rung("optimiser state", 1e-4), make_rung("loss", 1e-7)),
+        make_certificate(make_rung("optimiser state", 1e-6), model="single-layer"),
+    ]
+    found = {(one.rung, one.smooth): one.largest_seen for one in derive(made)}
+    assert found == {
+        ("optimiser state", False): 1e-4,
+        ("optimiser state", True): 1e-6,
+        ("loss", False): 1e-7,
+    }
+
+
 def test_every_rung_that_is_no_exact_one_has_a_tolerance():
-    measured = ["forward", "loss", *(one.name for one in PROGRAMS), "evaluation", "predictions"]
-    assert sorted(tolerances()) == sorted(measured)
-    for name in measured:
-        assert tolerance_of(name) == (tolerances()[name].tolerance, tolerances()[name].source)
-    assert tolerance_of("architecture") == tolerance_of("data") == (0.0, "exact")
+    exact = {"data", "architecture", "order"}
+    kinked, smooth = MODELS["two-layer"], MODELS["single-layer"]
+    assert is_smooth(smooth)
+    assert not is_smooth(kinked)
+    for rung in RUNGS:
+        ours, theirs = limit_of(rung, kinked), limit_of(rung, smooth)
+        assert (ours == EXACT) == (theirs == EXACT) == (rung in exact)
+        assert (ours != theirs) == (rung in LONG_RUNGS)
+        assert theirs.tolerance <= ours.tolerance
+    assert {rung for rung, _ in tolerances()} == set(RUNGS) - exact

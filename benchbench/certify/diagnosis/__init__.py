@@ -11,10 +11,18 @@ from typing import Any, ParamSpec
 
 import numpy as np
 
-from benchbench.certify.diagnosis import predictions, score, update, variables
+from benchbench.certify.diagnosis import epochs, predictions, score, update, variables
 from benchbench.certify.diagnosis.variables import array_names
 
-__all__ = ["array_names", "of_predictions", "of_returned", "of_score", "of_shapes", "of_update"]
+__all__ = [
+    "array_names",
+    "of_epochs",
+    "of_predictions",
+    "of_returned",
+    "of_score",
+    "of_shapes",
+    "of_update",
+]
 
 Given = ParamSpec("Given")
 
@@ -44,4 +52,5 @@ of_shapes = _never_raising(variables.of_shapes)
 of_returned = _never_raising(variables.of_returned)
 of_predictions = _never_raising(predictions.of_predictions)
 of_score = _never_raising(score.of_score)
+of_epochs = _never_raising(epochs.of_epochs)
 of_update = _never_raising(update.of_update)

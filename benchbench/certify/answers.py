@@ -1,0 +1,80 @@
+"""A trainer's loss and predictions beside the reference's, at the same weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchbench.certify import diagnosis
+from benchbench.certify.exercise import ONE_STEP, Arrays, Exercise, call, relative_difference
+from benchbench.certify.reference import Reference
+from benchbench.certify.rungs import Finding, finite
+from benchbench.certify.suspects import Suspects, suspected_scores
+from benchbench.data.dataset import Split
+from benchbench.plugins.contract import Score, Trainer
+
+# Probabilities nearer to each other than this may change places in float32.
+_TIE = 1e-5
+
+
+class Answers:
+    """Compares what a trainer answers of a split; raises what the trainer raises."""
+
+    def __init__(self, reference: Reference, exercise: Exercise) -> None:
+        self._reference = reference
+        self._exercise = exercise
+
+    def predictions(
+        self, trainer: Trainer, start: str, split: Split, *, own: bool = False
+    ) -> Finding:
+        """Compare with what the reference predicts from the start, or from the trainer's `own`."""
+        weights = self._weights(trainer, start, own=own)
+        expected = self._reference.predict(weights, split.inputs)
+        observed = np.asarray(call("predict", trainer.predict, split.inputs))
+        if observed.shape != expected.shape:
+            words = f"`predict` gives {observed.shape}, expected {expected.shape} (n, classes)"
+            return Finding(None, lambda: words)
+        return Finding(
+            finite(relative_difference(observed, expected)),
+            lambda: diagnosis.of_predictions(
+                expected, observed, trained=own, suspects=self._suspects(weights, start, split, own)
+            ),
+        )
+
+    def scores(self, trainer: Trainer, start: str, split: Split, *, own: bool = False) -> Finding:
+        weights = self._weights(trainer, start, own=own)
+        expected = self._reference.evaluate(weights, split)
+        observed: Score = call("evaluate", trainer.evaluate, split)
+        probabilities = np.sort(self._reference.predict(weights, split.inputs), axis=1)
+        ties = int((probabilities[:, -1] - probabilities[:, -2] < _TIE).sum())
+        miscounted = max(0.0, abs(observed.metric - expected.metric) - (ties + 0.4) / len(split))
+        of_loss = abs(observed.loss - expected.loss) / max(1.0, abs(expected.loss))
+        return Finding(
+            finite(max(of_loss, miscounted)),
+            lambda: diagnosis.of_score(
+                expected,
+                observed,
+                len(split),
+                short=own,
+                suspected=self._suspected_scores(weights, start, split) if own else (),
+            ),
+        )
+
+    def _suspects(self, weights: Arrays, start: str, split: Split, own: bool) -> Suspects:
+        older = self._reference.start(start, ONE_STEP) if own else None
+        model, predict = self._exercise.model, self._reference.predict
+        return Suspects(model, weights, split.inputs, predict, older)
+
+    def _suspected_scores(
+        self, weights: Arrays, start: str, split: Split
+    ) -> Iterator[tuple[str, Score]]:
+        older = self._reference.start(start, ONE_STEP)
+        size = self._exercise.protocol.batch_size
+        return suspected_scores(self._reference.evaluate, split, weights, older, batch_size=size)
+
+    def _weights(self, trainer: Trainer, start: str, *, own: bool) -> Arrays:
+        if own:
+            weights: Arrays = call("variables", trainer.variables)
+            return weights
+        return self._reference.start(start, ONE_STEP)
