@@ -18,7 +18,7 @@ from benchbench.plugins.contract import Score, Trainer
 _TIE = 1e-5
 
 
-class Answers:
+class AnswerMeasures:
     """Compares what a trainer answers of a split; raises what the trainer raises."""
 
     def __init__(self, reference: Reference, exercise: Exercise) -> None:

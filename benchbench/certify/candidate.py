@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchbench.certify import diagnosis
-from benchbench.certify.answers import Answers
+from benchbench.certify.answers import AnswerMeasures
 from benchbench.certify.exercise import (
     FRESH,
     ONE_STEP,
@@ -41,7 +41,7 @@ class CandidateMeasures:
         self._candidate = candidate
         self._reference = reference
         self._exercise = exercise
-        self._answers = Answers(reference, exercise)
+        self._answers = AnswerMeasures(reference, exercise)
         self._trainers: dict[tuple[str, Program], Trainer] = {}
         self._gone_through: set[tuple[str, Program]] = set()
         self._asked: set[tuple[str, str]] = set()
@@ -128,9 +128,18 @@ class CandidateMeasures:
         Off is what is more than right implementations were seen to be: they are often far below
         it, and now and then, where a near tie went the other way, far above.
         """
+        limit = limit_of(program.name, self._exercise.model)
+        unsteady = self._reference.unsteadiness(start, program)
+        if not unsteady <= limit.tolerance:
+            raise Unsupported(
+                f"no certificate can be made of this model and protocol: in '{program.name}', from "
+                f"{start} weights, a rounding of the reference's own moves its update by "
+                f"{unsteady:.1e}, more than the {limit.tolerance:.0e} by which two right "
+                f"implementations may differ (Adam's update has no bound where beta_2 <= beta_1^2)"
+            )
         finding = self._attempt(start, program, 0)
         for attempt in range(1, ATTEMPTS):
-            if _size(finding) > limit_of(program.name, self._exercise.model).tolerance / MARGIN:
+            if _size(finding) > limit.tolerance / MARGIN:
                 finding = min(finding, self._attempt(start, program, attempt), key=_size)
         return finding
 

@@ -61,9 +61,21 @@ PROGRAMS = (ONE_STEP, TWO_STEPS, TEN_STEPS, TWO_EPOCHS)
 _LONG_EPOCHS = 3
 _LONG_SAMPLES = 3000
 _LONG_MOST_BATCHES = 300
+_LONG_FLOPS = 4e11  # about a minute of the float64 reference on one core
 _LONG_SEEDS = 1_000_000  # drawn from no seed of a shorter program
 # From fresh weights to trained ones, where gradients are small and epsilon rules.
 SCHOOLING = Program("schooling", 9, short_batch=True, epochs=4)
+
+
+def long_program(model: ModelSpec, batch_size: int) -> Program:
+    """Return three epochs of 3,000 samples; of less where that is 300 batches, or much work.
+
+    But for large batches an epoch has more steps than the program of ten.
+    """
+    affordable = int(_LONG_FLOPS / (_LONG_EPOCHS * model.training_flops * batch_size))
+    wanted = max(1, min(_LONG_MOST_BATCHES, _LONG_SAMPLES // batch_size))
+    whole = min(wanted, max(TEN_STEPS.steps + 2, affordable))
+    return Program("three epochs", whole, short_batch=True, epochs=_LONG_EPOCHS)
 
 
 def as_certified(protocol: TrainingProtocol) -> TrainingProtocol:
@@ -93,9 +105,7 @@ class Exercise:
 
     @functools.cached_property
     def long(self) -> Program:
-        """Three epochs of 3,000 samples, or of 300 batches if that is less."""
-        whole = max(1, min(_LONG_MOST_BATCHES, _LONG_SAMPLES // self.protocol.batch_size))
-        return Program("three epochs", whole, short_batch=True, epochs=_LONG_EPOCHS)
+        return long_program(self.model, self.protocol.batch_size)
 
     @functools.cached_property
     def long_training(self) -> Split:

@@ -65,7 +65,7 @@ class Reference:
         self._implementation = implementation
         self._exercise = exercise
         self._memory = memory
-        self._settled: dict[tuple[str, Program, int], tuple[int, Row]] = {}
+        self._settled: dict[tuple[str, Program, int], tuple[int, Row, float]] = {}
 
     def start(self, name: str, program: Program, attempt: int = 0) -> Arrays:
         """Return the weights, float32, from which this program is gone through."""
@@ -79,8 +79,12 @@ class Reference:
         """Return what the program adds to the weights, all of them in one row."""
         return self._settle(name, program, attempt)[1]
 
-    def _settle(self, name: str, program: Program, attempt: int) -> tuple[int, Row]:
-        """Find the next steady draw, or else the steadiest, and what the update is there.
+    def unsteadiness(self, name: str, program: Program, attempt: int = 0) -> float:
+        """Return how far a nudge moves the update there, relative to its size."""
+        return self._settle(name, program, attempt)[2]
+
+    def _settle(self, name: str, program: Program, attempt: int) -> tuple[int, Row, float]:
+        """Find the next steady draw, or else the steadiest: the draw, the update, how steady.
 
         Draws are dealt out to the attempts like cards, so that no two attempts share one.
         """
@@ -94,11 +98,11 @@ class Reference:
                     found.append((unsteadiness, draw, update))
                     if unsteadiness <= STEADY:
                         break
-                _, draw, update = min(found, key=lambda one: one[0])
-                return {"update": update, "draw": np.array(draw)}
+                moved, draw, update = min(found, key=lambda one: one[0])
+                return {"update": update, "draw": np.array(draw), "moved": np.array(moved)}
 
             kept = self._memory(f"{name}-{program.name}-{attempt}".replace(" ", "-"), work_out)
-            self._settled[key] = int(kept["draw"]), kept["update"]
+            self._settled[key] = int(kept["draw"]), kept["update"], float(kept["moved"])
         return self._settled[key]
 
     def _try(self, name: str, program: Program, draw: int) -> tuple[Row, float]:

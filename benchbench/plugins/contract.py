@@ -80,7 +80,10 @@ class Trainer(ABC):
 
     @abstractmethod
     def variables(self) -> list[npt.NDArray[np.float32]]:
-        """Return the variables, copied out of the framework. Called outside timed regions."""
+        """Return the variables, copied out of the framework. Called outside timed regions.
+
+        An observer may call it too, while `fit` waits for it: then they are those of that moment.
+        """
 
     @abstractmethod
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from benchbench_numpy.backend import NumpyBackend
 
-from benchbench import Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, TrainingProtocol
+from benchbench import (
+    Adam,
+    Conv2D,
+    Dense,
+    Flatten,
+    MaxPool2D,
+    ModelSpec,
+    TrainingProtocol,
+    Unsupported,
+)
+from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.exercise import (
     FRESH,
     ONE_STEP,
@@ -19,6 +30,7 @@ from benchbench.certify.exercise import (
     as_row,
     relative_difference,
 )
+from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import ATTEMPTS, REFERENCE, STEADY, Reference
 from benchbench.plugins.registry import load_registry
 from benchbench.spec.catalog import MODELS
@@ -159,3 +171,13 @@ def test_a_nudge_of_float32_size_moves_no_update_far(implementation):
     trainer = implementation.train(exercise, nudged, TEN_STEPS, reference.draw(FRESH, TEN_STEPS))
     update = as_row(trainer.variables()) - as_row(nudged)
     assert 0 < relative_difference(update, reference.update(FRESH, TEN_STEPS)) < STEADY
+
+
+def test_where_rounding_moves_the_reference_itself_no_backend_is_flagged():
+    """With beta_2 = 0 a gradient near 0 moves a weight as far as another: its sign decides."""
+    protocol = TrainingProtocol(optimizer=Adam(beta_2=0.0))
+    exercise = Exercise(MODELS["single-layer"], protocol)
+    reference = Reference(Implementation(NumpyBackend("float64")), exercise)
+    right = CandidateMeasures(Implementation(NumpyBackend("float32")), reference, exercise)
+    with pytest.raises(Unsupported, match=r"no certificate can be made .* beta_2 <= beta_1\^2"):
+        Ladder(right).climb()
