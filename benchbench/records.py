@@ -86,7 +86,8 @@ class MachineState(msgspec.Struct, frozen=True):
 
     `calibration_seconds` is the time of a fixed piece of work (see `measure.machine`); fractions
     are of all cores since the previous turn; pressure is Linux's PSI "some" over ten seconds, in
-    per cent; `cpu_mhz` is of the fastest usable core, right after the calibration.
+    per cent; `cpu_mhz` is of the fastest usable core, right after the calibration; `rest_seconds`
+    is how long was waited before all that, until the workers used no CPU time.
     """
 
     calibration_seconds: float | None = None
@@ -95,6 +96,7 @@ class MachineState(msgspec.Struct, frozen=True):
     busy_fraction: float | None = None
     cpu_pressure: float | None = None
     cpu_mhz: float | None = None
+    rest_seconds: float | None = None
 
 
 class GpuState(msgspec.Struct, frozen=True):

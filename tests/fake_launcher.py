@@ -163,8 +163,10 @@ class FakeMonitor:
 
     clock: FakeClock
     machine = MACHINE
+    asked_of: list[tuple[int, ...]] = field(default_factory=list)
 
-    def state(self) -> MachineState:
+    def state(self, workers: Sequence[int]) -> MachineState:
+        self.asked_of.append(tuple(workers))
         return MachineState(calibration_seconds=0.001, load_average=self.clock.seconds)
 
     def cpu_use(self, worker: int) -> CpuUse:

@@ -50,6 +50,7 @@ class Stage:
 
         self.launcher = FakeLauncher(script)
         self.listener = Hearing()
+        self.monitor = FakeMonitor(self.launcher.clock)
         self.results = results
         store = Store(results)
         store.prepare()
@@ -58,7 +59,7 @@ class Stage:
             listener=self.listener,
             timeout=60,
             launcher=self.launcher,
-            monitor=FakeMonitor(self.launcher.clock),
+            monitor=self.monitor,
         )
 
     def conduct(self, groups):

@@ -1,14 +1,14 @@
 """The conductor: launches the workers of a group, interleaves them, saves what they did.
 
-Round-robin: all workers of a group are alive, exactly one is at work. Each round gives every live
-worker one turn, in an order drawn afresh: in round 0 it imports, loads and builds, in round n it
-trains and validates epoch n, after the last it evaluates, predicts and ends. So the cells of a
-comparison are measured seconds apart, and a machine that drifts drifts for all of them.
+Round-robin: all workers of a group are alive, exactly one is at work, and it begins when the others
+have come to rest. Each round gives every live worker one turn, in balanced orders: in round 0 it
+imports, loads and builds, in round n it trains and validates epoch n, after the last it evaluates,
+predicts and ends. So the cells of a comparison are measured seconds apart, and a machine that
+drifts drifts for all of them.
 """
 
 from __future__ import annotations
 
-import random
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -30,6 +30,7 @@ from benchbench.records import (
 )
 from benchbench.run.launcher import Launcher, ProcessLauncher, Worker
 from benchbench.run.monitor import MachineMonitor, Monitor
+from benchbench.run.orders import orders
 from benchbench.run.part import Part
 from benchbench.run.plan import Group
 from benchbench.run.store import Store
@@ -97,7 +98,7 @@ class Conductor:
                         part.worker = worker
                         # The interpreter starts alone, like all that follows.
                         self._hear(part, worker, worker.next_event())
-                yield from self._rounds(parts, random.Random(group.order_seed))
+                yield from self._rounds(parts, orders(len(parts), group.order_seed))
             # Whoever takes the records may be interrupted between two of them.
             except (KeyboardInterrupt, GeneratorExit) as interrupt:
                 with interrupts_wait():
@@ -106,25 +107,27 @@ class Conductor:
                     interrupt.add_note(where)
                 raise
 
-    def _rounds(self, parts: Sequence[Part], order: random.Random) -> Iterator[RunRecord]:
-        live = list(parts)
-        while live:
-            order.shuffle(live)
-            for turn, part in enumerate(live):
+    def _rounds(self, parts: Sequence[Part], rounds: Iterator[list[int]]) -> Iterator[RunRecord]:
+        unsaved = set(range(len(parts)))
+        while unsaved:
+            order = [number for number in next(rounds) if number in unsaved]
+            for turn, number in enumerate(order):
+                part = parts[number]
                 if not part.over:
                     with _taking_the_blame(part):
-                        self._take_turn(part, turn)
+                        self._take_turn(part, turn, parts)
                 if part.over:
+                    unsaved.remove(number)
                     yield self._save(part)
                 elif part.epochs and isinstance(part.last_event, EpochDone):
                     self._listener.epoch_done(part.request, part.last_event.number, part.epochs[-1])
-            live = [part for part in live if not part.over]
 
-    def _take_turn(self, part: Part, turn: int) -> None:
+    def _take_turn(self, part: Part, turn: int, parts: Sequence[Part]) -> None:
         """Give the worker its turn; to an epoch, add what the machine was doing meanwhile."""
         worker = part.worker
         assert worker is not None, "a run without a worker is over"  # noqa: S101 - for the types
-        state = self._monitor.state()
+        alive = [one.worker.pid for one in parts if one.worker is not None and not one.over]
+        state = self._monitor.state(alive)
         before = self._monitor.cpu_use(worker.pid)
         event = worker.turn()
         if isinstance(event, EpochDone):

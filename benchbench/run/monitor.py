@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from benchbench.measure import machine
 from benchbench.measure.foreign import CpuUse, cpu_use
 from benchbench.measure.gpu import gpu_states
+from benchbench.measure.rest import await_rest
 from benchbench.records import GpuState, Machine, MachineState
 
 
@@ -19,8 +21,8 @@ class Monitor(Protocol):
     def machine(self) -> Machine:
         """The machine itself."""
 
-    def state(self) -> MachineState:
-        """Read what it is doing, just before a turn."""
+    def state(self, workers: Sequence[int]) -> MachineState:
+        """Read what it is doing, just before a turn, when the workers of these ids are at rest."""
 
     def cpu_use(self, worker: int) -> CpuUse | None:
         """Read who uses its cores; `worker` is the id of a worker's process."""
@@ -36,12 +38,16 @@ class MachineMonitor:
         self.machine = machine.machine()
         self._times: machine.CpuTimes | None = None
 
-    def state(self) -> MachineState:
+    def state(self, workers: Sequence[int]) -> MachineState:
+        rest_seconds = await_rest(workers)
         state, self._times = machine.state(self._times)
         # One thread: a pool's idle threads would still be spinning when the worker starts.
         seconds = machine.calibrate(1)
         return msgspec.structs.replace(
-            state, calibration_seconds=seconds, cpu_mhz=machine.cpu_mhz()
+            state,
+            calibration_seconds=seconds,
+            cpu_mhz=machine.cpu_mhz(),
+            rest_seconds=rest_seconds,
         )
 
     def cpu_use(self, worker: int) -> CpuUse | None:

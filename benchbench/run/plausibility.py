@@ -87,6 +87,7 @@ _RANGES: dict[type[msgspec.Struct], dict[str, _Range]] = {
         "busy_fraction": _FRACTION,
         "cpu_pressure": _Range(0.0, 100.0, "per cent"),
         "cpu_mhz": _AMOUNT,
+        "rest_seconds": _SECONDS,
     },
     GpuState: {
         "index": _NUMBER,

@@ -6,7 +6,7 @@ The workers are scripted and the clock is made up: see `fake_launcher`. How proc
 
 from __future__ import annotations
 
-import random
+from itertools import islice
 
 import msgspec
 import pytest
@@ -24,6 +24,7 @@ from benchbench.records import (
     WorkerReport,
 )
 from benchbench.run.completeness import CHECKS
+from benchbench.run.orders import orders
 from benchbench.spec.protocol import TrainingProtocol
 
 BACKENDS = ("one", "two", "three")
@@ -42,16 +43,21 @@ def test_workers_take_turns_in_the_order_of_the_recorded_seed(stage):
     play = stage()
     records = play.conduct(session.block(0))
     (order_seed,) = {record.order_seed for record in records.values()}
-    order, live = random.Random(order_seed), list(BACKENDS)
-    drawn = []
-    for _ in range(8):  # building, six epochs, and the end
-        order.shuffle(live)
-        drawn.append(tuple(live))
+    rounds = islice(orders(len(BACKENDS), order_seed), 8)  # building, six epochs, and the end
+    drawn = [tuple(BACKENDS[number] for number in order) for order in rounds]
     turns = [entry.split()[1] for entry in play.launcher.journal if entry.startswith("turn")]
     assert turns == [name for names in drawn for name in names]
     assert len(set(drawn)) > 1, "an order that never changes is not drawn afresh"
     for number, names in enumerate(drawn[1:-1]):
         assert [records[name].epochs[number].turn for name in names] == [0, 1, 2]
+
+
+def test_every_turn_begins_when_all_live_workers_are_at_rest(stage):
+    play = stage(two=[Step(Ready()), Step(GaveUp("skipped", "no"))])
+    play.conduct(make_session(*BACKENDS).block(0))
+    asked = [set(workers) for workers in play.monitor.asked_of]
+    assert asked[0] == {1000, 1001, 1002}
+    assert asked[-1] < {1000, 1002}, "who is over is not waited for"
 
 
 def test_all_workers_of_a_group_live_before_the_first_turn_and_none_after_the_last(stage):
