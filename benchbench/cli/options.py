@@ -40,6 +40,13 @@ Until = Annotated[
 Budget = Annotated[
     str | None, typer.Option(help="No block that would end after so long (90s, 30m, 2h).")
 ]
+ExecutorName = Annotated[
+    str, typer.Option(help="Where blocks run: local, or what a plugin offers.")
+]
+WaitForQuiet = Annotated[
+    str | None,
+    typer.Option(help="Begin when nothing else is at work, after so long (10m) at the latest."),
+]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs in place of 5.")]
 Save = Annotated[
     Path | None, typer.Option(help="Also write each certificate into this folder, as JSON.")

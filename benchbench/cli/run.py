@@ -40,14 +40,13 @@ def run(  # noqa: PLR0917 - one parameter an option
     results: options.RecordsInto = None,
     timeout: options.Timeout = _TIMEOUT_SECONDS,
     lost_blocks: options.LostBlocks = False,
+    wait_for_quiet: options.WaitForQuiet = None,
     quick: options.Quick = False,
     certify: Annotated[
         bool, typer.Option(help="First certify the cells that no valid certificate is kept of.")
     ] = True,
     certify_batch: options.CertifiedBatchSize = None,
-    executor: Annotated[
-        str, typer.Option(help="Where blocks run: local, or what a plugin offers.")
-    ] = "local",
+    executor: options.ExecutorName = "local",
     as_json: options.AsJson = False,
 ) -> None:
     """Train models under backends and compare what they take.
@@ -69,6 +68,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     budget_seconds = quantities.seconds(budget or "30m", "--budget")
     until_rule = find_until(until, blocks, budget_seconds)
     question = Question(allow_lost_blocks=lost_blocks)
+    quiet = quantities.seconds(wait_for_quiet, "--wait-for-quiet") if wait_for_quiet else None
     registry = load_registry()
     models = find_models(model, registry)
     thread_count, cpus = find_processors(threads)
@@ -88,6 +88,7 @@ def run(  # noqa: PLR0917 - one parameter an option
         until=until_rule,
         timeout_seconds=timeout,
         question=question,
+        quiet_seconds=quiet,
     )
     store.prepare()
     with progress() as listener:

@@ -14,11 +14,14 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from benchbench.compare.estimate import block_medians, estimate
+from benchbench.compare.load import crowded
 from benchbench.compare.validity import failure_reason
 from benchbench.errors import UsageError
 from benchbench.records import RunRecord, Stopping
 
-TimeVerdict: TypeAlias = Literal["FASTER", "SLOWER", "SAME", "UNDECIDED", "EXPLORATORY"]
+TimeVerdict: TypeAlias = Literal["FASTER", "SLOWER", "SAME", "UNDECIDED", "NOISY", "EXPLORATORY"]
+# Those that leave the question open.
+OPEN: frozenset[TimeVerdict] = frozenset({"UNDECIDED", "NOISY", "EXPLORATORY"})
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +111,8 @@ class Contrast(msgspec.Struct, frozen=True, kw_only=True):
     """One cell against the baseline of its model. Times in seconds, of the cell itself.
 
     `stopping` says how the number of its blocks was settled, which its statistics allow for;
-    `left_out` which blocks of which cell are lost to the ratio, and why. `verdict` is given by
+    `left_out` which blocks of which cell are lost to the ratio, and why; `crowded`, likewise, in
+    which the machine had too few cores for the threads. `verdict` is given by
     `judge`, with the `reason`; `blocks_needed` is how many blocks would probably settle what is
     undecided.
     """
@@ -122,6 +126,7 @@ class Contrast(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence | None = None
     stopping: Stopping | None = None
     left_out: tuple[str, ...] = ()
+    crowded: tuple[str, ...] = ()
     verdict: TimeVerdict = "UNDECIDED"
     reason: str = ""
     blocks_needed: int | None = None
@@ -162,6 +167,7 @@ def contrast(
         evidence=weigh(steady, question, stopping),
         stopping=stopping,
         left_out=tuple(f"block {number}: {why}" for number in losses for why in losses[number]),
+        crowded=tuple(_crowded(pairs, names)),
     )
 
 
@@ -221,6 +227,21 @@ def _fault(runs: Sequence[RunRecord]) -> str | None:
         return f"has {len(runs)} runs, expected one" if runs else "has no run"
     (run,) = runs
     return None if run.status == "ok" else f"was {run.status}: {failure_reason(run)}"
+
+
+def _crowded(
+    pairs: Mapping[int, tuple[RunRecord, RunRecord]], names: Sequence[CellName]
+) -> Iterator[str]:
+    """Yield the blocks in which a side had too few cores for its threads, each block once."""
+    sides = list(zip(*pairs.values(), strict=True))
+    for number, pair in pairs.items():
+        told = [
+            f"{name} {why}"
+            for name, run, side in zip(names, pair, sides, strict=True)
+            if (why := crowded(run, side))
+        ]
+        if told:
+            yield f"block {number}: {' and '.join(told)}"
 
 
 def _steady_log_ratios(ours: RunRecord, theirs: RunRecord) -> list[float]:

@@ -140,7 +140,10 @@ def _trial(
     blocks: int,
     question: Question,
 ) -> Trial:
-    counted = Counter(one.verdict for one in contrasts)
+    # Where the machine was too full there is no more of a verdict than where it is undecided.
+    counted: Counter[TimeVerdict] = Counter(
+        "UNDECIDED" if one.verdict == "NOISY" else one.verdict for one in contrasts
+    )
     expected = power(math.log1p(slowdown), scatter, blocks, question)
     return Trial(
         slowdown=slowdown,

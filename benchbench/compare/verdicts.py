@@ -1,5 +1,7 @@
 """What may be said: FASTER, SLOWER or SAME, held over the whole table; else UNDECIDED, and why.
 
+Before that a machine is judged: NOISY where it had too few cores for the threads of the runs.
+
 Two families of claims are made in a table, "it differs" and "it is the same". In each the chance
 of a single false one is held to 1 - confidence by Holm's procedure: so a table of many rows is not
 bound to hold a few false verdicts. The intervals beside them are each row's own.
@@ -25,6 +27,8 @@ _POWER = 0.8
 _MOST_BLOCKS = 100
 # Losses that a reason tells one by one.
 _TOLD = 3
+# Of the blocks, so many may have been measured on a machine too full for their threads.
+_CROWDED = 0.25
 
 
 def judge(contrasts: Sequence[Contrast], question: Question) -> tuple[Contrast, ...]:
@@ -89,6 +93,8 @@ def _judged(
     needed: int | None = None
     if one.left_out and not question.allow_lost_blocks:
         return msgspec.structs.replace(one, verdict=verdict, reason=_lost(one.left_out))
+    if len(one.crowded) > _CROWDED * one.steady.block_count:
+        return msgspec.structs.replace(one, verdict="NOISY", reason=_noisy(one))
     if p_differs <= alpha:
         verdict = "SLOWER" if one.evidence.p_slower < one.evidence.p_faster else "FASTER"
     elif p_same <= alpha:
@@ -132,6 +138,16 @@ def _lost(left_out: Sequence[str]) -> str:
     return (
         f"{'; '.join(left_out[:_TOLD])}{more}. What is left may be a selection: run it again, or "
         f"take what is left with --allow-lost-blocks"
+    )
+
+
+def _noisy(one: Contrast) -> str:
+    """Say what was seen of the machine, and what to do."""
+    assert one.steady is not None  # noqa: S101 - for the types
+    return (
+        f"the machine was too full in {len(one.crowded)} of {one.steady.block_count} blocks "
+        f"({one.crowded[0]}): give each run fewer threads (--threads 1), wait until nothing else "
+        f"runs (--wait-for-quiet 10m), or take another machine"
     )
 
 

@@ -47,6 +47,7 @@ def run(
     quick: bool = False,
     timeout_seconds: float = _TIMEOUT_SECONDS,
     executor: str = LOCAL,
+    wait_for_quiet: float | None = None,
     listener: Listener | None = None,
 ) -> Results:
     """Train models under backends, interleaved, each run in a process of its own.
@@ -54,8 +55,9 @@ def run(
     `models` are names of the catalog, TOML files or specs; `division` a name, or "all". Every
     record is saved below `results` (default: BENCHBENCH_RESULTS, else ./results). `certify`: first
     prove that each cell trains the function of its spec. `executor`: where blocks run, "local" or
-    what a plugin offers. A run that fails is in the results, with
-    its reason; raises a BenchbenchError for what makes no sense or is not there.
+    what a plugin offers. `wait_for_quiet`: begin when nothing else is at work here, after so many
+    seconds at the latest. A run that fails is in the results, with its reason; raises a
+    BenchbenchError for what makes no sense or is not there.
     """
     time_limit(timeout_seconds, "timeout_seconds")
     hears = listener or Silent()
@@ -77,6 +79,7 @@ def run(
         until=None,
         timeout_seconds=timeout_seconds,
         not_certified="certify=False was given",
+        quiet_seconds=wait_for_quiet,
     )
     store.prepare()
     runs_on = find_executor(executor, registry)

@@ -15,6 +15,7 @@ from benchbench.experiments.certification import certify_cells
 from benchbench.experiments.executors import Executor, LocalExecutor
 from benchbench.experiments.listener import Listener
 from benchbench.experiments.until import Until, run_until
+from benchbench.measure.quiet import await_quiet
 from benchbench.plugins.registry import Registry
 from benchbench.records import RunRecord
 from benchbench.run.plan import LIVE_WORKERS, Cell, Group, Session
@@ -29,7 +30,8 @@ class Matrix:
     `certified_protocol` is the protocol for certificates, None for a run without them, which
     `not_certified` gives the reason for.
     `timeout_seconds` of work are given to each run, and to each certification. `question` is what
-    the runs are to answer, where blocks go on until they do.
+    the runs are to answer, where blocks go on until they do. `quiet_seconds` is how long to wait
+    before the first block for a machine with nothing else at work; None does not wait.
     """
 
     cells: Sequence[Cell]
@@ -44,6 +46,7 @@ class Matrix:
     until: Until | None
     timeout_seconds: float
     question: Question = field(default_factory=Question)
+    quiet_seconds: float | None = None
     not_certified: str = "--no-certify was given"
 
     def __post_init__(self) -> None:
@@ -85,6 +88,9 @@ def run_matrix(
         listener=listener,
         timeout_seconds=matrix.timeout_seconds,
     )
+    if matrix.quiet_seconds is not None:
+        waited = await_quiet(matrix.quiet_seconds)
+        listener.note(waited.sentence if waited else "whether the machine is quiet is not known")
     if matrix.until:
         look = functools.partial(
             compare, question=matrix.question, certified=matrix.certified_protocol is not None

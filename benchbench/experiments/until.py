@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from benchbench.compare.comparison import Comparison
-from benchbench.compare.contrast import Contrast, Question
+from benchbench.compare.contrast import OPEN, Contrast, Question
 from benchbench.compare.estimate import blocks_for_width
 from benchbench.experiments.listener import Listener
 from benchbench.experiments.session import exceeds
@@ -119,7 +119,7 @@ class _Progress:
         return None
 
     def _verdicts(self, count: int, rows: Sequence[Contrast]) -> str | None:
-        still_open = [row for row in rows if row.verdict in {"UNDECIDED", "EXPLORATORY"}]
+        still_open = [row for row in rows if row.verdict in OPEN]
         self.sentence = f"{len(rows) - len(still_open)} of {len(rows)} ratios have a verdict"
         done = count >= self._until.least_blocks and not still_open
         return self.sentence if done else None

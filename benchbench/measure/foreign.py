@@ -30,7 +30,7 @@ def cpu_use(worker: int) -> CpuUse | None:
     Ours is this process with the one whose id is `worker` and all that it started. Takes some
     milliseconds; call it between turns.
     """
-    busy, ours = _busy_seconds(), _tree_seconds(worker)
+    busy, ours = busy_seconds(), _tree_seconds(worker)
     if busy is None or ours is None:
         return None
     return CpuUse(now_ns() / 1e9, busy, ours + cpu_ns() / 1e9)
@@ -53,8 +53,8 @@ def foreign_fraction(before: CpuUse | None, after: CpuUse | None, cores: int) ->
     return min(1.0, max(0.0, foreign))
 
 
-def _busy_seconds() -> float | None:
-    """Return the time in which the usable cores were busy, others' stolen time not counted."""
+def busy_seconds() -> float | None:
+    """Return the seconds up to now in which the usable cores were busy; stolen time not counted."""
     cores = psutil.cpu_times(percpu=True)
     usable = affinity()
     if max(usable) >= len(cores):  # some are switched off, and the rest have no numbers

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from benchbench.compare.accuracy import Accuracy
 from benchbench.compare.cells import CellTime
 from benchbench.compare.comparison import Comparison, NotComparable
-from benchbench.compare.contrast import Contrast, Question
+from benchbench.compare.contrast import OPEN, Contrast, Question
 from benchbench.records import Stopping
 from benchbench.report import text
 from benchbench.report.document import Block, Document, Grid, Heading, Paragraph, grid, items
@@ -149,7 +149,7 @@ def _by_reason(rows: Iterable[NotComparable]) -> Iterator[str]:
 
 
 def _open(contrasts: Iterable[Contrast]) -> list[Contrast]:
-    return [one for one in contrasts if one.verdict in {"UNDECIDED", "EXPLORATORY"}]
+    return [one for one in contrasts if one.verdict in OPEN]
 
 
 def _row_name(row: Contrast) -> str:

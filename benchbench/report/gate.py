@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchbench.compare.contrast import OPEN
 from benchbench.experiments.gate.report import GateReport, GateRow, PairTimes
 from benchbench.printable import one_line
 from benchbench.report import text
@@ -61,7 +62,7 @@ def _told(row: GateRow) -> str | None:
     if row.second:
         word = "confirms it" if row.confirmed else "does not confirm it, so it passes"
         return f"a second session {word}: {row.second.verdict}, {row.second.ratio}"
-    if row.first.verdict in {"UNDECIDED", "EXPLORATORY"}:
+    if row.first.verdict in OPEN:
         return f"{row.first.verdict}: {row.first.reason}"
     return None
 

@@ -62,7 +62,7 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
             return self.trouble or "it was not compared"
         if self.first.verdict == "SLOWER":
             return self._slower(self.first)
-        if self.first.verdict == "EXPLORATORY":
+        if self.first.verdict in {"EXPLORATORY", "NOISY"}:
             return f"no verdict: {self.first.reason}"
         if strict and self.first.verdict == "UNDECIDED":
             return f"UNDECIDED, and --strict was given: {self.first.ratio}"
