@@ -252,7 +252,7 @@ def test_a_module_that_only_this_tree_has_is_not_compared_with_itself(gate, tmp_
     entry_points.write_text("[benchbench]\nsleeper = other\n")
     done = gate("--against", "HEAD~1")
     assert done.returncode == 1
-    assert "the module other is not in HEAD~1@" in last(done.stdout)
+    assert r"the module other is not in HEAD\~1@" in last(done.stdout)
 
 
 def test_a_model_that_has_become_another_fails(gate):
