@@ -69,6 +69,19 @@ def test_uncertified_cells_are_shown_and_not_compared(benchbench, results):
     assert "FASTER" not in answer.stdout
 
 
+def test_a_lost_block_keeps_the_verdict_back_unless_it_is_allowed(benchbench, results, certified):
+    (results / "runs" / "1-torch.json").unlink()
+    answer = benchbench("compare", "--results", str(results), "--baseline", "keras")
+    assert answer.exit_code == 0
+    assert "FASTER" not in answer.stdout
+    assert "block 1: torch idiomatic has no run" in answer.stdout
+    allowed = benchbench(
+        *("compare", "--results", str(results), "--baseline", "keras", "--allow-lost-blocks")
+    )
+    assert "FASTER" in allowed.stdout
+    assert "Lost blocks, left out of the verdicts (--allow-lost-blocks):" in allowed.stdout
+
+
 def test_one_backend_has_nothing_to_be_compared_with(benchbench, results, certified):
     for path in (results / "runs").glob("*keras*"):
         path.unlink()
