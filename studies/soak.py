@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -129,6 +130,9 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=2, help="so many commands side by side")
     parser.add_argument("--only", type=int, metavar="N", help="repeat one trial, keep its folder")
     options = parser.parse_args()
+    # Started in the background it would ignore these, with all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     started = time.monotonic()
     trials, count = [], 0
     while count < options.faults:

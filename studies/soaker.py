@@ -166,11 +166,7 @@ def violations(run: Run, code: int) -> Iterator[str]:
     if run.hung:
         yield f"hung for {DEADLINE_SECONDS:.0f} s"
     yield from strays(run.place.environment[MARK])
-    killed = run.struck and trial.strike is not None and "SIGKILL" in trial.strike.what
-    if killed and code == -signal.SIGKILL:
-        pass
-    elif code not in {0, 1, 2, 3, 130}:
-        yield f"exit code {code}"
+    yield from wrong_codes(run, code, told)
     if "Traceback" in told and re.search(r'File ".*benchbench/(cli/|__main__)', told):
         yield f"a traceback: {told.strip().splitlines()[-1][:200]}"
     try:
@@ -195,6 +191,21 @@ def violations(run: Run, code: int) -> Iterator[str]:
             innocent = statuses.get((INNOCENT, block))
             if innocent != "ok":
                 yield f"the innocent run of block {block}: {innocent}"
+
+
+def wrong_codes(run: Run, code: int, told: str) -> Iterator[str]:
+    """Yield what is wrong with the exit code."""
+    trial = run.trial
+    sent = trial.strike.what.split(" and ") if run.struck and trial.strike else []
+    signals = [signal.Signals[name] for name in sent if name.startswith("SIG")]
+    # Before the command is there to hear it, a signal does what it does to any process.
+    early = -code in signals and not told
+    if code not in {0, 1, 2, 3, 130} and not early and not (-code == signal.SIGKILL in signals):
+        yield f"exit code {code}"
+    runs = (len(trial.backends) + 1) * trial.blocks
+    silent = "2>" in trial.redirections or code == 2
+    if signals and code >= 0 and code != 130 and not silent and len(_TOLD.findall(told)) < runs:
+        yield f"{trial.strike}: exit code {code} before the last run was over"
 
 
 def found(place: Place, told: str) -> Iterator[RunRecord]:
