@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import statistics
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -18,9 +19,15 @@ _DISTRIBUTION = "benchbench-harness"
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """How a fixed computation scattered for a while, and the shares of time that others took."""
+    """How a fixed computation scattered for a while, and the shares of time that others took.
+
+    It took `threads` threads the times of `reading`; in between, one thread the median of
+    `one_thread_seconds`.
+    """
 
     reading: Noise
+    threads: int
+    one_thread_seconds: float
     steal_fraction: float | None
     busy_fraction: float | None
 
@@ -75,9 +82,21 @@ def watch(seconds: float) -> Watched:
 
     threads = physical_cores()
     _, before = state(None)
-    reading = noise.summarise(noise.read_noise(seconds, lambda: calibrate(threads)))
+    alone = []
+
+    def both() -> float:
+        alone.append(calibrate(1))
+        return calibrate(threads)
+
+    reading = noise.summarise(noise.read_noise(seconds, both))
     meanwhile, _ = state(before)
-    return Watched(reading, meanwhile.steal_fraction, meanwhile.busy_fraction)
+    return Watched(
+        reading,
+        threads,
+        statistics.median(alone),
+        meanwhile.steal_fraction,
+        meanwhile.busy_fraction,
+    )
 
 
 def _requirements() -> list[str]:

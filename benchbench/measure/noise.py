@@ -61,7 +61,7 @@ class Noise:
 def read_noise(
     seconds: float, kernel: Callable[[], float], now: Callable[[], int] = now_ns
 ) -> tuple[float, ...]:
-    """Run the kernel until `seconds` have passed, at least twice; return what each run took."""
+    """Run the kernel until `seconds` have passed, at least twice; return what it says it took."""
     if not seconds > 0:
         raise UsageError(f"a noise reading needs a positive number of seconds, not {seconds}")
     end = now() + round(seconds * 1e9)

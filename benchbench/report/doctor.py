@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from benchbench.records import Machine
 
 
+# Beyond so many times the seconds of one thread, several wait for each other.
+_SLOWER = 1.2
+
+
 def machine(here: Machine) -> Facts:
     """Return what the machine is."""
     return Facts(
@@ -49,7 +53,21 @@ def noise(watched: Watched) -> Facts:
             ("10 % to 90 %", f"{reading.p10:.4f} to {reading.p90:.4f} s"),
             ("steal time", _percent(watched.steal_fraction)),
             ("cores busy", _percent(watched.busy_fraction)),
+            ("threads", threads(watched)),
         )
+    )
+
+
+def threads(watched: Watched) -> str:
+    """Say whether several threads are worth it now, or wait for each other."""
+    gain = watched.one_thread_seconds / watched.reading.median
+    if watched.threads == 1:
+        return "one: a run has no more here"
+    if gain >= 1 / _SLOWER:
+        return f"{watched.threads} threads take {1 / gain:.2f} times the time of one"
+    return (
+        f"{watched.threads} threads are {1 / gain:.1f} times slower than one right now: others have "
+        f"the cores; wait (run --wait-for-quiet 10m), or give each run one (--threads 1)"
     )
 
 

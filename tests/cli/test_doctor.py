@@ -4,6 +4,10 @@ import platform
 
 import pytest
 
+from benchbench.experiments.examination import Watched
+from benchbench.measure.noise import summarise
+from benchbench.report.doctor import threads
+
 GOOD = """
 import benchbench
 
@@ -68,3 +72,15 @@ def test_the_noise_reading_ends_in_a_sentence(benchbench):
 
 def test_negative_noise_is_refused(benchbench):
     assert benchbench("doctor", "--noise", "-1").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "told"),
+    [
+        (0.10, 0.06, "2 threads take 0.60 times the time of one"),
+        (0.10, 0.40, "2 threads are 4.0 times slower than one right now: others have the cores"),
+    ],
+)
+def test_it_says_whether_threads_wait_for_each_other(one, two, told):
+    watched = Watched(summarise([two, two]), 2, one, 0.0, 0.5)
+    assert told in threads(watched)
