@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from benchbench.errors import StoreError
-from benchbench.pytest_plugin.judgement import FAIL_RATIO, judge
+from benchbench.pytest_plugin.judgement import FAIL_RATIO, RatioGate, judge
 from benchbench.pytest_plugin.measurement import EpochMeasurement, EpochTimer, measurement_of
-from benchbench.pytest_plugin.saved_runs import SavedRun, compared_runs, latest_runs
+from benchbench.pytest_plugin.saved_runs import SavedRun, compared_runs, saved_runs
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -50,7 +50,7 @@ class Regression:
         from benchbench.pytest_plugin.epoch_benchmark import EpochBenchmark
 
         # Whoever compares two saved runs later finds the same work in both.
-        earlier = self._baselines or latest_runs(_session(self._config))
+        earlier = self._baselines or saved_runs(_session(self._config))[-1:]
         found = [one.measurements.get(request.node.nodeid) for one in earlier]
         return EpochBenchmark(
             benchmark,
@@ -118,21 +118,18 @@ class Regression:
         part = self._deselected or any(
             "::" in argument or argument.endswith(".py") for argument in self._config.args
         )
-        compared = 0
+        gate = RatioGate(self._allowed, saved_runs(session)) if self._allowed is not None else None
         for baseline in self._baselines:
-            judgement = judge(measured, baseline, self._allowed)
+            judgement = judge(measured, baseline, gate)
             missing = [] if part else judgement.missing
             self._complaints += [*judgement.complaints, *missing]
-            compared += judgement.compared_count
             self._remarks.append(
                 f"compared with {baseline.name}: {judgement.compared_count} epoch benchmarks; "
                 f"not measured: {len(judgement.missing)}"
             )
-        if self._allowed is not None and not compared:
-            self._complaints.append(
-                f"{FAIL_RATIO} was asked for, but no epoch benchmark was compared: this run "
-                f"measured {len(measured)}, none of them as a baseline did"
-            )
+        if gate:
+            self._complaints += gate.objections(len(measured))
+            self._remarks += gate.remarks
         if self._complaints or (part and self._baselines):
             # The next run would be compared with it, and pass what is wrong or missing here.
             self._remarks.append("not saved as a baseline: this run fails, or is only a part")

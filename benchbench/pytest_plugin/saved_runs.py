@@ -48,11 +48,13 @@ def compared_runs(session: BenchmarkSession) -> list[SavedRun]:
     return [_read(path) for path in (files[-1:] if latest else files)]
 
 
-def latest_runs(session: BenchmarkSession) -> list[SavedRun]:
-    """Return the run that was saved last; none without one, or if it cannot be read."""
-    with suppress(StoreError):
-        return [_read(path) for path in _files(session, _NUMBERED)[-1:]]
-    return []
+def saved_runs(session: BenchmarkSession) -> list[SavedRun]:
+    """Return the runs that were saved, oldest first, without those that cannot be read."""
+    found = []
+    for path in _files(session, _NUMBERED):
+        with suppress(StoreError):
+            found.append(_read(path))
+    return found
 
 
 def _files(session: BenchmarkSession, name: str) -> list[Path]:

@@ -66,8 +66,8 @@ def threads(watched: Watched) -> str:
     if gain >= 1 / _SLOWER:
         return f"{watched.threads} threads take {1 / gain:.2f} times the time of one"
     return (
-        f"{watched.threads} threads are {1 / gain:.1f} times slower than one right now: others have "
-        f"the cores; wait (run --wait-for-quiet 10m), or give each run one (--threads 1)"
+        f"{watched.threads} threads are {1 / gain:.1f} times slower than one right now: others "
+        f"have the cores; wait (run --wait-for-quiet 10m), or give each run one (--threads 1)"
     )
 
 

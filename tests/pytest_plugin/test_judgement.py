@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pytest
 
-from benchbench.pytest_plugin.judgement import judge
+from benchbench.pytest_plugin.judgement import RatioGate, judge
 from benchbench.pytest_plugin.measurement import EpochMeasurement, measurement_of
 from benchbench.pytest_plugin.saved_runs import SavedRun
 
@@ -33,9 +34,17 @@ def measured(**changes) -> EpochMeasurement:
     return msgspec.structs.replace(THEN, **changes)
 
 
-def compare(measurements, *, allowed=None):
+def compare(measurements, *, gate=None):
     baseline = SavedRun("0001_main.json", {"t.py::test_a": THEN, "t.py::test_b": THEN})
-    return judge(measurements, baseline, allowed)
+    return judge(measurements, baseline, gate)
+
+
+def saved(*ratios, test="t.py::test_b", **changes):
+    """Runs that were saved with these ratios to the calibration."""
+    return [
+        SavedRun(f"{number:04}.json", {test: measured(ratio_to_calibration=ratio, **changes)})
+        for number, ratio in enumerate(ratios, 1)
+    ]
 
 
 def test_the_same_again_is_fine():
@@ -71,13 +80,59 @@ def test_other_work_under_the_same_name_is_no_comparison(change, said):
     assert judgement.compared_count == 1
 
 
-@pytest.mark.parametrize(("ratio", "fails"), [(2.21, True), (2.19, False), (0.5, False)])
-def test_the_gate_is_on_the_ratio_to_the_calibration(ratio, fails):
+def gated(ratio, history, *, allowed=0.1):
+    gate = RatioGate(allowed, history)
     now = measured(ratio_to_calibration=ratio)
-    complaints = compare({"t.py::test_a": THEN, "t.py::test_b": now}, allowed=0.1).complaints
+    complaints = compare({"t.py::test_a": THEN, "t.py::test_b": now}, gate=gate).complaints
+    return [*complaints, *gate.objections(2)], gate.remarks
+
+
+@pytest.mark.parametrize(("ratio", "fails"), [(2.3, True), (2.19, False), (0.5, False)])
+def test_the_gate_is_on_the_ratio_to_the_calibration(ratio, fails):
+    complaints, _ = gated(ratio, saved(2.0, 2.001, 2.0, 2.001, 2.0))
     assert bool(complaints) == fails
     if fails:
         assert complaints[0].startswith("t.py::test_b: expected at most 1.1 times")
+
+
+def test_what_saved_runs_differ_by_is_no_regression():
+    """Six runs that scatter by some 6 %: two of them differ by up to 26 % once in a hundred."""
+    history = saved(2.0, 2.15, 1.95, 2.1, 2.0, 2.12)
+    assert not gated(2.3, history)[0]
+    assert gated(3.0, history)[0]
+    _, remarks = gated(2.0, history)
+    assert "may be chance" in remarks[0]
+
+
+def test_a_trend_is_no_scatter():
+    """A network that gets 2 % slower in each of ten runs: two in a row differ by 2 %."""
+    history = saved(*[2.0 * 1.02**number for number in range(10)])
+    assert gated(2.6, history)[0]
+
+
+@pytest.mark.parametrize(
+    "history", [[], saved(2.0, 2.0, 2.0), saved(2.0, 2.0, 2.0, 2.0, 2.0, steps=7)]
+)
+def test_without_enough_saved_runs_of_the_same_work_there_is_no_gate_and_that_fails(history):
+    (complaint,), remarks = gated(2.0, history)
+    assert "no epoch benchmark could be judged" in complaint
+    assert "2 benchmarks have no gate: 4 saved runs of the same work" in remarks[0]
+
+
+def test_the_gate_fails_seldom_where_nothing_changed():
+    """By simulation, runs that scatter by 5 %: of a thousand gates of no allowance 1 % may fail."""
+    random = np.random.default_rng(0)
+    failed = 0
+    for _ in range(1000):
+        *history, now = np.exp(0.05 * random.normal(size=9))
+        then = history[-1]
+        gate = RatioGate(1e-9, saved(*history))
+        failed += not gate.allows(
+            "t.py::test_b",
+            measured(ratio_to_calibration=float(then)),
+            measured(ratio_to_calibration=float(now)),
+        )
+    assert failed <= 25
 
 
 def test_without_a_gate_slower_is_fine():

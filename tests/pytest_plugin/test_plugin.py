@@ -242,16 +242,27 @@ def test_a_slowed_backend_trips_the_gate_and_is_not_saved(
     (module,) = tmp_path.glob("**/misfits.py")
     gate = ("-p", "no:cacheprovider", "--benchmark-compare", f"{FAIL_RATIO}=90%")
     pytester.runpytest_subprocess("--benchmark-autosave").assert_outcomes(passed=1)
+    saved_again(pytester, times=4)
     unchanged = pytester.runpytest_subprocess(*gate)
     assert unchanged.ret == 0
-    unchanged.stdout.fnmatch_lines(["compared with *0001_*: 1 epoch benchmarks*"])
+    unchanged.stdout.fnmatch_lines(["compared with *0005_*: 1 epoch benchmarks*"])
     module.write_text(misfit_source(0.4))
     slowed = pytester.runpytest_subprocess(*gate, "--benchmark-autosave")
     assert slowed.ret == 1
     slowed.stdout.fnmatch_lines(
         ["FAILED test_mine.py::test_my_network: expected at most 1.9 times the baseline's ratio*"]
     )
-    assert len(saved(pytester)) == 1
+    assert len(saved(pytester)) == 5
+
+
+def saved_again(pytester, *, times: int) -> None:
+    """Save the one saved run so often again, each a per cent slower than the one before."""
+    (file,) = pytester.path.glob(".benchmarks/*/*.json")
+    content = json.loads(file.read_text())
+    for number in range(2, times + 2):
+        content["benchmarks"][0]["extra_info"]["ratio_to_calibration"] *= 1.01
+        place = file.with_name(file.name.replace("0001_", f"{number:04}_"))
+        place.write_text(json.dumps(content))
 
 
 def test_a_gate_with_nothing_to_compare_fails_before_anything_is_timed(pytester, suite, run):
@@ -265,7 +276,7 @@ def test_a_gate_with_nothing_to_compare_fails_before_anything_is_timed(pytester,
     assert run("--benchmark-compare", "--benchmark-autosave").ret == 0, "the first run of all"
     result = run(gate, "--benchmark-compare", "-k", "nothing")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["FAILED *was asked for, but no epoch benchmark was compared*"])
+    result.stdout.fnmatch_lines(["FAILED *was asked for, but no epoch benchmark could be judged*"])
 
 
 def test_a_named_baseline_that_is_not_there_fails(suite, run):
