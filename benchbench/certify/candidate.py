@@ -29,7 +29,7 @@ from benchbench.certify.exercise import (
 from benchbench.certify.order import disorders
 from benchbench.certify.reference import ATTEMPTS, Reference
 from benchbench.certify.rungs import RUNGS, THREE_EPOCHS, Finding, Limit, Measure, finite, limit_of
-from benchbench.certify.tolerances import MARGIN
+from benchbench.certify.tolerances import MARGIN, is_smooth
 from benchbench.errors import Unsupported
 from benchbench.plugins.contract import Trainer
 
@@ -183,7 +183,7 @@ class CandidateMeasures:
         """Compare the change of all parameters after each epoch of the long program."""
         expected, moved = self._reference.long()
         limit = limit_of(THREE_EPOCHS, self._exercise.model)
-        if moved * MARGIN > limit.tolerance:
+        if moved * MARGIN > limit.tolerance and not is_smooth(self._exercise.model):
             limit = Limit(MARGIN * moved, f"{MARGIN} x the reference's own, nudged by roundings")
         _, observed = self._trained_long
         before = as_row(self._exercise.fresh())

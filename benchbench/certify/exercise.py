@@ -91,6 +91,15 @@ class Exercise:
     protocol: TrainingProtocol
     seed: int = 0
 
+    def with_rate(self, factor: float) -> Exercise:
+        """Return the same exercise with the learning rate times `factor`."""
+        optimizer = self.protocol.optimizer
+        optimizer = msgspec.structs.replace(
+            optimizer, learning_rate=factor * optimizer.learning_rate
+        )
+        protocol = msgspec.structs.replace(self.protocol, optimizer=optimizer)
+        return Exercise(self.model, protocol, self.seed)
+
     @functools.cached_property
     def sha256(self) -> str:
         """The hash of what is certified; epochs and shuffling do not count."""

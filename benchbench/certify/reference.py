@@ -32,6 +32,8 @@ REFERENCE = "numpy-float64"
 ATTEMPTS = 3
 # Four roundings of float32: about what a sum of some hundred products collects.
 _NUDGE = 4 * 2.0**-24
+# What Keras rounds 1 - beta^t by at first, and so its first steps.
+_RATE_NUDGE = 2e-5
 # A draw is steady if the nudge moves the update by less than this, relative to its size.
 STEADY = 5e-5
 # So often may the last layer's large weights be halved.
@@ -133,27 +135,32 @@ class Reference:
     def long(self) -> tuple[npt.NDArray[np.float64], float]:
         """Return the weights after each epoch of the long program (epochs, parameters), and a size.
 
-        That is how far a nudge of the weights moved the change of all parameters, relative to it:
-        the largest over the epochs.
+        That is how far what right implementations are off by at first, in the weights and in the
+        learning rate, moved the change of all parameters, relative to it: the largest over the
+        epochs, up and down.
         """
 
         def work_out() -> Answers:
             start = self._exercise.fresh()
             rows = np.array(self._implementation.train_long(self._exercise, start)[1])
-            random = np.random.default_rng(0)
-            nudged = [
-                array * (1 + random.choice([-_NUDGE, _NUDGE], array.shape)) for array in start
-            ]
-            _, others = self._implementation.train_long(self._exercise, nudged)
-            before = as_row(start)
-            moved = max(
-                relative_difference(other - as_row(nudged), row - before)
-                for other, row in zip(others, rows, strict=True)
-            )
+            moved = max(self._long_moved(start, rows, direction) for direction in (1, -1))
             return {"rows": rows, "moved": np.array(moved)}
 
         kept = self._memory("long", work_out)
         return kept["rows"], float(kept["moved"])
+
+    def _long_moved(self, start: Arrays, rows: npt.NDArray[np.float64], direction: int) -> float:
+        random = np.random.default_rng(0)
+        nudged = [
+            array * (1 + direction * random.choice([-_NUDGE, _NUDGE], array.shape))
+            for array in start
+        ]
+        exercise = self._exercise.with_rate(1 + direction * _RATE_NUDGE)
+        _, others = self._implementation.train_long(exercise, nudged)
+        return max(
+            relative_difference(other - as_row(nudged), row - as_row(start))
+            for other, row in zip(others, rows, strict=True)
+        )
 
     def _weights(self, name: str, draw: int) -> Arrays:
         if name == FRESH:
