@@ -71,8 +71,11 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        # Outside of click's standalone mode, so that our exit codes and messages hold.
-        return app(standalone_mode=False) or 0
+        # Not by a call of `app`: it makes of an interrupt an exit code, and drops what was noted.
+        command = typer.main.get_command(app)
+        with command.make_context("benchbench", sys.argv[1:]) as context:
+            command.invoke(context)
+        return 0
     except BenchbenchError as error:
         print(own_lines(f"error: {error}"), file=sys.stderr)
         return error.exit_code

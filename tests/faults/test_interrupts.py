@@ -1,0 +1,50 @@
+"""Whoever interrupts a command hears what became of the records."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from benchbench.cli import main
+from benchbench.plugins import registry
+
+VERBS = [
+    ("run", "--backend", "numpy", "--model", "single-layer"),
+    ("certify", "--backend", "numpy", "--model", "single-layer"),
+    ("list",),
+]
+
+
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+def test_an_interrupt_within_a_verb_is_told_with_its_notes(monkeypatch, capsys, words):
+    def interrupted(*_, **__):
+        interrupt = KeyboardInterrupt()
+        interrupt.add_note("the record x cannot be written; it is kept as /refuge/x")
+        raise interrupt
+
+    monkeypatch.setattr(registry, "load_registry", interrupted)
+    monkeypatch.setattr(sys, "argv", ["benchbench", *words])
+    assert main._run() == main.INTERRUPTED
+    assert capsys.readouterr().err.splitlines() == [
+        "interrupted; what had finished is saved",
+        "the record x cannot be written; it is kept as /refuge/x",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ((), 2, "Usage: benchbench"),
+        (("--help",), 0, ""),
+        (("run",), 2, "Missing option '--backend'"),
+        (("nonsense",), 2, "No such command 'nonsense'"),
+        (("describe", "single-layer"), 0, ""),
+        (("describe", "no-model"), 2, "error: "),
+        (("results", "verify", "nowhere"), 2, "error: "),
+    ],
+)
+def test_the_other_endings_have_their_exit_codes(monkeypatch, capsys, words, code, told):
+    monkeypatch.setattr(sys, "argv", ["benchbench", *words])
+    assert main._run() == code
+    assert told in capsys.readouterr().err
