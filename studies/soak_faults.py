@@ -19,7 +19,8 @@ from benchbench.run.store import Store
 # Those of `misfits` that do nothing wrong, or none that shows in a run on this data.
 WELL = {"null", "prints", "slow", "slow-too", "slower"}
 PLUGINS = (Path(misfits.__file__), Path(soak_plugin.__file__))
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "SIGINT and SIGINT", "SIGTERM and SIGHUP")
+TWICE = ("SIGINT and SIGINT", "SIGTERM and SIGHUP", "SIGINT and SIGINT and SIGINT and SIGTERM")
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", *TWICE)
 REDIRECTIONS = ("<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", ">/dev/full 2>/dev/full")
 READERS = (
     ("report", "--results"),
@@ -104,7 +105,8 @@ def draw(number: int, seed: int) -> Trial:
     options += ["--blocks", rng.choice(["1", "1", "1", "2"]), "--timeout", "15"]
     strike, redirections, planted, guilty = None, "", (), None
     if rng.random() < 0.55:
-        what = rng.choice([*SIGNALS, "folder gone", *(["read-only"] if _root() else [])])
+        folder = ["folder gone", *(["read-only"] if _root() else [])]
+        what = rng.choice([*SIGNALS, *folder, *folder])
         when = rng.choice(
             ["file", "line", f"{rng.uniform(0.1, 9):.2f}", f"{rng.uniform(2, 12):.2f}"]
         )

@@ -167,7 +167,14 @@ def violations(run: Run, code: int) -> Iterator[str]:
         yield f"hung for {DEADLINE_SECONDS:.0f} s"
     yield from strays(run.place.environment[MARK])
     yield from wrong_codes(run, code, told)
-    if "Traceback" in told and re.search(r'File ".*benchbench/(cli/|__main__)', told):
+    heard = "2>" not in trial.redirections
+    if code == 130 and heard and "interrupted; what had finished is saved" not in told:
+        yield "it does not say that it was interrupted"
+    if heard and code >= 0:
+        unnamed = [path for path in run.place.refuge.glob("2*.json") if str(path) not in told]
+        yield from (f"nothing says that a record lies in {path}" for path in unnamed)
+    early = code == -signal.SIGINT and not _TOLD.search(told)
+    if not early and "Traceback" in told and re.search(r'File ".*benchbench/(cli/|__main__)', told):
         yield f"a traceback: {told.strip().splitlines()[-1][:200]}"
     try:
         records = list(found(run.place, told))
@@ -184,7 +191,7 @@ def violations(run: Run, code: int) -> Iterator[str]:
         if known != status:
             yield f"told of {backend} (block {block}): {status}; its record: {known}"
     begun = not re.search(r"^error: the results folder .* cannot be written", told, re.MULTILINE)
-    if trial.undisturbed and begun and "stderr" not in trial.redirections:
+    if trial.undisturbed and begun:
         # A folder that takes no record ends the command after the group.
         disturbed = trial.strike is not None or "folder: full" in trial.faults
         for block in range(1 if disturbed else trial.blocks):
@@ -198,8 +205,10 @@ def wrong_codes(run: Run, code: int, told: str) -> Iterator[str]:
     trial = run.trial
     sent = trial.strike.what.split(" and ") if run.struck and trial.strike else []
     signals = [signal.Signals[name] for name in sent if name.startswith("SIG")]
-    # Before the command is there to hear it, a signal does what it does to any process.
-    early = -code in signals and not told
+    # Before the command is there to hear it, a signal does what it does to any process; and Python
+    # ends by SIGINT, which a shell tells as 130 too, where that came while it ran a text (`exec`).
+    early = -code in signals and not _TOLD.search(told)
+    early = early or (code == -signal.SIGINT and "interrupted; what had finished" in told)
     if code not in {0, 1, 2, 3, 130} and not early and not (-code == signal.SIGKILL in signals):
         yield f"exit code {code}"
     runs = (len(trial.backends) + 1) * trial.blocks

@@ -64,6 +64,8 @@ def test_a_record_that_is_lost_is_seen(run):
 def test_a_record_in_the_refuge_or_in_the_message_is_none_that_is_lost(run):
     path = run.place.runs / "2-numpy.json"
     kept = path.rename(run.place.refuge / path.name)
+    assert judge(run) == f"nothing says that a record lies in {kept}"
+    run.place.stderr.write_text(f"{TOLD}error: no room; it is kept as {kept}: move it")
     assert judge(run) == ""
     run.place.stderr.write_text(f"{TOLD}error: no room; it follows:\n{kept.read_text()}")
     kept.unlink()
@@ -101,6 +103,12 @@ def test_a_signal_that_is_not_heeded_is_seen(run):
     assert judge(run, -signal.SIGTERM) == "exit code -15", "there was something to save"
     run.place.stderr.write_text(TOLD.splitlines()[0])
     assert "before the last run was over" in judge(run, 1)
+
+
+def test_an_interrupt_that_is_not_told_is_seen(run):
+    assert judge(run, 130) == "it does not say that it was interrupted"
+    run.place.stderr.write_text(f"{TOLD}interrupted; what had finished is saved")
+    assert judge(run, 130) == ""
 
 
 def test_what_lives_on_is_seen_and_ended(run):
