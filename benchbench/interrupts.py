@@ -36,3 +36,9 @@ def interrupts_wait() -> Iterator[None]:
         if came:
             number, frame = came[0]
             before[signal.Signals(number)](number, frame)
+
+
+def ignore_interrupts() -> None:
+    """Ignore them from now on: this process has only to say what was saved, and to end."""
+    for ending in _ENDING:
+        signal.signal(ending, signal.SIG_IGN)

@@ -26,6 +26,7 @@ from benchbench.cli import (
 from benchbench.cli.descriptors import open_missing_streams
 from benchbench.cli.streams import output_failure, safe_streams
 from benchbench.errors import BenchbenchError
+from benchbench.interrupts import ignore_interrupts
 from benchbench.printable import own_lines
 
 INTERRUPTED = 130
@@ -82,7 +83,10 @@ def _run() -> int:
     except typer.Exit as stop:
         return stop.exit_code
     except (KeyboardInterrupt, typer.Abort) as interrupt:
-        print(own_lines(_interruption(interrupt)), file=sys.stderr)
+        ignore_interrupts()
+        # Of a record that could not be saved, a note says where it is.
+        told = ["interrupted; what had finished is saved", *getattr(interrupt, "__notes__", [])]
+        print(own_lines("\n".join(told)), file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
         show = getattr(error, "show", None)  # click's own usage errors print themselves
@@ -90,12 +94,6 @@ def _run() -> int:
             raise
         show()
         return getattr(error, "exit_code", 2)
-
-
-def _interruption(interrupt: BaseException) -> str:
-    # Of a record that could not be saved, a note says where it is.
-    unsaved = getattr(interrupt, "__notes__", [])
-    return "\n".join(["interrupted; what had finished is saved", *unsaved])
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

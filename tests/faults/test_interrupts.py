@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import pytest
@@ -14,6 +15,17 @@ VERBS = [
     ("certify", "--backend", "numpy", "--model", "single-layer"),
     ("list",),
 ]
+
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    before = {ending: signal.getsignal(ending) for ending in ENDING}
+    yield
+    for ending, handler in before.items():
+        signal.signal(ending, handler)
 
 
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
@@ -30,6 +42,8 @@ def test_an_interrupt_within_a_verb_is_told_with_its_notes(monkeypatch, capsys, 
         "interrupted; what had finished is saved",
         "the record x cannot be written; it is kept as /refuge/x",
     ]
+    # A second one would end it by a traceback, or, late in Python's own end, as that signal does.
+    assert {signal.getsignal(ending) for ending in ENDING} == {signal.SIG_IGN}
 
 
 @pytest.mark.parametrize(
