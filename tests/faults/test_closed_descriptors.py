@@ -10,7 +10,7 @@ import pytest
 ALL = (0, 1, 2)
 
 
-@pytest.mark.parametrize("closed", [(1,), ALL])
+@pytest.mark.parametrize("closed", [pytest.param((1,), marks=pytest.mark.exhaustive), ALL])
 def test_a_run_works(command, closed):
     words = [
         "-m",
