@@ -83,6 +83,8 @@ def answer(work_out: Callable[[bytes], bytes]) -> NoReturn:
         code = 0
     # What a plugin raises, SystemExit too, is no answer; the traceback's last line says what.
     except BaseException:
+        # What was printed before comes before: it may still be in the buffer.
+        sys.stdout.flush()
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -14,9 +14,9 @@ from makers import make_certificate, make_record, make_rung
 
 from benchbench.certificates import CRASHED
 from benchbench.certify.cache import KeptAnswers
+from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.exercise import Implementation
 from benchbench.certify.ladder import Ladder
-from benchbench.certify.rungs import CandidateMeasures
 from benchbench.cli.progress import Lines
 from benchbench.compare.validity import objection
 from benchbench.data.cache import cache_folder

@@ -39,7 +39,7 @@ COURSES = {
     "real-time signal": ("import os; os.kill(os.getpid(), 40)", "killed by signal 40"),
     "exit": ("import os; os._exit(3)", "ended with exit code 3: it said nothing"),
     "no answer": ("pass", "ended with exit code 0: it said nothing"),
-    "endless answer": ("while True: print('x' * 9999)", "its answer is longer than 32 MiB"),
+    "endless answer": ("while True: print('x' * 99_999)", "its answer is longer than 32 MiB"),
     "endless log": (
         "import sys\nwhile True: print('x' * 9999, file=sys.stderr)",
         "no answer within 1 s",
@@ -71,11 +71,13 @@ exchange([sys.executable, "-c", child, sys.argv[1]], b"", environment=os.environ
 @pytest.mark.parametrize("course", COURSES)
 def test_who_asks_is_never_held_up(course):
     code, trouble = COURSES[course]
+    # A loaded machine may take seconds to start a process: only silence is to run out of time.
+    patience = 1 if trouble and "within 1 s" in trouble else 20
     since = time.monotonic()
     returned = exchange(
-        [sys.executable, "-c", code], b"asked", environment=os.environ, timeout_seconds=1
+        [sys.executable, "-c", code], b"asked", environment=os.environ, timeout_seconds=patience
     )
-    assert time.monotonic() - since < 5
+    assert time.monotonic() - since < patience + 10
     if trouble is None:
         assert returned.answer is not None
         assert returned.answer.startswith(b"well")
@@ -100,7 +102,7 @@ def test_what_a_plugin_leaves_running_in_a_process_that_answers_holds_nobody_up(
         [sys.executable, "-c", ANSWERING.format(code=code)],
         b"well",
         environment=os.environ,
-        timeout_seconds=10,
+        timeout_seconds=30,
     )
     assert returned.answer == answer
     assert trouble in returned.trouble
