@@ -18,6 +18,7 @@ from benchbench.run.store import Store
 
 # Those of `misfits` that do nothing wrong, or none that shows in a run on this data.
 WELL = {"null", "prints", "slow", "slow-too", "slower"}
+MISBEHAVING = tuple(name for name in misfits.KINDS if name not in WELL)
 PLUGINS = (Path(misfits.__file__), Path(soak_plugin.__file__))
 TWICE = ("SIGINT and SIGINT", "SIGTERM and SIGHUP", "SIGINT and SIGINT and SIGINT and SIGTERM")
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", *TWICE)
@@ -96,8 +97,10 @@ PLANTED: dict[str, Callable[[Path], None]] = {
 def draw(number: int, seed: int) -> Trial:
     """Draw the trial of a number: always the same from one seed."""
     rng = random.Random(f"{seed} {number}")
-    named = [*soak_plugin.names(), *(set(misfits.KINDS) - WELL)]
-    backends = rng.sample(sorted(named), rng.choice([1, 1, 2, 2, 3]))
+    # Those that act at a place are many: each group has its share.
+    groups = [soak_plugin.PLACED, soak_plugin.PLACED, soak_plugin.UNPLACED, MISBEHAVING]
+    count = rng.choice([1, 1, 2, 2, 3])
+    backends = list(dict.fromkeys(rng.choice(rng.choice(groups)) for _ in range(count)))
     faults = [f"worker: {name}" for name in backends]
     harmless = {f"{one}-in-{place}" for one in soak_plugin.HARMLESS for place in soak_plugin.PLACES}
     certify = rng.random() < 0.06

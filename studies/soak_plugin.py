@@ -171,11 +171,10 @@ def nested(settings: Any) -> Any:
     return settings
 
 
-def names() -> list[str]:
-    placed = [f"{action}-in-{place}" for action, place in product(ACTIONS, PLACES)]
-    return [*placed, *SETTINGS, *KINDS]
+PLACED = tuple(f"{action}-in-{place}" for action, place in product(ACTIONS, PLACES))
+UNPLACED = (*SETTINGS, *KINDS)
 
 
 @hookimpl
 def benchbench_backends() -> list[BackendInfo]:
-    return [BackendInfo(name, (), partial(create, name)) for name in names()]
+    return [BackendInfo(name, (), partial(create, name)) for name in (*PLACED, *UNPLACED)]
