@@ -20,8 +20,9 @@ def told(fault: Fault, batch_size: int = 128) -> str:
     return "; ".join(one.words for one in found)
 
 
-@pytest.mark.parametrize("batch_size", [1, 8, 100, 128, 1000, 5000])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("batch_size", "seed"), [(1, 0), (8, 1), (100, 2), (128, 0), (128, 1), (128, 2), (5000, 0)]
+)
 def test_a_right_backend_has_nothing_to_hide(batch_size, seed):
     assert not disorders(RIGHT, batch_size, seed=seed)
 
@@ -43,9 +44,7 @@ def test_another_order_is_seen(fault):
 
 
 @pytest.mark.parametrize("batch_size", [16, 400])
-@pytest.mark.parametrize(
-    "name", ["one permutation", "blocks of 16", "with replacement", "short batch padded"]
-)
+@pytest.mark.parametrize("name", ["one permutation", "blocks of 16", "short batch padded"])
 def test_another_order_is_seen_whatever_the_batch(name, batch_size):
     (fault,) = (one for one in shuffling.FAULTS if one.name == name)
     assert told(fault, batch_size)
