@@ -101,7 +101,8 @@ def test_what_a_plugin_leaves_running_in_a_process_that_answers_holds_nobody_up(
     returned = exchange(
         [sys.executable, "-c", ANSWERING.format(code=code)],
         b"well",
-        environment=os.environ,
+        # Buffered, as where no one has asked for otherwise.
+        environment={**os.environ, "PYTHONUNBUFFERED": ""},
         timeout_seconds=30,
     )
     assert returned.answer == answer
