@@ -68,5 +68,6 @@ class Unsupported(Exception):  # noqa: N818 - a backend raises it as an answer, 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ", did you mean 'x'?" for the known name closest to `name`, or an empty string."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f", did you mean '{matches[0]}'?" if matches else ""
+    names = {one.casefold(): one for one in known}
+    matches = difflib.get_close_matches(name.casefold(), list(names), n=1, cutoff=0.5)
+    return f", did you mean '{names[matches[0]]}'?" if matches else ""

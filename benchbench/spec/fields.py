@@ -7,6 +7,7 @@ from functools import cache
 import msgspec
 
 from benchbench.errors import SpecError
+from benchbench.spec.faults import find_faults
 
 
 def settle_fields(spec: msgspec.Struct) -> None:
@@ -17,9 +18,14 @@ def settle_fields(spec: msgspec.Struct) -> None:
     """
     for name, kind in _kinds(type(spec)):
         try:
-            value = msgspec.convert(msgspec.to_builtins(getattr(spec, name)), kind)
-        except msgspec.ValidationError as error:
-            raise SpecError(f"{name}: {error}", (name,)) from None
+            given = msgspec.to_builtins(getattr(spec, name))
+        except TypeError as error:
+            raise SpecError(f"{name}: no spec file could hold it: {error}", (name,)) from None
+        try:
+            value = msgspec.convert(given, kind)
+        except msgspec.ValidationError:
+            reason, path = next(find_faults(given, kind, (name,)))
+            raise SpecError(f"{'.'.join(map(str, path))}: {reason}", path) from None
         msgspec.structs.force_setattr(spec, name, value)
 
 

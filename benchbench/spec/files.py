@@ -1,9 +1,11 @@
-"""Specs as TOML files: read with the line at fault in every message, written so they read back."""
+"""Specs as TOML files: every fault is told with its line; what is written reads back."""
 
 from __future__ import annotations
 
-import re
 import tomllib
+from collections.abc import Sequence
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,23 +14,26 @@ import tomli_w
 
 from benchbench.errors import SpecError, UsageError
 from benchbench.files import read_file
+from benchbench.spec.faults import Fault, find_faults
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
-from benchbench.spec.toml_lines import KeyPath, line_of
+from benchbench.spec.toml_lines import lines_of
 
 # A spec has some hundred lines; what is larger than this is none.
 _LARGEST_BYTES = 16 << 20
+# Of a file that is no spec at all, a screenful tells enough.
+_MOST_FAULTS = 20
 
 Spec = TypeVar("Spec", ModelSpec, TrainingProtocol)
 
 
 def load_model(path: Path) -> ModelSpec:
-    """Read a model from a TOML file. Raises UsageError naming file, line and fault."""
+    """Read a model from a TOML file. Raises UsageError with the line of every fault."""
     return _load(path, ModelSpec)
 
 
 def load_protocol(path: Path) -> TrainingProtocol:
-    """Read a protocol from a TOML file. Raises UsageError naming file, line and fault."""
+    """Read a protocol from a TOML file. Raises UsageError with the line of every fault."""
     return _load(path, TrainingProtocol)
 
 
@@ -52,27 +57,23 @@ def _load(path: Path, kind: type[Spec]) -> Spec:
 
 def _parse(path: Path, text: str, kind: type[Spec]) -> Spec:
     try:
-        return msgspec.convert(tomllib.loads(text), kind)
-    except msgspec.ValidationError as error:
-        reason, place = _place(str(error))
-        raise _at_line(path, text, place, reason) from None
+        content = tomllib.loads(text)
     # Not only TOMLDecodeError: a whole number may have more digits than Python reads.
     except ValueError as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
-    except SpecError as error:
-        raise _at_line(path, text, error.path, error.reason) from None
+    try:
+        return msgspec.convert(content, kind)
+    except (msgspec.ValidationError, SpecError):
+        faults = list(islice(find_faults(content, kind), _MOST_FAULTS + 1))
+        raise UsageError(_told(path, text, faults)) from None
 
 
-def _at_line(path: Path, text: str, place: KeyPath, reason: str) -> UsageError:
-    line = line_of(text, place)
-    where = ".".join(str(key) for key in place) or "the file"
-    return UsageError(f"{path}, line {line}: {reason} (at {where})")
-
-
-def _place(message: str) -> tuple[str, KeyPath]:
-    """Split msgspec's "reason - at `$.layers[2].units`" into reason and path."""
-    reason, _, pointer = message.partition(" - at `$")
-    steps = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", pointer)
-    path = tuple(int(index) if index else key for key, index in steps)
-    unknown = re.search(r"unknown field `([^`]+)`", reason)
-    return reason, (*path, unknown[1]) if unknown else path
+def _told(path: Path, text: str, faults: Sequence[Fault]) -> str:
+    """Write a line a fault, in the order of the file, as compilers do."""
+    lines = lines_of(text, [fault.path for fault in faults])
+    told = [
+        f"{path}, line {line}: {reason} (at {'.'.join(map(str, place)) or 'the file'})"
+        for line, (reason, place) in sorted(zip(lines, faults, strict=True), key=itemgetter(0))
+    ]
+    more = ["there are more"] if len(told) > _MOST_FAULTS else []
+    return "\n".join(told[:_MOST_FAULTS] + more)

@@ -1,4 +1,4 @@
-"""The line of a TOML text at which a value stands, found in one pass.
+"""The lines of a TOML text at which values stand, found in one pass.
 
 The text is known to be valid, `tomllib` has read it; but `tomllib` tells no lines.
 Source: the TOML specification, version 1.0.0, https://toml.io/en/v1.0.0.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -24,12 +25,16 @@ _TOKEN = re.compile(
 )
 
 
-def line_of(text: str, place: KeyPath) -> int:
-    """Return the 1-based line of a valid TOML text at which the value at `place` first stands.
+def lines_of(text: str, places: Sequence[KeyPath]) -> list[int]:
+    """Return the 1-based lines of a valid TOML text at which the values at `places` first stand.
 
     A place that is nowhere is looked for by its parents.
     """
     lines = _Lines(text).places
+    return [_line(lines, place) for place in places]
+
+
+def _line(lines: Mapping[KeyPath, int], place: KeyPath) -> int:
     while place and place not in lines:
         place = place[:-1]
     return lines[place] if place else 1

@@ -74,4 +74,4 @@ def test_a_broken_file_names_its_line(benchbench, tmp_path):
     path.write_text(dump(MODELS["two-layer"]).replace("units = 512", "units = 0"))
     answer = benchbench("describe", str(path))
     assert answer.exit_code == 2
-    assert re.match(rf"error: {re.escape(str(path))}, line \d+: .*>= 1", answer.stderr)
+    assert re.match(rf"error: {re.escape(str(path))}, line \d+: .*at least 1", answer.stderr)

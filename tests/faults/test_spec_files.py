@@ -15,7 +15,7 @@ from benchbench.errors import SpecError, UsageError
 from benchbench.spec import toml_lines
 from benchbench.spec.files import load_model, load_protocol
 from benchbench.spec.protocol import TrainingProtocol
-from benchbench.spec.toml_lines import line_of
+from benchbench.spec.toml_lines import lines_of
 
 HEAD = 'name = "mine"\ninput_shape = [28, 28, 1]\n'
 LAYER = '[[layers]]\ntype = "Dense"\nunits = 10\nactivation = "softmax"\n'
@@ -108,7 +108,7 @@ f.g = \'\'\'x'\'\'\'
 [a.b.h]
 i = true
 '''
-    assert {place: line_of(text, place) for place in places(tomllib.loads(text))} == {
+    assert {place: lines_of(text, [place])[0] for place in places(tomllib.loads(text))} == {
         ("quoted key",): 2,
         ("quoted key", "b"): 2,
         ("a",): 3,

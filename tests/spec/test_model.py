@@ -108,10 +108,10 @@ SOFTMAX = Dense(10, "softmax")
         ((Flatten(), MaxPool2D(), SOFTMAX), "expects an image", (1,)),
         ((Flatten(), Dense(1, "softmax")), "at least 2 units", (1,)),
         ((Flatten(), Dense(9, "softmax"), SOFTMAX), "output layer only", (1, "activation")),
-        ((Flatten(), Dense(0), SOFTMAX), ">= 1", ()),
-        ((Conv2D(0, (3, 3)), Flatten(), SOFTMAX), ">= 1", ()),
-        ((Flatten(), Dense(5, "tanh"), SOFTMAX), "tanh", ()),
-        ((), ">= 1", ()),
+        ((Flatten(), Dense(0), SOFTMAX), "at least 1", (1, "units")),
+        ((Conv2D(0, (3, 3)), Flatten(), SOFTMAX), "at least 1", (0, "filters")),
+        ((Flatten(), Dense(5, "tan"), SOFTMAX), "tan", (1, "activation")),
+        ((), "a list of at least 1", ()),
     ],
 )
 def test_models_that_cannot_be_built_are_refused(layers, reason, path):
