@@ -20,8 +20,24 @@ from benchbench.plugins.contract import (
 )
 from benchbench.plugins.hookspecs import hookimpl
 from benchbench.plugins.vocabulary import Vocabulary
-from benchbench.spec.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D
-from benchbench.spec.model import ModelSpec
+from benchbench.spec.layers import (
+    Activation,
+    AvgPool2D,
+    BatchNorm,
+    Concat,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool1D,
+    GlobalAvgPool2D,
+    Layer,
+    LayerNorm,
+    MaxPool2D,
+    Reshape,
+    Residual,
+)
+from benchbench.spec.model import LayerTrace, ModelSpec
 from benchbench.spec.protocol import Adam, TrainingProtocol
 from benchbench.spec.variables import Variable
 
@@ -32,23 +48,34 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Activation",
     "Adam",
+    "AvgPool2D",
     "Backend",
     "BackendInfo",
+    "BatchNorm",
     "BenchbenchError",
     "Comparisons",
+    "Concat",
     "Conv2D",
     "DataError",
     "Dataset",
     "DatasetInfo",
     "Dense",
     "Deviation",
+    "Dropout",
     "ExecutorInfo",
     "Flatten",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
     "Layer",
+    "LayerNorm",
+    "LayerTrace",
     "MaxPool2D",
     "ModelSpec",
     "Observer",
+    "Reshape",
+    "Residual",
     "Results",
     "Score",
     "Split",

@@ -7,13 +7,14 @@ rest: an unknown kind always, an unknown field where it is away from its default
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from benchbench.errors import Unsupported
 from benchbench.spec.identity import field_default
+from benchbench.spec.layers import Layer, chains_of
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
@@ -23,8 +24,8 @@ class Vocabulary:
     """The kinds that a backend knows, by their names in a spec file, each with its fields.
 
     `layers` and `optimizers` map a kind's name ("Dense", "Adam") to the fields that the backend
-    reads; `activations` are the values of a field of that name; `model` and `protocol` are the
-    fields of these two.
+    reads; `activations` are the values of the fields `activation` and `function`; `model` and
+    `protocol` are the fields of these two.
     """
 
     layers: Mapping[str, tuple[str, ...]]
@@ -41,13 +42,19 @@ class Vocabulary:
 
     def _unknown(self, model: ModelSpec, protocol: TrainingProtocol) -> Iterator[str]:
         yield from _fields(model, self.model, "of a model")
-        for layer in model.layers:
-            yield from self._of_kind(layer, "layer", self.layers)
-            activation = getattr(layer, "activation", None)
-            if activation is not None and activation not in self.activations:
-                yield f"the activation '{activation}' (it has {', '.join(self.activations)})"
+        yield from self._of_layers(model.layers)
         yield from _fields(protocol, self.protocol, "of a protocol")
         yield from self._of_kind(protocol.optimizer, "optimizer", self.optimizers)
+
+    def _of_layers(self, layers: Iterable[Layer]) -> Iterator[str]:
+        for layer in layers:
+            yield from self._of_kind(layer, "layer", self.layers)
+            for field in ("activation", "function"):
+                activation = getattr(layer, field, None)
+                if activation is not None and activation not in self.activations:
+                    yield f"the activation '{activation}' (it has {', '.join(self.activations)})"
+            for _, chain in chains_of(layer):
+                yield from self._of_layers(chain)
 
     def _of_kind(
         self, struct: msgspec.Struct, noun: str, kinds: Mapping[str, tuple[str, ...]]

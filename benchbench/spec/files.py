@@ -15,6 +15,7 @@ import tomli_w
 from benchbench.errors import SpecError, UsageError
 from benchbench.files import read_file
 from benchbench.spec.faults import Fault, find_faults
+from benchbench.spec.identity import canonical
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.spec.toml_lines import lines_of
@@ -38,8 +39,11 @@ def load_protocol(path: Path) -> TrainingProtocol:
 
 
 def dump(spec: ModelSpec | TrainingProtocol) -> str:
-    """Return the TOML text from which `load_model` or `load_protocol` reads the same spec."""
-    return tomli_w.dumps(msgspec.to_builtins(spec))
+    """Return the TOML text from which `load_model` or `load_protocol` reads the same spec.
+
+    Fields that are younger than their kind's first release are left out at their defaults.
+    """
+    return tomli_w.dumps(canonical(spec))
 
 
 def _load(path: Path, kind: type[Spec]) -> Spec:

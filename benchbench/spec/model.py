@@ -2,51 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, ClassVar
 
 import msgspec
 
 from benchbench.errors import SpecError
 from benchbench.spec.fields import settle_fields
-from benchbench.spec.layers import Count, Dense, Layer
+from benchbench.spec.layers import Count, Dense, Layer, chains_of
 from benchbench.spec.variables import Shape, Variable
+
+MOST_LAYERS = 1000
+_DEEPEST = 10
 
 
 class LayerTrace(msgspec.Struct, frozen=True):
     """One layer in its place: what goes in, what comes out, what is learnt, what it costs.
 
-    `place` is the layer's in `ModelSpec.layers`, from 0. `variables` bear their names in the model.
+    `place` is the layer's in its chain, from 0; `name` says which chain: `layers.3`, and
+    `layers.3.shortcut.0` within a composite. `variables` bear their names in the model. `chains`
+    are those of a composite, traced, in the order of its variables.
     """
 
     place: int
+    name: str
     layer: Layer
     input_shape: Shape
     output_shape: Shape
     variables: tuple[Variable, ...]
     count_formula: str
     forward_flops: int
+    chains: tuple[tuple[LayerTrace, ...], ...] = ()
 
     @property
     def parameter_count(self) -> int:
         """How many values the layer's variables have together."""
         return sum(variable.count for variable in self.variables)
 
+    def leaves(self) -> Iterator[LayerTrace]:
+        """Yield the layers that hold no others, in the order of the model's variables."""
+        if not self.chains:
+            yield self
+        for chain in self.chains:
+            for trace in chain:
+                yield from trace.leaves()
+
+
+def trace_chain(layers: tuple[Layer, ...], input_shape: Shape, name: str) -> tuple[LayerTrace, ...]:
+    """Walk the shapes through layers one after another. Raises SpecError, with the place."""
+    traces: list[LayerTrace] = []
+    shape = input_shape
+    for index, layer in enumerate(layers):
+        own_name = f"{name}.{index}"
+        try:
+            output_shape = layer.output_shape(shape)
+        except SpecError as error:
+            path = ("layers", index, *error.path)
+            raise SpecError(f"layer {index + 1}: {error.reason}", path) from None
+        traces.append(
+            LayerTrace(
+                place=index,
+                name=own_name,
+                layer=layer,
+                input_shape=shape,
+                output_shape=output_shape,
+                variables=tuple(
+                    msgspec.structs.replace(one, name=f"{own_name}.{one.name}")
+                    for one in layer.variables(shape)
+                ),
+                count_formula=layer.count_formula(shape),
+                forward_flops=layer.forward_flops(shape),
+                chains=tuple(
+                    trace_chain(chain, shape, f"{own_name}.{key}")
+                    for key, chain in chains_of(layer)
+                ),
+            )
+        )
+        shape = output_shape
+    return tuple(traces)
+
 
 class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A feed-forward classifier.
 
-    `input_shape` is (height, width, channels) of one image. The last layer must be a Dense layer
-    with softmax: it gives the probabilities of the classes. Raises SpecError if the layers do not
-    fit together.
+    `input_shape` is that of one sample: (height, width, channels) of an image, (features,) of a
+    table's row. The last layer must be a Dense layer with softmax: it gives the probabilities of
+    the classes. Raises SpecError if the layers do not fit together.
     """
 
     original_fields: ClassVar = ("name", "input_shape", "layers")
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
-    input_shape: tuple[Count, Count, Count]
-    layers: Annotated[tuple[Layer, ...], msgspec.Meta(min_length=1)]
+    input_shape: Annotated[tuple[Count, ...], msgspec.Meta(min_length=1, max_length=3)]
+    layers: Annotated[tuple[Layer, ...], msgspec.Meta(min_length=1, max_length=MOST_LAYERS)]
 
     def __post_init__(self) -> None:
+        _require_size(self.layers)
         settle_fields(self)
         self.trace()
         last, place = self.layers[-1], ("layers", len(self.layers) - 1)
@@ -58,45 +109,25 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             )
         if last.units < 2:
             raise SpecError("the output layer needs at least 2 units, one a class", place)
-        for index, layer in enumerate(self.layers[:-1]):
-            if getattr(layer, "activation", None) == "softmax":
-                raise SpecError(
-                    f"softmax belongs to the output layer only, but {layer.describe()} is layer "
-                    f"{index + 1} of {len(self.layers)}",
-                    ("layers", index, "activation"),
-                )
+        _require_no_softmax(self.trace()[:-1])
 
     def trace(self) -> tuple[LayerTrace, ...]:
         """Walk the shapes through the layers. Raises SpecError, with the layer's place."""
-        traces: list[LayerTrace] = []
-        shape: Shape = self.input_shape
-        for index, layer in enumerate(self.layers):
-            try:
-                output_shape = layer.output_shape(shape)
-            except SpecError as error:
-                path = ("layers", index, *error.path)
-                raise SpecError(f"layer {index + 1}: {error.reason}", path) from None
-            traces.append(
-                LayerTrace(
-                    place=index,
-                    layer=layer,
-                    input_shape=shape,
-                    output_shape=output_shape,
-                    variables=tuple(
-                        msgspec.structs.replace(one, name=f"layers.{index}.{one.name}")
-                        for one in layer.variables(shape)
-                    ),
-                    count_formula=layer.count_formula(shape),
-                    forward_flops=layer.forward_flops(shape),
-                )
-            )
-            shape = output_shape
-        return tuple(traces)
+        return trace_chain(self.layers, self.input_shape, "layers")
+
+    def leaves(self) -> tuple[LayerTrace, ...]:
+        """Return all layers that hold no others, in the order of the variables."""
+        return tuple(leaf for trace in self.trace() for leaf in trace.leaves())
 
     @property
     def classes(self) -> int:
         """The number of classes: the units of the output layer."""
-        return self.trace()[-1].output_shape[0]
+        return self.output_shape[-1]
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of the output for one sample."""
+        return self.trace()[-1].output_shape
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -114,6 +145,11 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return sum(variable.count for variable in self.variables)
 
     @property
+    def trainable_count(self) -> int:
+        """The number of values of the variables that training changes by their gradient."""
+        return sum(variable.count for variable in self.variables if variable.trainable)
+
+    @property
     def forward_flops(self) -> int:
         """Floating-point operations of one sample's forward pass (see `Layer.forward_flops`)."""
         return sum(trace.forward_flops for trace in self.trace())
@@ -126,5 +162,36 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         its kernel and one for that of its input; the first layer that learns needs no gradient of
         its input. The optimiser's few operations a parameter are spread over a batch, not counted.
         """
-        costs = [trace.forward_flops for trace in self.trace() if trace.variables]
+        costs = [leaf.forward_flops for leaf in self.leaves() if leaf.variables]
         return 3 * sum(costs) - costs[0]
+
+
+def _require_size(layers: Iterable[Layer], depth: int = 1) -> int:
+    """Return how many layers there are. Raises SpecError for too many, or too deep in another."""
+    if depth > _DEEPEST:
+        raise SpecError(
+            f"layers lie in layers {depth} deep, at most {_DEEPEST} are allowed", ("layers",)
+        )
+    count = 0
+    for layer in layers:
+        count += 1 + sum(_require_size(chain, depth + 1) for _, chain in chains_of(layer))
+    if count > MOST_LAYERS:
+        raise SpecError(
+            f"the model has {count} layers, at most {MOST_LAYERS} are allowed", ("layers",)
+        )
+    return count
+
+
+def _require_no_softmax(traces: Iterable[LayerTrace]) -> None:
+    """Raise SpecError for a layer with a softmax."""
+    for trace in traces:
+        for field in ("activation", "function"):
+            if getattr(trace.layer, field, None) == "softmax":
+                keys = (int(key) if key.isdigit() else key for key in trace.name.split("."))
+                raise SpecError(
+                    f"softmax belongs to the output layer only, but {trace.layer.describe()} "
+                    f"stands at {trace.name}",
+                    (*keys, field),
+                )
+        for chain in trace.chains:
+            _require_no_softmax(chain)

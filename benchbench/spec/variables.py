@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Shape: TypeAlias = tuple[int, ...]
-InitializerName: TypeAlias = Literal["glorot_uniform", "zeros"]
+InitializerName: TypeAlias = Literal["glorot_uniform", "zeros", "ones"]
 
 
 class Variable(msgspec.Struct, frozen=True):
@@ -64,6 +64,12 @@ def _zeros(shape: Shape, _random: np.random.Generator) -> npt.NDArray[np.float32
     return np.zeros(shape, np.float32)
 
 
+def _ones(shape: Shape, _random: np.random.Generator) -> npt.NDArray[np.float32]:
+    import numpy as np
+
+    return np.ones(shape, np.float32)
+
+
 _INITIALIZERS: MappingProxyType[
     InitializerName, Callable[[Shape, np.random.Generator], npt.NDArray[np.float32]]
-] = MappingProxyType({"glorot_uniform": _glorot_uniform, "zeros": _zeros})
+] = MappingProxyType({"glorot_uniform": _glorot_uniform, "zeros": _zeros, "ones": _ones})

@@ -99,16 +99,16 @@ def test_a_file_by_hand(write):
             "units = 10",
             "units = 10\nbias = false",
             20,
-            "Dense has the fields units, activation, but",
+            "Dense has the fields units, activation, use_bias, but",
         ),
         ("units = 10", "units = 1", 17, "at least 2 units"),
         ('type = "Flatten"', 'type = "Flat"', 15, "but it is \"Flat\", did you mean 'Flatten'?"),
         ('[[layers]]\ntype = "Flatten"\n', "", 15, "put a Flatten layer before it"),
         (
             "input_shape = [28, 28, 1]",
-            "input_shape = [28, 28]",
+            "input_shape = []",
             2,
-            "a list of 3, each a whole ",
+            "a list of at least 1, each",
         ),
         ("input_shape = [28, 28, 1]", "input_shape = [28, 0, 1]", 2, "at input_shape.1"),
         ('name = "mine"', 'name = "My Net"', 1, "text that matches ^"),
@@ -235,7 +235,8 @@ def test_every_fault_of_a_file_is_told_at_once_in_the_order_of_its_lines(write):
             ),
             (
                 6,
-                "Conv2D has the fields filters, kernel_size, activation, but there is 'filter', "
+                "Conv2D has the fields filters, kernel_size, activation, strides, padding, groups, "
+                "dilation, use_bias, but there is 'filter', "
                 "did you mean 'filters'? (at layers.0.filter)",
             ),
             (
@@ -246,7 +247,8 @@ def test_every_fault_of_a_file_is_told_at_once_in_the_order_of_its_lines(write):
             (19, "expected a whole number, at least 1, but it is -1 (at layers.3.units)"),
             (
                 20,
-                'expected one of linear, relu, softmax, but it is "sofmax", did you mean '
+                "expected one of linear, relu, relu6, leaky_relu, elu, gelu, gelu_tanh, silu, "
+                'tanh, sigmoid, softmax, but it is "sofmax", did you mean '
                 "'softmax'? (at layers.3.activation)",
             ),
         ]

@@ -127,7 +127,6 @@ def test_what_is_canonical_reads_back(models, protocols):
         for spec in (model, protocol):
             text = msgspec.json.encode(canonical(spec))
             assert msgspec.json.decode(text, type=type(spec)) == spec
-            assert text == msgspec.json.encode(spec)
 
     check()
 

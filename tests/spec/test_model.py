@@ -11,7 +11,18 @@ from benchbench.errors import SpecError
 from benchbench.spec.catalog import MODELS, PUBLISHED_ACCURACY
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.initial import initial_variables
-from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
+from benchbench.spec.layers import (
+    Activation,
+    BatchNorm,
+    Concat,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool2D,
+    Reshape,
+    Residual,
+)
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import Adam, TrainingProtocol
 
@@ -111,6 +122,37 @@ SOFTMAX = Dense(10, "softmax")
         ((Flatten(), Dense(0), SOFTMAX), "at least 1", (1, "units")),
         ((Conv2D(0, (3, 3)), Flatten(), SOFTMAX), "at least 1", (0, "filters")),
         ((Flatten(), Dense(5, "tan"), SOFTMAX), "tan", (1, "activation")),
+        ((Conv2D(3, (3, 3), groups=2), Flatten(), SOFTMAX), "groups must divide", (0, "groups")),
+        (
+            (Conv2D(2, (2, 2), strides=(2, 2), dilation=(2, 2)), Flatten(), SOFTMAX),
+            "strides or dilation",
+            (0, "dilation"),
+        ),
+        ((Conv2D(2, (3, 3), dilation=(14, 14)), Flatten(), SOFTMAX), "29x29", (0, "kernel_size")),
+        ((Reshape((5, 5)), Flatten(), SOFTMAX), "needs 25 values", (0, "shape")),
+        (
+            (Residual((Conv2D(2, (3, 3)),)), Flatten(), SOFTMAX),
+            r"their shapes are \(26, 26, 2\) and \(28, 28, 1\)",
+            (0, "layers"),
+        ),
+        (
+            (Residual((Conv2D(1, (1, 1)), Conv2D(1, (29, 1)))), Flatten(), SOFTMAX),
+            "layers, layer 2: Conv2D's kernel of 29x1 is larger",
+            (0, "layers", 1, "kernel_size"),
+        ),
+        (
+            (Concat(((Conv2D(2, (3, 3)),), ())), Flatten(), SOFTMAX),
+            "all other axes must agree",
+            (0, "branches"),
+        ),
+        (
+            (Residual((Activation("softmax"),)), Flatten(), SOFTMAX),
+            "output layer only",
+            (0, "layers", 0, "function"),
+        ),
+        ((BatchNorm(momentum=1.0), Flatten(), SOFTMAX), "below 1", (0, "momentum")),
+        ((Dropout(1.0), Flatten(), SOFTMAX), "below 1", (0, "rate")),
+        ((Activation("relu"),) * 1000 + (Flatten(), SOFTMAX), "1002 layers, at most 1000", ()),
         ((), "a list of at least 1", ()),
     ],
 )
