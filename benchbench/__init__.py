@@ -37,8 +37,10 @@ from benchbench.spec.layers import (
     Reshape,
     Residual,
 )
+from benchbench.spec.losses import BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError
 from benchbench.spec.model import LayerTrace, ModelSpec
 from benchbench.spec.protocol import Adam, TrainingProtocol
+from benchbench.spec.task import Task, task_of
 from benchbench.spec.variables import Variable
 
 if TYPE_CHECKING:
@@ -55,9 +57,11 @@ __all__ = [
     "BackendInfo",
     "BatchNorm",
     "BenchbenchError",
+    "BinaryCrossEntropy",
     "Comparisons",
     "Concat",
     "Conv2D",
+    "CrossEntropy",
     "DataError",
     "Dataset",
     "DatasetInfo",
@@ -71,7 +75,9 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "LayerTrace",
+    "Loss",
     "MaxPool2D",
+    "MeanSquaredError",
     "ModelSpec",
     "Observer",
     "Reshape",
@@ -79,6 +85,7 @@ __all__ = [
     "Results",
     "Score",
     "Split",
+    "Task",
     "Trainer",
     "TrainingProtocol",
     "Unsupported",
@@ -90,6 +97,7 @@ __all__ = [
     "load_protocol",
     "load_results",
     "run",
+    "task_of",
 ]
 
 # Where the names of the API come from. `run` and `certify` are rooms as well, which may be called.

@@ -17,6 +17,11 @@ KNOWN = Vocabulary(
         "MaxPool2D": ("pool_size",),
     },
     optimizers={"Adam": ("learning_rate", "beta_1", "beta_2", "epsilon")},
+    losses={
+        "CrossEntropy": ("label_smoothing",),
+        "BinaryCrossEntropy": (),
+        "MeanSquaredError": (),
+    },
 )
 
 

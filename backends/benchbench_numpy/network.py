@@ -6,19 +6,28 @@ import numpy as np
 
 import benchbench
 from benchbench_numpy.layers import Array, Convolution, Dense, Flatten, Layer, MaxPool, ReLU
-from benchbench_numpy.loss import Labels, logits_gradient
+from benchbench_numpy.loss import Targets
+from benchbench_numpy.objective import Objective
 
 
 class Network:
-    """From images (n, height, width, channels) to logits (n, classes), and back to the gradient.
+    """From inputs (n, *input_shape) to logits (n, *output_shape), and back to the gradient.
 
     `parameters` and `gradient` are one array each, (parameter_count,), in canonical order: per
     layer kernel, then bias, row-major. The layers hold views of them, so an optimiser has two
-    arrays to look at however many layers there are. The softmax of the output layer is not a layer
-    here: it belongs to the loss, where it cancels a logarithm.
+    arrays to look at however many layers there are. The activation of the output layer is not a
+    layer here: it belongs to the loss, where it cancels a logarithm.
     """
 
-    def __init__(self, model: benchbench.ModelSpec, *, batch_size: int, dtype: np.dtype) -> None:
+    def __init__(
+        self,
+        model: benchbench.ModelSpec,
+        *,
+        objective: Objective,
+        batch_size: int,
+        dtype: np.dtype,
+    ) -> None:
+        self._objective = objective
         self.parameters = np.zeros(model.parameter_count, dtype)
         self.gradient = np.zeros_like(self.parameters)
         self._layers = _chain(model, self.parameters, self.gradient, batch_size=batch_size)
@@ -28,16 +37,16 @@ class Network:
             if isinstance(layer, Convolution | Dense)
         )
 
-    def forward(self, images: Array) -> Array:
-        """Return the logits, (n, classes)."""
-        x = images
+    def forward(self, inputs: Array) -> Array:
+        """Return the logits, (n, *output_shape)."""
+        x = inputs
         for layer in self._layers:
             x = layer.forward(x)
         return x
 
-    def backward(self, logits: Array, labels: Labels) -> None:
-        """Write the derivative of the mean cross-entropy of the latest `forward` to `gradient`."""
-        dy = logits_gradient(logits, labels)
+    def backward(self, logits: Array, targets: Targets) -> None:
+        """Write the derivative of the batch's loss, after the latest `forward`, to `gradient`."""
+        dy = self._objective.gradient(logits, targets)
         first, *others = self._layers[self._first_learning :]
         for layer in reversed(others):
             layer.backward_parameters(dy)
@@ -95,7 +104,9 @@ def _chain(
                 raise benchbench.Unsupported(
                     f"the NumPy backend has no {type(unknown).__name__} layer yet"
                 )
-        if activation not in {"relu", "linear", "softmax"}:
+        if trace.layer is model.layers[-1]:
+            activation = "linear"  # what belongs to the output layer is in the loss
+        if activation not in {"relu", "linear"}:
             raise benchbench.Unsupported(f"the NumPy backend has no activation '{activation}'")
         if activation == "relu":
             layers.append(

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import threadpoolctl
 
-from benchbench import ModelSpec, Observer, Score, Split, Trainer, TrainingProtocol
+from benchbench import ModelSpec, Observer, Score, Split, Trainer, TrainingProtocol, task_of
 from benchbench_numpy.adam import Adam
-from benchbench_numpy.loss import cross_entropies, softmax
 from benchbench_numpy.network import Network
+from benchbench_numpy.objective import objective_of
 
 
 class NumpyTrainer(Trainer):
@@ -33,9 +33,12 @@ class NumpyTrainer(Trainer):
     ) -> None:
         self._protocol = protocol
         self._shapes = model.variable_shapes
-        self._classes = model.classes
+        self._output_shape = model.output_shape
         self._dtype = dtype
-        self._network = Network(model, batch_size=protocol.batch_size, dtype=dtype)
+        self._objective = objective_of(task_of(model, protocol).loss)
+        self._network = Network(
+            model, objective=self._objective, batch_size=protocol.batch_size, dtype=dtype
+        )
         self._random = np.random.default_rng(seed)
         self._threads = threads
         self._blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
@@ -66,30 +69,30 @@ class NumpyTrainer(Trainer):
         total_loss = 0.0
         for batch in self._batches(len(train)):
             samples = batch if order is None else order[batch]
-            labels = train.targets[samples]
+            targets = train.targets[samples]
             logits = network.forward(train.inputs[samples].astype(self._dtype, copy=False))
-            total_loss += float(cross_entropies(logits, labels).sum())
-            network.backward(logits, labels)
+            total_loss += float(self._objective.losses(logits, targets).sum())
+            network.backward(logits, targets)
             adam.update(network.parameters, network.gradient)
         return total_loss / len(train)
 
     def evaluate(self, split: Split) -> Score:
-        total_loss, correct = 0.0, 0
+        total_loss, total_metric = 0.0, 0.0
         with self._blas.limit(limits=self._threads):
             for batch in self._batches(len(split)):
-                labels = split.targets[batch]
+                targets = split.targets[batch]
                 logits = self._network.forward(split.inputs[batch].astype(self._dtype, copy=False))
-                total_loss += float(cross_entropies(logits, labels).sum())
-                correct += int((logits.argmax(axis=1) == labels).sum())
-        return Score(loss=total_loss / len(split), metric=correct / len(split))
+                total_loss += float(self._objective.losses(logits, targets).sum())
+                total_metric += float(self._objective.metrics(logits, targets).sum())
+        return Score(loss=total_loss / len(split), metric=total_metric / len(split))
 
     def predict(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        probabilities = np.empty((len(inputs), self._classes), np.float32)
+        outputs = np.empty((len(inputs), *self._output_shape), np.float32)
         with self._blas.limit(limits=self._threads):
             for batch in self._batches(len(inputs)):
                 logits = self._network.forward(inputs[batch].astype(self._dtype, copy=False))
-                probabilities[batch] = softmax(logits)
-        return probabilities
+                outputs[batch] = self._objective.outputs(logits)
+        return outputs
 
     def synchronize(self) -> None:
         """Return at once: NumPy has finished a call when it returns."""

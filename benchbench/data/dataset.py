@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 class Split:
     """Samples and what is to be learnt of each.
 
-    `inputs`: float32 (n, height, width, channels), images in [0, 1]. `targets`: int64 (n,), the
-    classes, from 0. Both are C-contiguous and read-only: every phase of a run sees the same arrays.
+    `inputs`: float32 (n, *input_shape); images, (n, height, width, channels), lie in [0, 1].
+    `targets`: the numbers of classes from 0, int64 (n,), or (n, steps) where each position has one;
+    or values, float32 (n, outputs). The loss of the protocol says which (`benchbench.spec.task`).
+    Both are C-contiguous and read-only: every phase of a run sees the same arrays.
     """
 
     inputs: npt.NDArray[np.float32]
-    targets: npt.NDArray[np.int64]
+    targets: npt.NDArray[Any]
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -35,7 +35,8 @@ RENAMED_SINCE_1 = (
 class Score:
     """Loss and metric, averaged over samples (not over batches).
 
-    `loss` is the cross-entropy in nats; `metric` is the accuracy, a fraction in [0, 1].
+    `loss` is that of the protocol, `metric` the task's (see `benchbench.spec.losses`): an accuracy,
+    a fraction in [0, 1], or the mean absolute error.
     """
 
     loss: float
@@ -100,11 +101,14 @@ class Trainer(ABC):
 
     @abstractmethod
     def evaluate(self, split: Split) -> Score:
-        """Return loss and accuracy over the split. Timed, once, on the test images."""
+        """Return loss and metric over the split. Timed, once, on the test samples."""
 
     @abstractmethod
     def predict(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return the class probabilities, float32 (n, classes). Timed, once, on the test inputs."""
+        """Return the outputs, float32 (n, *output_shape). Timed, once, on the test inputs.
+
+        They are probabilities, or values for `MeanSquaredError`.
+        """
 
     @abstractmethod
     def synchronize(self) -> None:

@@ -8,13 +8,14 @@ rest: an unknown kind always, an unknown field where it is away from its default
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from benchbench.errors import Unsupported
 from benchbench.spec.identity import field_default
 from benchbench.spec.layers import Layer, chains_of
+from benchbench.spec.losses import DEFAULT_LOSSES
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
@@ -23,16 +24,18 @@ from benchbench.spec.protocol import TrainingProtocol
 class Vocabulary:
     """The kinds that a backend knows, by their names in a spec file, each with its fields.
 
-    `layers` and `optimizers` map a kind's name ("Dense", "Adam") to the fields that the backend
-    reads; `activations` are the values of the fields `activation` and `function`; `model` and
-    `protocol` are the fields of these two.
+    `layers`, `optimizers` and `losses` map a kind's name ("Dense", "Adam") to the fields that the
+    backend reads; `activations` are the values of the fields `activation` and `function`, but for
+    the output layer's, which belongs to the loss; `model` and `protocol` are the fields of these
+    two.
     """
 
     layers: Mapping[str, tuple[str, ...]]
     optimizers: Mapping[str, tuple[str, ...]]
+    losses: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"CrossEntropy": ()})
     activations: tuple[str, ...] = ("linear", "relu", "softmax")
     model: tuple[str, ...] = ("name", "input_shape", "layers")
-    protocol: tuple[str, ...] = ("epochs", "batch_size", "shuffle", "optimizer")
+    protocol: tuple[str, ...] = ("epochs", "batch_size", "shuffle", "optimizer", "loss")
 
     def require(self, backend: str, model: ModelSpec, protocol: TrainingProtocol) -> None:
         """Raise Unsupported, naming the backend and all that it does not know of these two."""
@@ -42,19 +45,23 @@ class Vocabulary:
 
     def _unknown(self, model: ModelSpec, protocol: TrainingProtocol) -> Iterator[str]:
         yield from _fields(model, self.model, "of a model")
-        yield from self._of_layers(model.layers)
+        yield from self._of_layers(model.layers, output=model.layers[-1])
         yield from _fields(protocol, self.protocol, "of a protocol")
         yield from self._of_kind(protocol.optimizer, "optimizer", self.optimizers)
+        loss = protocol.loss or DEFAULT_LOSSES.get(model.output_activation)
+        if loss is not None:
+            yield from self._of_kind(loss, "loss", self.losses)
 
-    def _of_layers(self, layers: Iterable[Layer]) -> Iterator[str]:
+    def _of_layers(self, layers: Iterable[Layer], output: Layer) -> Iterator[str]:
         for layer in layers:
             yield from self._of_kind(layer, "layer", self.layers)
-            for field in ("activation", "function"):
-                activation = getattr(layer, field, None)
-                if activation is not None and activation not in self.activations:
+            for name in ("activation", "function"):
+                activation = getattr(layer, name, None)
+                of_loss = layer is output and activation in DEFAULT_LOSSES
+                if not (activation is None or of_loss or activation in self.activations):
                     yield f"the activation '{activation}' (it has {', '.join(self.activations)})"
             for _, chain in chains_of(layer):
-                yield from self._of_layers(chain)
+                yield from self._of_layers(chain, output)
 
     def _of_kind(
         self, struct: msgspec.Struct, noun: str, kinds: Mapping[str, tuple[str, ...]]

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from benchbench.spec.losses import DEFAULT_LOSSES
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
@@ -22,8 +23,10 @@ def spec_sha256(model: ModelSpec, protocol: TrainingProtocol) -> str:
     """Return the SHA-256 of model and protocol as canonical JSON, in hexadecimal.
 
     Everything counts but the model's name: two files that describe the same layers train the same
-    function.
+    function. So do two protocols of which one names the loss that the other takes by itself.
     """
+    if protocol.loss == DEFAULT_LOSSES.get(model.output_activation):
+        protocol = msgspec.structs.replace(protocol, loss=None)
     content = canonical({"model": model, "protocol": protocol})
     # The form of spec version 1: the model's fields stand beside the protocol.
     content = {**content["model"], "protocol": content["protocol"]}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, get_args
 
 import msgspec
 
 from benchbench.errors import SpecError
 from benchbench.spec.fields import settle_fields
 from benchbench.spec.layers import Count, Dense, Layer, chains_of
+from benchbench.spec.losses import OutputActivation
 from benchbench.spec.variables import Shape, Variable
 
 MOST_LAYERS = 1000
@@ -83,11 +84,12 @@ def trace_chain(layers: tuple[Layer, ...], input_shape: Shape, name: str) -> tup
 
 
 class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A feed-forward classifier.
+    """A feed-forward network.
 
     `input_shape` is that of one sample: (height, width, channels) of an image, (features,) of a
-    table's row. The last layer must be a Dense layer with softmax: it gives the probabilities of
-    the classes. Raises SpecError if the layers do not fit together.
+    table's row. The last layer is a Dense layer, whose activation says what it gives: softmax the
+    probabilities of classes, sigmoid a probability for each output, linear values. Raises SpecError
+    if the layers do not fit together.
     """
 
     original_fields: ClassVar = ("name", "input_shape", "layers")
@@ -100,15 +102,7 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _require_size(self.layers)
         settle_fields(self)
         self.trace()
-        last, place = self.layers[-1], ("layers", len(self.layers) - 1)
-        if not (isinstance(last, Dense) and last.activation == "softmax"):
-            raise SpecError(
-                f"the last layer must be the output layer, Dense(classes, softmax), "
-                f"but it is {last.describe()}",
-                place,
-            )
-        if last.units < 2:
-            raise SpecError("the output layer needs at least 2 units, one a class", place)
+        _require_output(self.layers[-1], ("layers", len(self.layers) - 1))
         _require_no_softmax(self.trace()[:-1])
 
     def trace(self) -> tuple[LayerTrace, ...]:
@@ -121,13 +115,19 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def classes(self) -> int:
-        """The number of classes: the units of the output layer."""
+        """The number of classes of a softmax: the units of the output layer."""
         return self.output_shape[-1]
 
     @property
     def output_shape(self) -> Shape:
         """The shape of the output for one sample."""
         return self.trace()[-1].output_shape
+
+    @property
+    def output_activation(self) -> OutputActivation:
+        """The activation of the output layer."""
+        activation: OutputActivation = getattr(self.layers[-1], "activation", "linear")
+        return activation
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -195,3 +195,19 @@ def _require_no_softmax(traces: Iterable[LayerTrace]) -> None:
                 )
         for chain in trace.chains:
             _require_no_softmax(chain)
+
+
+def _require_output(last: Layer, place: tuple[str | int, ...]) -> None:
+    """Raise SpecError unless the layer can be the last one."""
+    if not (isinstance(last, Dense) and last.activation in get_args(OutputActivation)):
+        raise SpecError(
+            f"the last layer must be the output layer, Dense(classes, softmax), Dense(outputs, "
+            f"sigmoid) or Dense(outputs, linear), but it is {last.describe()}",
+            place,
+        )
+    if last.activation == "softmax" and last.units < 2:
+        raise SpecError(
+            "the output layer needs at least 2 units with softmax, one a class; a single "
+            "probability is an output with sigmoid",
+            place,
+        )

@@ -9,6 +9,7 @@ import msgspec
 
 from benchbench.spec.fields import settle_fields
 from benchbench.spec.layers import Count
+from benchbench.spec.losses import Loss
 
 Positive = Annotated[float, msgspec.Meta(gt=0, le=sys.float_info.max)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
@@ -37,9 +38,10 @@ Optimizer: TypeAlias = Adam
 
 
 class TrainingProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Categorical cross-entropy in float32, minimised in batches, validated after every epoch.
+    """A loss in float32, minimised in batches, validated after every epoch.
 
     The loss of a batch is the mean over its samples; the last batch of an epoch may be short.
+    `loss`: None takes the one that the model's output layer asks for (see `spec.task`).
     `shuffle`: a fresh permutation of the training samples every epoch; false means in the order
     given. Raises SpecError for a value out of range.
     """
@@ -50,6 +52,7 @@ class TrainingProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch_size: Count = 128
     shuffle: bool = True
     optimizer: Optimizer = Adam()
+    loss: Loss | None = None
 
     def __post_init__(self) -> None:
         settle_fields(self)

@@ -1,7 +1,8 @@
-"""What a backend cannot know it must refuse: a layer, a field, an activation, an optimizer."""
+"""What a backend cannot know it must refuse: layer, field, activation, optimizer, loss."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from benchbench.errors import Unsupported
 from benchbench.spec.layers import Dense
+from benchbench.spec.losses import CrossEntropy
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import Adam, TrainingProtocol
 from benchbench.testing.subject import Subject
@@ -35,10 +37,14 @@ class DampedAdam(Adam, frozen=True, tag="Adam"):
     damping: float = 0.0
 
 
-class LossyProtocol(TrainingProtocol, frozen=True):
-    """A protocol that has a choice of losses."""
+class Hinge(CrossEntropy, frozen=True, tag="Hinge"):
+    """A loss of a release to come."""
 
-    loss: str = "cross-entropy"
+
+class FocalCrossEntropy(CrossEntropy, frozen=True, tag="CrossEntropy"):
+    """Cross-entropy, with a field of a release to come."""
+
+    focus: float = 0.0
 
 
 Case = tuple[ModelSpec, TrainingProtocol]
@@ -56,8 +62,17 @@ def _output(model: ModelSpec, kind: type[Dense], **changes: Any) -> ModelSpec:
 
 
 def _optimizer(protocol: TrainingProtocol, optimizer: Adam) -> TrainingProtocol:
-    changed = msgspec.structs.replace(protocol)
-    msgspec.structs.force_setattr(changed, "optimizer", optimizer)
+    return _changed(protocol, "optimizer", optimizer)
+
+
+def _loss(protocol: TrainingProtocol, loss: CrossEntropy) -> TrainingProtocol:
+    return _changed(protocol, "loss", loss)
+
+
+def _changed(protocol: TrainingProtocol, field: str, value: Any) -> TrainingProtocol:
+    """Return the protocol with another value of a field; no check of the spec's is made."""
+    changed = copy.copy(protocol)
+    msgspec.structs.force_setattr(changed, field, value)
     return changed
 
 
@@ -70,10 +85,8 @@ UNKNOWN: dict[str, Callable[[ModelSpec, TrainingProtocol], Case]] = {
         model,
         _optimizer(protocol, DampedAdam(damping=0.5)),
     ),
-    "loss": lambda model, protocol: (
-        model,
-        LossyProtocol(**msgspec.structs.asdict(protocol), loss="hinge"),
-    ),
+    "loss": lambda model, protocol: (model, _loss(protocol, Hinge())),
+    "loss field": lambda model, protocol: (model, _loss(protocol, FocalCrossEntropy(focus=0.5))),
 }
 
 
@@ -90,4 +103,5 @@ class RefusalTests(Subject):
     def test_takes_what_it_cannot_know_at_its_default(self) -> None:
         """A field that says what was meant before it was there changes nothing."""
         model = _output(self.some_model(), WarpedDense)
-        self.bare_trainer(model, _optimizer(TrainingProtocol(epochs=1), DampedAdam()))
+        protocol = _loss(TrainingProtocol(epochs=1), FocalCrossEntropy())
+        self.bare_trainer(model, _optimizer(protocol, DampedAdam()))

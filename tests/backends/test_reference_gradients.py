@@ -14,6 +14,7 @@ from benchbench_numpy.adam import Adam
 from benchbench_numpy.layers import Convolution, Dense, Flatten, MaxPool, ReLU
 from benchbench_numpy.loss import cross_entropies
 from benchbench_numpy.network import Network
+from benchbench_numpy.objective import objective_of
 
 import benchbench
 from benchbench.spec.layers import Conv2D, MaxPool2D
@@ -126,7 +127,8 @@ NETWORKS = {
 def _network(name, random):
     """Build a network of random weights, and return its model and some images too."""
     model = ModelSpec("network", (8, 9, 2), NETWORKS[name])
-    network = Network(model, batch_size=SAMPLES, dtype=FLOAT64)
+    objective = objective_of(benchbench.CrossEntropy())
+    network = Network(model, objective=objective, batch_size=SAMPLES, dtype=FLOAT64)
     network.parameters[...] = random.normal(size=network.parameters.shape) / 2
     return network, model, random.random((SAMPLES, 8, 9, 2))
 

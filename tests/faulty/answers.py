@@ -82,7 +82,7 @@ class SharedBuffer(FaultyTrainer):
 
     def predict(self, inputs):
         size = self._protocol.batch_size
-        buffer = np.empty((size, self._classes), np.float32)
+        buffer = np.empty((size, *self._output_shape), np.float32)
         views = []
         for batch in self._batches(len(inputs)):
             view = buffer[: batch.stop - batch.start]

@@ -107,7 +107,7 @@ class Repeating(FaultyTrainer):
     """Keeps the predictions of 2,048 samples, and gives them again for those beyond."""
 
     def predict(self, inputs):
-        return np.resize(super().predict(inputs[:2048]), (len(inputs), self._classes))
+        return np.resize(super().predict(inputs[:2048]), (len(inputs), *self._output_shape))
 
 
 FAULTS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from benchbench_numpy.loss import cross_entropies, logits_gradient, softmax
+from benchbench_numpy.loss import cross_entropies, cross_entropy_gradient, softmax
 
 from benchbench import Score
 from benchbench.certify.exercise import SATURATED, TRAINED
@@ -24,7 +24,7 @@ def cross_entropies_of_softmax(logits, labels):
 
 def gradient_of_softmax(logits, labels):
     probabilities = softmax(logits)
-    return _through_softmax(probabilities, logits_gradient(probabilities, labels))
+    return _through_softmax(probabilities, cross_entropy_gradient(probabilities, labels))
 
 
 def smoothed_cross_entropies(logits, labels):
@@ -37,7 +37,7 @@ def smoothed_cross_entropies(logits, labels):
 
 def smoothed_gradient(logits, labels):
     n, classes = logits.shape
-    gradient = logits_gradient(logits, labels)
+    gradient = cross_entropy_gradient(logits, labels)
     gradient[np.arange(n), labels] += _SMOOTHING / n
     gradient -= _SMOOTHING / classes / n
     return gradient
@@ -53,7 +53,7 @@ def clamped_gradient(logits, labels):
     """Pass no derivative where the probability was clamped."""
     probabilities = softmax(logits)[np.arange(len(labels)), labels]
     inside = (probabilities > _CLAMPED) & (probabilities < 1 - _CLAMPED)
-    return logits_gradient(logits, labels) * inside[:, np.newaxis]
+    return cross_entropy_gradient(logits, labels) * inside[:, np.newaxis]
 
 
 def cross_entropies_over_classes(logits, labels):
@@ -62,7 +62,7 @@ def cross_entropies_over_classes(logits, labels):
 
 
 def gradient_over_classes(logits, labels):
-    return logits_gradient(logits, labels) / logits.shape[1]
+    return cross_entropy_gradient(logits, labels) / logits.shape[1]
 
 
 def squared_error_gradient(logits, labels):
@@ -101,9 +101,9 @@ FAULTS = (
         "the softmax is taken twice: of the logits, and of that",
         "forward",
         parts={
-            "trainer.softmax": softmax_twice,
-            "trainer.cross_entropies": cross_entropies_of_softmax,
-            "network.logits_gradient": gradient_of_softmax,
+            "objective.softmax": softmax_twice,
+            "objective.cross_entropies": cross_entropies_of_softmax,
+            "objective.cross_entropy_gradient": gradient_of_softmax,
         },
     ),
     Fault(
@@ -111,8 +111,8 @@ FAULTS = (
         "the loss takes the softmax of probabilities",
         "loss",
         parts={
-            "trainer.cross_entropies": cross_entropies_of_softmax,
-            "network.logits_gradient": gradient_of_softmax,
+            "objective.cross_entropies": cross_entropies_of_softmax,
+            "objective.cross_entropy_gradient": gradient_of_softmax,
         },
     ),
     Fault("logits predicted", "`predict` gives log-probabilities", "forward", Logits),
@@ -121,8 +121,8 @@ FAULTS = (
         "a hundredth of each label is spread over all classes",
         "loss",
         parts={
-            "trainer.cross_entropies": smoothed_cross_entropies,
-            "network.logits_gradient": smoothed_gradient,
+            "objective.cross_entropies": smoothed_cross_entropies,
+            "objective.cross_entropy_gradient": smoothed_gradient,
         },
         starts=(TRAINED,),
     ),
@@ -130,15 +130,15 @@ FAULTS = (
         "label smoothing in training",
         "the same, in the gradient alone",
         "update after 1 step",
-        parts={"network.logits_gradient": smoothed_gradient},
+        parts={"objective.cross_entropy_gradient": smoothed_gradient},
     ),
     Fault(
         "clamped probabilities",
         "probabilities are clamped to [1e-7, 1 - 1e-7], in the loss and its gradient",
         "loss",
         parts={
-            "trainer.cross_entropies": clamped_cross_entropies,
-            "network.logits_gradient": clamped_gradient,
+            "objective.cross_entropies": clamped_cross_entropies,
+            "objective.cross_entropy_gradient": clamped_gradient,
         },
         starts=(SATURATED,),
     ),
@@ -146,7 +146,7 @@ FAULTS = (
         "clamped gradient",
         "the same, in the gradient alone",
         "update after 1 step",
-        parts={"network.logits_gradient": clamped_gradient},
+        parts={"objective.cross_entropy_gradient": clamped_gradient},
         starts=(SATURATED,),
     ),
     Fault(
@@ -154,15 +154,15 @@ FAULTS = (
         "the loss is divided by the number of classes, too",
         "loss",
         parts={
-            "trainer.cross_entropies": cross_entropies_over_classes,
-            "network.logits_gradient": gradient_over_classes,
+            "objective.cross_entropies": cross_entropies_over_classes,
+            "objective.cross_entropy_gradient": gradient_over_classes,
         },
     ),
     Fault(
         "squared error",
         "the squared error of the probabilities is minimised",
         "update after 1 step",
-        parts={"network.logits_gradient": squared_error_gradient},
+        parts={"objective.cross_entropy_gradient": squared_error_gradient},
     ),
     Fault("accuracy over a half", "right is what has a probability over 0.5", "loss", OverHalf),
 )
