@@ -21,6 +21,7 @@ from benchbench.plugins.contract import (
 from benchbench.plugins.hookspecs import hookimpl
 from benchbench.plugins.vocabulary import Vocabulary
 from benchbench.spec.layers import (
+    LEAKY_SLOPE,
     Activation,
     AvgPool2D,
     BatchNorm,
@@ -36,6 +37,7 @@ from benchbench.spec.layers import (
     MaxPool2D,
     Reshape,
     Residual,
+    padding_amounts,
 )
 from benchbench.spec.losses import BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError
 from benchbench.spec.model import LayerTrace, ModelSpec
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "LEAKY_SLOPE",
     "Activation",
     "Adam",
     "AvgPool2D",
@@ -96,6 +99,7 @@ __all__ = [
     "load_model",
     "load_protocol",
     "load_results",
+    "padding_amounts",
     "run",
     "task_of",
 ]

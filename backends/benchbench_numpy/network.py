@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
 import numpy as np
 
 import benchbench
-from benchbench_numpy.layers import Array, Convolution, Dense, Flatten, Layer, MaxPool, ReLU
+from benchbench_numpy.layers import (
+    FUNCTIONS,
+    Array,
+    AveragePool,
+    BatchNorm,
+    Chain,
+    Concat,
+    Convolution,
+    Dense,
+    Dropout,
+    Elementwise,
+    Flatten,
+    GlobalAverage,
+    Layer,
+    LayerNorm,
+    MaxPool,
+    ReLU,
+    Reshape,
+    Residual,
+    windows_of,
+)
 from benchbench_numpy.loss import Targets
 from benchbench_numpy.objective import Objective
 
@@ -13,10 +36,11 @@ from benchbench_numpy.objective import Objective
 class Network:
     """From inputs (n, *input_shape) to logits (n, *output_shape), and back to the gradient.
 
-    `parameters` and `gradient` are one array each, (parameter_count,), in canonical order: per
-    layer kernel, then bias, row-major. The layers hold views of them, so an optimiser has two
-    arrays to look at however many layers there are. The activation of the output layer is not a
-    layer here: it belongs to the loss, where it cancels a logarithm.
+    `parameters` and `gradient` are one array each, (trainable values,), in canonical order,
+    row-major; `variables` are views, trainable or not, in the spec's order and shapes. The layers
+    hold views too, so an optimiser has two arrays to look at however many layers there are. The
+    activation of the output layer is not a layer here: it belongs to the loss, where it cancels a
+    logarithm.
     """
 
     def __init__(
@@ -26,16 +50,21 @@ class Network:
         objective: Objective,
         batch_size: int,
         dtype: np.dtype,
+        random: np.random.Generator,
     ) -> None:
         self._objective = objective
-        self.parameters = np.zeros(model.parameter_count, dtype)
-        self.gradient = np.zeros_like(self.parameters)
-        self._layers = _chain(model, self.parameters, self.gradient, batch_size=batch_size)
+        builder = _Builder(model, batch_size=batch_size, dtype=dtype, random=random)
+        self.parameters, self.gradient = builder.parameters, builder.gradient
+        self._layers = builder.chain(model.trace())
+        self.variables: Sequence[Array] = builder.variables
         self._first_learning = next(
-            index
-            for index, layer in enumerate(self._layers)
-            if isinstance(layer, Convolution | Dense)
+            index for index, layer in enumerate(self._layers) if layer.learns
         )
+
+    def set_training(self, training: bool) -> None:
+        """Say whether what follows is training: some layers compute another function then."""
+        for layer in _all(self._layers):
+            layer.training = training
 
     def forward(self, inputs: Array) -> Array:
         """Return the logits, (n, *output_shape)."""
@@ -55,61 +84,138 @@ class Network:
         first.backward_parameters(dy)
 
 
-def _chain(
-    model: benchbench.ModelSpec, parameters: Array, gradient: Array, *, batch_size: int
-) -> list[Layer]:
-    """Build the layers over their parts of `parameters` and `gradient`, both (parameter_count,)."""
-    layers: list[Layer] = []
-    offset = 0
-    for trace in model.trace():
-        part = slice(offset, offset + trace.parameter_count)
-        offset = part.stop
-        activation = "linear"
-        match trace.layer:
-            case benchbench.Flatten():
-                layers.append(Flatten(input_shape=trace.input_shape))
-            case benchbench.Dense(units, activation):
-                layers.append(
-                    Dense(
-                        parameters[part].reshape(-1, units),
-                        gradient[part].reshape(-1, units),
-                        batch_size=batch_size,
-                    )
-                )
-            case benchbench.Conv2D(filters, kernel_size, activation):
-                layers.append(
-                    Convolution(
-                        parameters[part].reshape(-1, filters),
-                        gradient[part].reshape(-1, filters),
-                        input_shape=trace.input_shape,
-                        kernel_size=kernel_size,
-                        batch_size=batch_size,
-                    )
-                )
-            case benchbench.MaxPool2D(pool_size):
+def _all(layers: Iterable[Layer]) -> Iterator[Layer]:
+    for layer in layers:
+        yield layer
+        yield from _all(layer.inner())
+
+
+class _Builder:
+    """Builds layers over their parts of one array of parameters, and one of their gradients."""
+
+    def __init__(
+        self,
+        model: benchbench.ModelSpec,
+        *,
+        batch_size: int,
+        dtype: np.dtype,
+        random: np.random.Generator,
+    ) -> None:
+        self.parameters = np.zeros(model.trainable_count, dtype)
+        self.gradient = np.zeros_like(self.parameters)
+        self.variables: list[Array] = []
+        self._batch_size = batch_size
+        self._dtype = dtype
+        self._random = random
+        self._used = 0
+        self._output_name = model.trace()[-1].name
+
+    def chain(self, traces: Iterable[benchbench.LayerTrace]) -> list[Layer]:
+        """Return the layers of a chain of the spec, and note their variables."""
+        layers: list[Layer] = []
+        for trace in traces:
+            if trace.chains:
+                chains = [Chain(self.chain(chain)) for chain in trace.chains]
+                layers.append(self._composite(trace.layer, chains))
+                continue
+            activation = getattr(trace.layer, "activation", "linear")
+            if isinstance(trace.layer, benchbench.Activation):
+                activation = trace.layer.function
+            else:
                 # max_pool(relu(x)) = relu(max_pool(x)), in value and derivative, and the ReLU then
                 # has a window's worth fewer values to look at.
-                if layers and isinstance(layers[-1], ReLU):
+                pooled = isinstance(trace.layer, benchbench.MaxPool2D)
+                if pooled and layers and isinstance(layers[-1], ReLU):
                     layers.pop()
                     activation = "relu"
-                layers.append(
-                    MaxPool(
-                        input_shape=trace.input_shape,
-                        pool_size=pool_size,
-                        batch_size=batch_size,
-                        dtype=parameters.dtype,
-                    )
+                layers.append(self._layer(trace))
+            if trace.name != self._output_name:  # the output layer's belongs to the loss
+                layers += self._activation(activation, trace.output_shape)
+        return layers
+
+    def _composite(self, layer: benchbench.Layer, chains: list[Chain]) -> Layer:
+        match layer:
+            case benchbench.Residual():
+                return Residual(chains)
+            case benchbench.Concat():
+                return Concat(chains)
+        raise benchbench.Unsupported(f"the NumPy backend has no {type(layer).__name__} layer yet")
+
+    def _layer(self, trace: benchbench.LayerTrace) -> Layer:  # noqa: PLR0911 - one a kind
+        layer, shape = trace.layer, trace.input_shape
+        match layer:
+            case benchbench.Dense(units):
+                return Dense(
+                    *self._take(trace, units),
+                    batch_size=self._batch_size,
+                    places=shape[:-1],
+                    use_bias=layer.use_bias,
                 )
-            case unknown:
-                raise benchbench.Unsupported(
-                    f"the NumPy backend has no {type(unknown).__name__} layer yet"
+            case benchbench.Conv2D(filters):
+                return Convolution(
+                    *self._take(trace, filters),
+                    input_shape=shape,
+                    windows=windows_of(layer, shape, trace.output_shape),
+                    batch_size=self._batch_size,
+                    groups=layer.groups,
+                    use_bias=layer.use_bias,
                 )
-        if trace.layer is model.layers[-1]:
-            activation = "linear"  # what belongs to the output layer is in the loss
-        if activation not in {"relu", "linear"}:
-            raise benchbench.Unsupported(f"the NumPy backend has no activation '{activation}'")
-        if activation == "relu":
-            layers.append(
-                ReLU(output_shape=trace.output_shape, batch_size=batch_size, dtype=parameters.dtype)
-            )
-    return layers
+            case benchbench.BatchNorm():
+                return BatchNorm(
+                    *self._take(trace, shape[-1]),
+                    self._take_state(trace, shape[-1]),
+                    momentum=layer.momentum,
+                    epsilon=layer.epsilon,
+                )
+            case benchbench.LayerNorm():
+                return LayerNorm(*self._take(trace, shape[-1]), epsilon=layer.epsilon)
+            case benchbench.MaxPool2D() | benchbench.AvgPool2D():
+                pool = MaxPool if isinstance(layer, benchbench.MaxPool2D) else AveragePool
+                return pool(
+                    input_shape=shape,
+                    windows=windows_of(layer, shape, trace.output_shape),
+                    batch_size=self._batch_size,
+                    dtype=self._dtype,
+                )
+            case benchbench.GlobalAvgPool2D() | benchbench.GlobalAvgPool1D():
+                return GlobalAverage(input_shape=shape)
+            case benchbench.Flatten():
+                return Flatten(input_shape=shape)
+            case benchbench.Reshape():
+                return Reshape(input_shape=shape, output_shape=trace.output_shape)
+            case benchbench.Dropout(rate):
+                return Dropout(rate, self._random)
+        raise benchbench.Unsupported(f"the NumPy backend has no {type(layer).__name__} layer yet")
+
+    def _activation(self, name: str, shape: tuple[int, ...]) -> list[Layer]:
+        if name == "relu":
+            return [ReLU(output_shape=shape, batch_size=self._batch_size, dtype=self._dtype)]
+        if name == "linear":
+            return []
+        if name not in FUNCTIONS:
+            raise benchbench.Unsupported(f"the NumPy backend has no activation '{name}'")
+        return [Elementwise(name)]
+
+    def _take(self, trace: benchbench.LayerTrace, columns: int) -> tuple[Array, Array]:
+        """Return the layer's trainable parameters and their gradient, both (rows, columns)."""
+        count = sum(variable.count for variable in trace.variables if variable.trainable)
+        part = slice(self._used, self._used + count)
+        self._used = part.stop
+        self._note(trace, self.parameters[part], trainable=True)
+        return self.parameters[part].reshape(-1, columns), self.gradient[part].reshape(-1, columns)
+
+    def _take_state(self, trace: benchbench.LayerTrace, columns: int) -> Array:
+        """Return new memory for the layer's variables that are not trained, (rows, columns)."""
+        count = sum(variable.count for variable in trace.variables if not variable.trainable)
+        state = np.zeros(count, self._dtype)
+        self._note(trace, state, trainable=False)
+        return state.reshape(-1, columns)
+
+    def _note(self, trace: benchbench.LayerTrace, memory: Array, *, trainable: bool) -> None:
+        """Add views of the layer's variables, which lie in `memory` one after another."""
+        start = 0
+        for variable in trace.variables:
+            if variable.trainable == trainable:
+                part = memory[start : start + math.prod(variable.shape)]
+                start += variable.count
+                self.variables.append(part.reshape(variable.shape))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -13,6 +12,9 @@ from benchbench import ModelSpec, Observer, Score, Split, Trainer, TrainingProto
 from benchbench_numpy.adam import Adam
 from benchbench_numpy.network import Network
 from benchbench_numpy.objective import objective_of
+
+# The random numbers of dropout are no part of the order of samples.
+_DROPOUT = 1
 
 
 class NumpyTrainer(Trainer):
@@ -37,7 +39,11 @@ class NumpyTrainer(Trainer):
         self._dtype = dtype
         self._objective = objective_of(task_of(model, protocol).loss)
         self._network = Network(
-            model, objective=self._objective, batch_size=protocol.batch_size, dtype=dtype
+            model,
+            objective=self._objective,
+            batch_size=protocol.batch_size,
+            dtype=dtype,
+            random=np.random.default_rng([seed, _DROPOUT]),
         )
         self._random = np.random.default_rng(seed)
         self._threads = threads
@@ -47,18 +53,19 @@ class NumpyTrainer(Trainer):
         shapes = tuple(array.shape for array in arrays)
         if shapes != self._shapes:
             raise ValueError(f"expected arrays of shapes {self._shapes}, got {shapes}")
-        self._network.parameters[...] = np.concatenate([array.ravel() for array in arrays])
+        for variable, array in zip(self._network.variables, arrays, strict=True):
+            variable[...] = array
 
     def variables(self) -> list[npt.NDArray[np.float32]]:
-        ends = np.cumsum([math.prod(shape) for shape in self._shapes])
-        parts = np.split(self._network.parameters.copy(), ends[:-1])
-        return [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+        return [variable.copy() for variable in self._network.variables]
 
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
         adam = Adam(self._protocol.optimizer, self._network.parameters)
         for _ in range(self._protocol.epochs):
+            self._network.set_training(True)
             with self._blas.limit(limits=self._threads):
                 loss = self._train_epoch(train, adam)
+            self._network.set_training(False)
             observer.epoch_trained(loss)
             observer.epoch_validated(self.evaluate(validation))
 

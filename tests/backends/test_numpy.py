@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+import benchbench
 from benchbench.errors import Unsupported
 from benchbench.plugins.registry import load_registry
 from benchbench.spec.catalog import MODELS
@@ -102,9 +103,10 @@ def test_large_logits_neither_overflow_nor_are_clipped():
 
 
 def test_the_first_of_equal_maxima_takes_the_derivative():
-    from benchbench_numpy.layers import MaxPool
+    from benchbench_numpy.layers import MaxPool, windows_of
 
-    pool = MaxPool(input_shape=(3, 5, 1), pool_size=(2, 2), batch_size=1, dtype=np.dtype("f4"))
+    windows = windows_of(benchbench.MaxPool2D(), (3, 5, 1), (1, 2, 1))
+    pool = MaxPool(input_shape=(3, 5, 1), windows=windows, batch_size=1, dtype=np.dtype("f4"))
     x = np.array([[1, 7, 5, 5, 9], [7, 0, 5, 5, 9], [8, 8, 8, 8, 8]], np.float32)
     y = pool.forward(x.reshape(1, 3, 5, 1))
     assert y.ravel().tolist() == [7, 5]

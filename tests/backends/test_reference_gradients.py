@@ -7,28 +7,42 @@ against numbers worked out by hand.
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
+from backends.definitions import forward_by_definition
 from benchbench_numpy.adam import Adam
-from benchbench_numpy.layers import Convolution, Dense, Flatten, MaxPool, ReLU
+from benchbench_numpy.layers import Dropout as DropoutLayer
 from benchbench_numpy.loss import cross_entropies
 from benchbench_numpy.network import Network
 from benchbench_numpy.objective import objective_of
 
 import benchbench
-from benchbench.spec.layers import Conv2D, MaxPool2D
-from benchbench.spec.layers import Dense as DenseSpec
-from benchbench.spec.layers import Flatten as FlattenSpec
+from benchbench.spec.layers import (
+    Activation,
+    ActivationName,
+    AvgPool2D,
+    BatchNorm,
+    Concat,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAvgPool1D,
+    GlobalAvgPool2D,
+    LayerNorm,
+    MaxPool2D,
+    Reshape,
+    Residual,
+)
 from benchbench.spec.model import ModelSpec
 
 SAMPLES = 3
 FLOAT64 = np.dtype("float64")
+OBJECTIVE = objective_of(benchbench.CrossEntropy())
 
-# A central difference over 1e-5 errs by about 1e-10, relative; ten times that is left for a layer,
-# more for a whole network.
+# A central difference over 1e-5 errs by about 1e-10, relative; more is left for a whole network.
 STEP = 1e-5
-TOLERANCE = 1e-9
 
 
 def _central_differences(function, point):
@@ -45,72 +59,26 @@ def _central_differences(function, point):
     return derivative
 
 
-def _assert_close(observed, expected, tolerance=TOLERANCE):
+def _assert_close(observed, expected, tolerance):
     difference = np.linalg.norm(observed - expected) / np.linalg.norm(expected)
     assert difference < tolerance
 
 
-def _weights(random, rows, columns):
-    return random.normal(size=(rows, columns)), np.full((rows, columns), np.nan)
-
-
-def _dense(random):
-    weights, gradient = _weights(random, 6 + 1, 4)
-    return Dense(weights, gradient, batch_size=SAMPLES), (6,), weights, gradient
-
-
-def _convolution(random):
-    weights, gradient = _weights(random, 3 * 2 * 2 + 1, 4)
-    layer = Convolution(
-        weights, gradient, input_shape=(6, 5, 2), kernel_size=(3, 2), batch_size=SAMPLES
-    )
-    return layer, (6, 5, 2), weights, gradient
-
-
-def _max_pool(_):
-    layer = MaxPool(input_shape=(5, 7, 2), pool_size=(2, 3), batch_size=SAMPLES, dtype=FLOAT64)
-    return layer, (5, 7, 2), None, None
-
-
-def _relu(_):
-    return ReLU(output_shape=(4, 3), batch_size=SAMPLES, dtype=FLOAT64), (4, 3), None, None
-
-
-def _flatten(_):
-    return Flatten(input_shape=(3, 4, 2)), (3, 4, 2), None, None
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("make", [_dense, _convolution, _max_pool, _relu, _flatten])
-def test_each_layer_derives_itself(make, seed):
-    """The scalar is a weighted sum of the outputs, so that dy is the weights."""
-    random = np.random.default_rng(seed)
-    layer, input_shape, weights, gradient = make(random)
-    x = random.normal(size=(SAMPLES, *input_shape))
-    dy = random.normal(size=layer.forward(x).shape)
-
-    def scalar():
-        return float((dy * layer.forward(x)).sum())
-
-    expected = _central_differences(scalar, x)
-    layer.forward(x)
-    if weights is not None:
-        layer.backward_parameters(dy)
-        _assert_close(gradient, _central_differences(scalar, weights))
-        layer.forward(x)
-    _assert_close(layer.backward_input(dy.copy()), expected)
-
-
 NETWORKS = {
-    "dense": (FlattenSpec(), DenseSpec(5, "relu"), DenseSpec(4), DenseSpec(3, "softmax")),
-    "convolution, relu": (Conv2D(3, (3, 2), "relu"), FlattenSpec(), DenseSpec(3, "softmax")),
-    "convolution, linear": (Conv2D(3, (2, 3)), FlattenSpec(), DenseSpec(3, "softmax")),
+    "dense": (Flatten(), Dense(5, "relu"), Dense(4)),
+    "no bias": (Conv2D(2, (2, 2), use_bias=False), Flatten(), Dense(4, use_bias=False)),
+    "convolution, relu": (Conv2D(3, (3, 2), "relu"), Flatten()),
+    "convolution, linear": (Conv2D(3, (2, 3)), Flatten()),
+    "strides, same": (Conv2D(3, (3, 2), strides=(2, 3), padding="same"), Flatten()),
+    "strides, valid": (Conv2D(3, (2, 3), strides=(3, 2)), Conv2D(2, (2, 2)), Flatten()),
+    "dilation": (Conv2D(2, (3, 2), dilation=(2, 3), padding="same"), Conv2D(2, (2, 1)), Flatten()),
+    "groups": (Conv2D(6, (2, 2)), Conv2D(4, (2, 3), groups=2), Flatten()),
+    "depthwise": (Conv2D(3, (1, 1)), Conv2D(6, (3, 3), groups=3, padding="same"), Flatten()),
     "relu before pool": (
         Conv2D(3, (2, 2), "relu"),
         MaxPool2D((2, 3)),
         Conv2D(2, (2, 1), "relu"),
-        FlattenSpec(),
-        DenseSpec(3, "softmax"),
+        Flatten(),
     ),
     "pool, pool, two convolutions": (
         MaxPool2D((1, 2)),
@@ -118,69 +86,115 @@ NETWORKS = {
         Conv2D(2, (1, 2), "relu"),
         MaxPool2D((2, 1)),
         MaxPool2D((2, 2)),
-        FlattenSpec(),
-        DenseSpec(3, "softmax"),
+        Flatten(),
     ),
+    "overlapping maxima": (Conv2D(2, (1, 1)), MaxPool2D((3, 3), (2, 2), "same"), Flatten()),
+    "averages": (Conv2D(2, (1, 1)), AvgPool2D((3, 2), (2, 2), "same"), Flatten()),
+    "averages, valid": (Conv2D(2, (1, 1)), AvgPool2D((3, 2)), Flatten()),
+    "global average": (Conv2D(3, (2, 2), "tanh"), GlobalAvgPool2D()),
+    "steps": (Reshape((12, 12)), Dense(4, "silu"), Dense(3), GlobalAvgPool1D()),
+    "batch norm": (Conv2D(3, (2, 2)), BatchNorm(epsilon=0.1), Activation("gelu"), Flatten()),
+    "batch norm of rows": (Flatten(), Dense(4), BatchNorm(), Dense(3)),
+    "layer norm": (Reshape((12, 12)), Dense(4), LayerNorm(epsilon=0.1), Flatten()),
+    "residual": (
+        Conv2D(3, (1, 1)),
+        Residual((Conv2D(3, (3, 3), "relu", padding="same"), Conv2D(3, (1, 1)))),
+        Residual(
+            (Conv2D(2, (3, 3), padding="same", strides=(2, 2)), BatchNorm()),
+            (Conv2D(2, (1, 1), strides=(2, 2)),),
+        ),
+        Activation("relu"),
+        Flatten(),
+    ),
+    "residual of the input": (Residual((Conv2D(2, (1, 1)),)), Flatten()),
+    "concat": (
+        Conv2D(2, (1, 1)),
+        Concat(((Conv2D(3, (1, 1), "elu"),), (), (MaxPool2D((3, 3), (1, 1), "same"),))),
+        GlobalAvgPool2D(),
+    ),
+    **{
+        f"{name}": (Flatten(), Dense(5, name), Dense(4, name))
+        for name in get_args(ActivationName)
+        if name not in {"linear", "relu", "softmax"}
+    },
 }
 
 
 def _network(name, random):
-    """Build a network of random weights, and return its model and some images too."""
-    model = ModelSpec("network", (8, 9, 2), NETWORKS[name])
-    objective = objective_of(benchbench.CrossEntropy())
-    network = Network(model, objective=objective, batch_size=SAMPLES, dtype=FLOAT64)
-    network.parameters[...] = random.normal(size=network.parameters.shape) / 2
-    return network, model, random.random((SAMPLES, 8, 9, 2))
-
-
-def _logits_by_loops(model, parameters, x):
-    """Compute one image's logits by the definitions, an output value at a time."""
-    offset = 0
-    for trace in model.trace():
-        arrays = []
-        for shape in (variable.shape for variable in trace.variables):
-            arrays.append(parameters[offset : offset + math.prod(shape)].reshape(shape))
-            offset += math.prod(shape)
-        y = np.empty(trace.output_shape)
-        for place in np.ndindex(y.shape):
-            match trace.layer:
-                case FlattenSpec():
-                    row, column_and_channel = divmod(place[0], x.shape[1] * x.shape[2])
-                    y[place] = x[row, *divmod(column_and_channel, x.shape[2])]
-                case DenseSpec():
-                    y[place] = sum(x * arrays[0][:, place[0]]) + arrays[1][place]
-                case Conv2D(kernel_size=(height, width)):
-                    row, column, channel = place
-                    window = x[row : row + height, column : column + width]
-                    y[place] = (window * arrays[0][..., channel]).sum() + arrays[1][channel]
-                case MaxPool2D((height, width)):
-                    row, column, channel = place[0] * height, place[1] * width, place[2]
-                    y[place] = x[row : row + height, column : column + width, channel].max()
-            if getattr(trace.layer, "activation", None) == "relu":
-                y[place] = max(y[place], 0)
-        x = y
-    return x
+    """Build a network of random weights, and return its model and some inputs too."""
+    layers = (*NETWORKS[name], Dense(3, "softmax"))
+    model = ModelSpec("network", (8, 9, 2), layers)
+    network = Network(
+        model,
+        objective=OBJECTIVE,
+        batch_size=SAMPLES,
+        dtype=FLOAT64,
+        random=random,
+    )
+    for variable, spec in zip(network.variables, model.variables, strict=True):
+        positive = spec.role in {"moving_variance", "gamma"}
+        variable[...] = random.normal(size=spec.shape) / 2 + (2 if positive else 0)
+    return network, model, random.random((SAMPLES, 8, 9, 2)) - 0.3
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_each_network_computes_what_its_spec_says(name):
-    network, model, images = _network(name, np.random.default_rng(0))
-    expected = [_logits_by_loops(model, network.parameters, image) for image in images]
-    np.testing.assert_allclose(network.forward(images), expected, rtol=1e-12, atol=1e-12)
+    network, model, inputs = _network(name, np.random.default_rng(0))
+    arrays = {
+        spec.name: array for spec, array in zip(model.variables, network.variables, strict=True)
+    }
+    expected = [forward_by_definition(model.trace(), arrays, sample) for sample in inputs]
+    np.testing.assert_allclose(network.forward(inputs), expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("name", NETWORKS)
 def test_each_network_derives_its_loss(name, seed):
     random = np.random.default_rng(seed)
-    network, _, images = _network(name, random)
+    network, _, inputs = _network(name, random)
+    network.set_training(True)
     labels = random.integers(0, 3, SAMPLES)
 
     def loss():
-        return float(cross_entropies(network.forward(images), labels).mean())
+        return float(cross_entropies(network.forward(inputs), labels).mean())
 
-    network.backward(network.forward(images), labels)
+    network.backward(network.forward(inputs), labels)
     _assert_close(network.gradient.copy(), _central_differences(loss, network.parameters), 1e-7)
+
+
+def test_batch_norm_moves_its_statistics_by_the_biased_ones_of_the_batch():
+    model = ModelSpec("network", (2,), (BatchNorm(momentum=0.75), Dense(2, "softmax")))
+    network = Network(
+        model,
+        objective=OBJECTIVE,
+        batch_size=2,
+        dtype=FLOAT64,
+        random=np.random.default_rng(0),
+    )
+    for variable, spec in zip(network.variables, model.variables, strict=True):
+        variable[...] = spec.role in {"gamma", "moving_variance"}
+    network.set_training(True)
+    network.forward(np.array([[1.0, 5.0], [3.0, 1.0]]))
+    _, _, mean, variance, _, _ = network.variables
+    # Means 2 and 3, variances 1 and 4; a quarter of the batch's, three quarters of 0 and 1.
+    assert mean.tolist() == [0.5, 0.75]
+    assert variance.tolist() == [1.0, 1.75]
+    network.set_training(False)
+    network.forward(np.array([[9.0, 9.0]]))
+    assert mean.tolist() == [0.5, 0.75]
+
+
+def test_dropout_leaves_out_its_share_and_scales_the_rest():
+    layer = DropoutLayer(0.25, np.random.default_rng(0))
+    x = np.ones((4, 10_000))
+    assert layer.forward(x) is x
+    layer.training = True
+    y = layer.forward(x)
+    assert set(np.unique(y)) == {0, 1 / 0.75}
+    # Five standard deviations of the share of 40,000.
+    assert abs((y == 0).mean() - 0.25) < 5 * math.sqrt(0.25 * 0.75 / x.size)
+    np.testing.assert_array_equal(layer.backward_input(np.ones_like(x)), y)
+    assert not np.array_equal(y, layer.forward(x))
 
 
 def test_adam_follows_the_formula_under_a_constant_gradient():

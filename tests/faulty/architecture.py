@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -40,15 +41,15 @@ class UnbiasedDense(benchbench.Dense, frozen=True):
 class SameConvolution(Convolution):
     """Pads with zeros, as many on both sides, and one more behind where they are odd."""
 
-    def __init__(self, weights, gradient, *, input_shape, kernel_size, batch_size):
+    def __init__(self, weights, gradient, *, input_shape, windows, **options):
         height, width, channels = input_shape
-        rows, columns = (size - 1 for size in kernel_size)
+        rows, columns = (size - 1 for size in windows.size)
         super().__init__(
             weights,
             gradient,
             input_shape=(height + rows, width + columns, channels),
-            kernel_size=kernel_size,
-            batch_size=batch_size,
+            windows=dataclasses.replace(windows, output=(height, width)),
+            **options,
         )
         self._inner = (
             slice(rows // 2, rows // 2 + height),
@@ -66,15 +67,13 @@ class SameConvolution(Convolution):
 class RoundedUpMaxPool(MaxPool):
     """Fills the last windows up with what no maximum ever is."""
 
-    def __init__(self, *, input_shape, pool_size, batch_size, dtype):
+    def __init__(self, *, input_shape, windows, **options):
         height, width, channels = input_shape
         self._missing = [
-            -size % pool for size, pool in zip((height, width), pool_size, strict=True)
+            -size % pool for size, pool in zip((height, width), windows.size, strict=True)
         ]
         padded = (height + self._missing[0], width + self._missing[1], channels)
-        super().__init__(
-            input_shape=padded, pool_size=pool_size, batch_size=batch_size, dtype=dtype
-        )
+        super().__init__(input_shape=padded, windows=windows, **options)
 
     def forward(self, x):
         padding = [(0, 0), *((0, missing) for missing in self._missing), (0, 0)]
@@ -87,14 +86,8 @@ class RoundedUpMaxPool(MaxPool):
 
 
 class UnbiasedDenseLayer(Dense):
-    def __init__(self, weights, gradient, *, batch_size):
-        no_bias = np.zeros_like(weights[:1])
-        super().__init__(
-            np.concatenate([weights, no_bias]),
-            np.concatenate([gradient, no_bias]),
-            batch_size=batch_size,
-        )
-        self._kernel, self._kernel_gradient = weights, gradient
+    def __init__(self, weights, gradient, *, use_bias, **options):
+        super().__init__(weights, gradient, use_bias=False, **options)
 
 
 def misread(model: ModelSpec, read: Mapping[type, type]) -> ModelSpec:

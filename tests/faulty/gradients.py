@@ -17,8 +17,8 @@ class LastBiasUntrained(Network):
 
     untrained = 1
 
-    def __init__(self, model, *, batch_size, dtype):
-        super().__init__(model, batch_size=batch_size, dtype=dtype)
+    def __init__(self, model, **options):
+        super().__init__(model, **options)
         self._trained = sum(math.prod(shape) for shape in model.variable_shapes[: -self.untrained])
 
     def backward(self, logits, labels):
@@ -31,8 +31,8 @@ class LastLayerFrozen(LastBiasUntrained):
 
 
 class FirstBiasUntrained(Network):
-    def __init__(self, model, *, batch_size, dtype):
-        super().__init__(model, batch_size=batch_size, dtype=dtype)
+    def __init__(self, model, **options):
+        super().__init__(model, **options)
         kernel, bias = (math.prod(shape) for shape in model.variable_shapes[:2])
         self._bias = slice(kernel, kernel + bias)
 

@@ -24,24 +24,25 @@ from faulty.fault import (
 class AveragePool(MaxPool):
     def forward(self, x):
         y = self._y[: len(x)]
-        y[...] = sum(self._corners(x)) / np.prod(self._pool_size)
+        y[...] = sum(self._windows.corners(x)) / np.prod(self._windows.size)
         return y
 
     def backward_input(self, dy):
         dx = self._dx[: len(dy)]
-        for corner in self._corners(dx):
-            corner[...] = dy / np.prod(self._pool_size)
+        for corner in self._windows.corners(dx):
+            corner[...] = dy / np.prod(self._windows.size)
         return dx
 
 
 class AveragingNetwork(Network):
     """A network whose pools average: ReLU and average do not change places, so ReLU comes first."""
 
-    def __init__(self, model, *, batch_size, dtype):
-        super().__init__(model, batch_size=batch_size, dtype=dtype)
+    def __init__(self, model, **options):
+        super().__init__(model, **options)
         for index, (pool, relu) in enumerate(itertools.pairwise(self._layers.copy())):
             if isinstance(pool, MaxPool) and isinstance(relu, ReLU):
-                before = ReLU(output_shape=pool._dx.shape[1:], batch_size=batch_size, dtype=dtype)
+                size = {key: options[key] for key in ("batch_size", "dtype")}
+                before = ReLU(output_shape=pool._dx.shape[1:], **size)
                 self._layers[index : index + 2] = [before, pool]
 
 
@@ -64,7 +65,7 @@ class FlippedConvolution(Convolution):
     def forward(self, x):
         y = super().forward(x)
         turned = self._kernel[::-1, ::-1].reshape(len(self._weights) - 1, -1)
-        y[...] = self._windows[: len(x), ..., :-1] @ turned + self._weights[-1]
+        y[...] = self._windows[: len(x), :, :, 0, :-1] @ turned + self._weights[-1]
         return y
 
     def backward_parameters(self, dy):
@@ -116,7 +117,9 @@ class GenerousMaxPool(MaxPool):
     def backward_input(self, dy):
         n = len(dy)
         y, dx = self._y[:n], self._dx[:n]
-        for corner, dx_corner in zip(self._corners(self._x), self._corners(dx), strict=True):
+        for corner, dx_corner in zip(
+            self._windows.corners(self._x), self._windows.corners(dx), strict=True
+        ):
             np.multiply(dy, corner == y, out=dx_corner)
         return dx
 
@@ -150,8 +153,8 @@ class Dropout(Layer):
 class DropoutNetwork(Network):
     """Has a dropout before the output layer."""
 
-    def __init__(self, model, *, batch_size, dtype):
-        super().__init__(model, batch_size=batch_size, dtype=dtype)
+    def __init__(self, model, **options):
+        super().__init__(model, **options)
         self.dropout = Dropout()
         if self._first_learning == len(self._layers) - 1:
             self._first_learning += 1

@@ -35,7 +35,9 @@ class RoundedConvolution(Convolution):
 
     def forward(self, x):
         y = super().forward(x)
-        np.matmul(self.rounded(self._windows[: len(x)]), self.rounded(self._weights), out=y)
+        np.matmul(
+            self.rounded(self._windows[: len(x), :, :, 0]), self.rounded(self._weights), out=y
+        )
         return y
 
     def backward_parameters(self, dy):

@@ -1,10 +1,37 @@
 """The layers, one a file: what each computes, and the two halves of its derivative."""
 
+from benchbench_numpy.layers.average_pool import AveragePool, GlobalAverage
+from benchbench_numpy.layers.composite import Chain, Concat, Residual
 from benchbench_numpy.layers.convolution import Convolution
 from benchbench_numpy.layers.dense import Dense
-from benchbench_numpy.layers.flatten import Flatten
+from benchbench_numpy.layers.dropout import Dropout
+from benchbench_numpy.layers.elementwise import FUNCTIONS, Elementwise
 from benchbench_numpy.layers.layer import Array, Layer
 from benchbench_numpy.layers.max_pool import MaxPool
+from benchbench_numpy.layers.normalization import BatchNorm, LayerNorm
 from benchbench_numpy.layers.relu import ReLU
+from benchbench_numpy.layers.reshape import Flatten, Reshape
+from benchbench_numpy.layers.windows import Windows, windows_of
 
-__all__ = ["Array", "Convolution", "Dense", "Flatten", "Layer", "MaxPool", "ReLU"]
+__all__ = [
+    "FUNCTIONS",
+    "Array",
+    "AveragePool",
+    "BatchNorm",
+    "Chain",
+    "Concat",
+    "Convolution",
+    "Dense",
+    "Dropout",
+    "Elementwise",
+    "Flatten",
+    "GlobalAverage",
+    "Layer",
+    "LayerNorm",
+    "MaxPool",
+    "ReLU",
+    "Reshape",
+    "Residual",
+    "Windows",
+    "windows_of",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,8 +20,12 @@ class Layer(ABC):
     and x.
 
     A layer owns the array it returns and fills it anew on the next call. `backward` methods speak
-    of the latest `forward`, and x must not have changed since.
+    of the latest `forward`, and x must not have changed since. `learns` says whether the layer has
+    parameters; `training` is set by who trains: a few layers compute another function then.
     """
+
+    learns = False
+    training = False
 
     @abstractmethod
     def forward(self, x: Array) -> Array:
@@ -33,3 +38,7 @@ class Layer(ABC):
     @abstractmethod
     def backward_input(self, dy: Array) -> Array:
         """Return dx. May overwrite dy."""
+
+    def inner(self) -> Sequence[Layer]:
+        """Return the layers that this one holds."""
+        return ()
