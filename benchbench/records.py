@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from benchbench.certificates import Certificate
+from benchbench.machines import GpuState, Machine, MachineState
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.spec.variables import Shape
@@ -81,38 +82,6 @@ class RunRequest(msgspec.Struct, frozen=True):
     variant: Variant | None = None
 
 
-class MachineState(msgspec.Struct, frozen=True):
-    """What the machine was doing just before a turn, as the conductor saw it.
-
-    `calibration_seconds` is the time of a fixed piece of work (see `measure.machine`); fractions
-    are of all cores since the previous turn; pressure is Linux's PSI "some" over ten seconds, in
-    per cent; `cpu_mhz` is of the fastest usable core, right after the calibration; `rest_seconds`
-    is how long was waited before all that, until the workers used no CPU time.
-    """
-
-    calibration_seconds: float | None = None
-    load_average: float | None = None
-    steal_fraction: float | None = None
-    busy_fraction: float | None = None
-    cpu_pressure: float | None = None
-    cpu_mhz: float | None = None
-    rest_seconds: float | None = None
-
-
-class GpuState(msgspec.Struct, frozen=True):
-    """How an NVIDIA card stood right after a turn, as its driver says; unknown is null.
-
-    `clock_mhz` is that of its multiprocessors; `utilisation_fraction` is of up to a second before;
-    `throttling` are NVML's names for what slows it down: power, heat.
-    """
-
-    index: int
-    clock_mhz: int | None = None
-    temperature_celsius: int | None = None
-    utilisation_fraction: float | None = None
-    throttling: tuple[str, ...] | None = None
-
-
 class EpochRecord(msgspec.Struct, frozen=True):
     """One epoch: seconds of wall time for training and for validation, and how it went.
 
@@ -172,18 +141,6 @@ class Check(msgspec.Struct, frozen=True):
     passed: bool | None
     expected: str
     observed: str
-
-
-class Machine(msgspec.Struct, frozen=True):
-    """The machine, as far as it can be told without asking for privileges."""
-
-    system: str
-    processor: str
-    physical_cores: int | None
-    usable_cores: int
-    memory_bytes: int
-    python: str
-    accelerators: tuple[str, ...] = ()
 
 
 class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,7 +212,11 @@ Event: TypeAlias = Ready | Built | EpochDone | Finished | GaveUp
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One run, for good. Written once by `run.store`, read by everything above it."""
+    """One run, for good. Written once by `run.store`, read by everything above it.
+
+    `replaces_blocks` are numbers of earlier blocks of the session that lost a run of this model:
+    its cells ran again together, in this run's block (`run --resume`).
+    """
 
     schema: int = SCHEMA
     run_id: str
@@ -275,6 +236,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     order_seed: int | None = None
     stopping: Stopping | None = None
+    replaces_blocks: tuple[int, ...] = ()
     spec: ModelSpec
     protocol: TrainingProtocol
     spec_sha256: str

@@ -24,7 +24,8 @@ from scipy import stats
 
 from benchbench.compare.contrast import Question, contrast
 from benchbench.compare.verdicts import judge
-from benchbench.records import EpochRecord, Machine, RunRecord
+from benchbench.machines import Machine
+from benchbench.records import EpochRecord, RunRecord
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.protocol import TrainingProtocol

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 from makers import MACHINE, PHASES
 
+from benchbench.machines import MachineState
 from benchbench.measure.foreign import CpuUse
 from benchbench.records import (
     Built,
@@ -17,7 +18,6 @@ from benchbench.records import (
     Event,
     FinalScore,
     Finished,
-    MachineState,
     Ready,
     WorkerReport,
 )

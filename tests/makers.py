@@ -6,7 +6,8 @@ import msgspec
 
 from benchbench.certificates import Certificate, Rung, seal
 from benchbench.certify.exercise import STARTS, as_certified
-from benchbench.records import Check, EpochRecord, FinalScore, Machine, Phases, RunRecord
+from benchbench.machines import Machine
+from benchbench.records import Check, EpochRecord, FinalScore, Phases, RunRecord
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.protocol import TrainingProtocol

@@ -43,6 +43,13 @@ Budget = Annotated[
 ExecutorName = Annotated[
     str, typer.Option(help="Where blocks run: local, or what a plugin offers.")
 ]
+Resume = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SESSION",
+        help="Complete a session that was interrupted or lost a run: the blocks that it lacks.",
+    ),
+]
 WaitForQuiet = Annotated[
     str | None,
     typer.Option(help="Begin when nothing else is at work, after so long (10m) at the latest."),

@@ -8,7 +8,9 @@ import typer
 
 from benchbench import quantities
 from benchbench.cli import options
-from benchbench.cli.progress import note, progress
+from benchbench.cli.progress import note
+from benchbench.cli.session import resume_and_show, train_and_show
+from benchbench.errors import UsageError
 from benchbench.experiments.selection import (
     find_backends,
     find_cells,
@@ -23,8 +25,9 @@ _QUICK_EPOCHS = 2
 
 
 def run(  # noqa: PLR0917 - one parameter an option
-    backend: options.Backends,
-    model: options.Models,
+    context: typer.Context,
+    backend: options.SomeBackends = None,
+    model: options.SomeModels = None,
     division: options.Division = "idiomatic",
     device: options.Device = "auto",
     dataset: options.Dataset = "auto",
@@ -47,36 +50,34 @@ def run(  # noqa: PLR0917 - one parameter an option
     ] = True,
     certify_batch: options.CertifiedBatchSize = None,
     executor: options.ExecutorName = "local",
+    resume: options.Resume = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Train models under backends and compare what they take.
 
-    Every run has a process of its own; the runs of one model take turns, epoch by epoch. Each cell
-    is certified first: a comparison is of backends that train the same function.
+    Each run has a process of its own; those of a model take turns, epoch by epoch. Each cell is
+    certified first.
     """
     from benchbench.compare.contrast import Question
-    from benchbench.experiments.executors import find_executor
     from benchbench.experiments.matrix import Matrix, run_matrix
-    from benchbench.experiments.results import Results
     from benchbench.experiments.until import find_until
     from benchbench.plugins.registry import load_registry
-    from benchbench.report.renderers import json
-    from benchbench.report.session import render
     from benchbench.run.store import Store, results_folder
 
+    store = Store(results_folder(results))
+    if resume is not None:
+        resume_and_show(context, resume, store, as_json=as_json)
+    if not backend or not model:
+        raise UsageError("run needs a --backend and a --model, or a session to --resume")
     # What makes no sense is refused before anything is certified, which takes minutes.
-    budget_seconds = quantities.seconds(budget or "30m", "--budget")
-    until_rule = find_until(until, blocks, budget_seconds)
+    until_rule = find_until(until, blocks, quantities.seconds(budget or "30m", "--budget"))
     question = Question(allow_lost_blocks=lost_blocks)
     quiet = quantities.seconds(wait_for_quiet, "--wait-for-quiet") if wait_for_quiet else None
     registry = load_registry()
     models = find_models(model, registry)
     thread_count, cpus = find_processors(threads)
-    runs_on = find_executor(executor, registry)
-    store = Store(results_folder(results))
-    cells = find_cells(find_backends(backend, registry), division, models)
     matrix = Matrix(
-        cells=cells,
+        cells=find_cells(find_backends(backend, registry), division, models),
         protocol=find_protocol(protocol, epochs if epochs or not quick else _QUICK_EPOCHS),
         certified_protocol=find_protocol(protocol, None, certify_batch) if certify else None,
         dataset=find_dataset(dataset, registry, models, note=note, quick=quick),
@@ -89,12 +90,11 @@ def run(  # noqa: PLR0917 - one parameter an option
         timeout_seconds=timeout,
         question=question,
         quiet_seconds=quiet,
+        executor=executor,
     )
     store.prepare()
-    with progress() as listener:
-        session_id, records = run_matrix(matrix, registry, store, listener, runs_on)
-    if as_json:
-        print(json.render(records))
-    else:
-        print(render(records, store.folder.parent, session_id, question))
-    raise typer.Exit(Results(tuple(records)).exit_code)
+    train_and_show(
+        lambda listener: (*run_matrix(matrix, registry, store, listener), question),
+        store,
+        as_json=as_json,
+    )

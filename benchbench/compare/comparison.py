@@ -35,7 +35,8 @@ class NotComparable(msgspec.Struct, frozen=True, order=True):
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """One section. `cells` are the times of all that took part, `contrasts` their ratios.
 
-    `sessions` are those that were compared, by model.
+    `sessions` are those that were compared, by model; `run_again` are sentences about their blocks
+    that lost a run and were run again.
     """
 
     dataset: str
@@ -48,6 +49,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     contrasts: tuple[Contrast, ...]
     not_comparable: tuple[NotComparable, ...]
     accuracies: tuple[Accuracy, ...]
+    run_again: tuple[str, ...] = ()
 
 
 def compare(
@@ -113,6 +115,7 @@ def _section(
         contrasts=judge(contrasts, question),
         not_comparable=tuple(not_comparable),
         accuracies=tuple(one for table in tables for one in accuracies(table.alike())),
+        run_again=tuple(told for table in tables for told in table.run_again()),
     )
 
 
@@ -161,6 +164,13 @@ class _Model:
             if (record.spec_sha256, record.dataset_sha256)
             == (self._spec, self._chosen.dataset_sha256)
         ]
+
+    def run_again(self) -> Iterator[str]:
+        """Say which blocks lost a run and were run again, as which."""
+        runs = [run for cell in self.runs.values() for run in cell]
+        pairs = {(lost, run.block) for run in runs for lost in run.replaces_blocks}
+        for lost, block in sorted(pairs):
+            yield f"{self.model}: block {lost} lost a run; its cells ran again, as block {block}"
 
     def times(self, question: Question) -> Iterator[CellTime]:
         usual = usual_calibration([run for runs in self.runs.values() for run in runs])

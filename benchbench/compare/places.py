@@ -52,7 +52,7 @@ def session_blocks(runs: Runs, names: Collection[CellName], elsewhere: Set[int])
 
     `runs` are those of one model and session in one section. The blocks are counted from 0 to the
     last that a cell in the same groups took part in; those that an executor ran `elsewhere` are of
-    another section.
+    another section, and those that were run again have another number.
     """
     seeds = {run.order_seed for name in names for run in runs[name]}
     beside = [
@@ -62,4 +62,7 @@ def session_blocks(runs: Runs, names: Collection[CellName], elsewhere: Set[int])
         for run in companions
     ]
     here = {run.block for name in names for run in runs[name]}
-    return set(range(max(beside) + 1)) - (elsewhere - here)
+    again = {
+        lost for companions in runs.values() for run in companions for lost in run.replaces_blocks
+    }
+    return set(range(max(beside) + 1)) - (elsewhere - here) - again

@@ -1,4 +1,4 @@
-"""Runs as they count: a finished one that is not whole is invalid, whatever its record says.
+"""Runs as they count: those of a block that was run again do not, nor one that is not whole.
 
 The conductor finds the same while a run is made. Records of an older one come here unexamined.
 """
@@ -18,18 +18,25 @@ from benchbench.records import RunRecord
 def counted(records: Iterable[RunRecord]) -> Iterator[RunRecord]:
     """Yield the runs of all cells but those that were skipped whenever they came up.
 
-    A finished run with a too short epoch, or with fewer epochs than another of its session and
-    spec, comes out invalid.
+    Those of a block that was run again are left out. A finished run with a too short epoch, or with
+    fewer epochs than another of its session and spec, comes out invalid.
     """
     cells: dict[tuple[str, str, CellName], list[RunRecord]] = defaultdict(list)
     epochs: dict[tuple[str, str], int] = defaultdict(int)
-    for record in records:
+    for record in standing(records):
         cells[record.session_id, record.model, cell_name(record)].append(record)
         spec = record.session_id, record.spec_sha256
         epochs[spec] = max(epochs[spec], len(record.epochs))
     for runs in cells.values():
         if any(run.status != "skipped" for run in runs):
             yield from (_judged(run, epochs) for run in runs)
+
+
+def standing(records: Iterable[RunRecord]) -> list[RunRecord]:
+    """Return the runs whose block was not run again (see `RunRecord.replaces_blocks`)."""
+    records = list(records)
+    again = {(one.session_id, one.model, lost) for one in records for lost in one.replaces_blocks}
+    return [one for one in records if (one.session_id, one.model, one.block) not in again]
 
 
 def _judged(run: RunRecord, epochs: Mapping[tuple[str, str], int]) -> RunRecord:

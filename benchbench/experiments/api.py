@@ -10,7 +10,7 @@ from benchbench.errors import BenchbenchError
 from benchbench.experiments import matrix as matrices
 from benchbench.experiments.certification import certify as certify_requests
 from benchbench.experiments.certification_messages import CertificationRequest
-from benchbench.experiments.executors import LOCAL, find_executor
+from benchbench.experiments.executors import LOCAL
 from benchbench.experiments.listener import Listener, Silent
 from benchbench.experiments.names import find_backend, find_divisions, find_model
 from benchbench.experiments.results import Results
@@ -80,10 +80,10 @@ def run(
         timeout_seconds=timeout_seconds,
         not_certified="certify=False was given",
         quiet_seconds=wait_for_quiet,
+        executor=executor,
     )
     store.prepare()
-    runs_on = find_executor(executor, registry)
-    _, records = matrices.run_matrix(matrix, registry, store, hears, runs_on)
+    _, records = matrices.run_matrix(matrix, registry, store, hears)
     return Results(tuple(records))
 
 

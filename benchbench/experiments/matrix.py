@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from benchbench.certificates import Certificate
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
+from benchbench.compare.whole import standing
 from benchbench.data.catalog import Chosen
 from benchbench.errors import UsageError
 from benchbench.experiments.certification import certify_cells
-from benchbench.experiments.executors import Executor, LocalExecutor
+from benchbench.experiments.executors import LOCAL, find_executor
 from benchbench.experiments.listener import Listener
+from benchbench.experiments.saved_plan import SavedPlan, save_plan, versions_here
 from benchbench.experiments.until import Until, run_until
+from benchbench.interrupts import interrupts_wait
 from benchbench.measure.quiet import await_quiet
 from benchbench.plugins.registry import Registry
 from benchbench.records import RunRecord
@@ -31,7 +36,8 @@ class Matrix:
     `not_certified` gives the reason for.
     `timeout_seconds` of work are given to each run, and to each certification. `question` is what
     the runs are to answer, where blocks go on until they do. `quiet_seconds` is how long to wait
-    before the first block for a machine with nothing else at work; None does not wait.
+    before the first block for a machine with nothing else at work; None does not wait. `executor`
+    is the name of what runs the blocks.
     """
 
     cells: Sequence[Cell]
@@ -47,6 +53,7 @@ class Matrix:
     timeout_seconds: float
     question: Question = field(default_factory=Question)
     quiet_seconds: float | None = None
+    executor: str = LOCAL
     not_certified: str = "--no-certify was given"
 
     def __post_init__(self) -> None:
@@ -59,17 +66,24 @@ class Matrix:
             )
 
 
+class SessionInterrupted(KeyboardInterrupt):
+    """Ctrl-C or the like, with the records that the session has by now."""
+
+    def __init__(self, session_id: str, records: Sequence[RunRecord]) -> None:
+        super().__init__()
+        self.session_id = session_id
+        self.records = records
+
+
 def run_matrix(
-    matrix: Matrix,
-    registry: Registry,
-    store: Store,
-    listener: Listener,
-    executor: Executor | None = None,
+    matrix: Matrix, registry: Registry, store: Store, listener: Listener
 ) -> tuple[str, list[RunRecord]]:
     """Certify the cells, run them, save each record; return the session's id and the records.
 
-    The blocks run where `executor` says, by default on this machine.
+    What is planned is saved first: `resume` goes on from there. Raises SessionInterrupted for what
+    interrupts the blocks.
     """
+    executor = find_executor(matrix.executor, registry)
     session = Session(
         cells=tuple(matrix.cells),
         protocol=matrix.protocol,
@@ -81,24 +95,65 @@ def run_matrix(
         certificates=tuple(_certificates(matrix, registry, listener).items()),
         stopping=matrix.until.stopping if matrix.until else None,
     )
+    plan = SavedPlan(
+        session=session,
+        blocks=matrix.blocks,
+        until=matrix.until,
+        question=matrix.question,
+        certified=matrix.certified_protocol is not None,
+        executor=matrix.executor,
+        timeout_seconds=matrix.timeout_seconds,
+        versions=versions_here(session, registry),
+    )
+    save_plan(store, plan)
     run_blocks = functools.partial(
-        (executor or LocalExecutor()).run,
+        executor.run,
         session,
         store=store,
         listener=listener,
         timeout_seconds=matrix.timeout_seconds,
     )
-    if matrix.quiet_seconds is not None:
-        waited = await_quiet(matrix.quiet_seconds)
-        listener.note(waited.sentence if waited else "whether the machine is quiet is not known")
-    if matrix.until:
-        look = functools.partial(
-            compare, question=matrix.question, certified=matrix.certified_protocol is not None
-        )
-        records = run_until(matrix.until, matrix.question, run_blocks, look, listener)
-        return session.session_id, records
-    _announce(session.blocks(matrix.blocks), listener)
-    return session.session_id, list(run_blocks(range(matrix.blocks)))
+    with records_told(store, session.session_id):
+        if matrix.quiet_seconds is not None:
+            waited = await_quiet(matrix.quiet_seconds)
+            listener.note(
+                waited.sentence if waited else "whether the machine is quiet is not known"
+            )
+        if plan.until is None:
+            _announce(session.blocks(plan.blocks), listener)
+            return session.session_id, list(run_blocks(range(plan.blocks)))
+        return session.session_id, run_to_the_end(plan, run_blocks, listener)
+
+
+def run_to_the_end(
+    plan: SavedPlan,
+    run_blocks: Callable[[Iterable[int]], Iterator[RunRecord]],
+    listener: Listener,
+    before: Sequence[RunRecord] = (),
+) -> list[RunRecord]:
+    """Run blocks until the plan's rule is met; `before` are the records of earlier blocks."""
+    assert plan.until is not None, "the number of blocks was given"  # noqa: S101 - for the types
+    look = functools.partial(compare, question=plan.question, certified=plan.certified)
+    # A block that was run again may have another number for each model.
+    by_model = Counter(model for model, _ in {(one.model, one.block) for one in standing(before)})
+    return run_until(
+        *(plan.until, plan.question, run_blocks, look, listener),
+        before=before,
+        blocks_before=max(by_model.values(), default=0),
+    )
+
+
+@contextmanager
+def records_told(store: Store, session_id: str) -> Iterator[None]:
+    """Raise SessionInterrupted, with the same notes, for a KeyboardInterrupt."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        with interrupts_wait():
+            told = SessionInterrupted(session_id, store.session(session_id))
+            for note in getattr(interrupt, "__notes__", ()):
+                told.add_note(note)
+        raise told from None
 
 
 def _certificates(

@@ -17,6 +17,7 @@ from benchbench.compare.contrast import (
     first_epoch_seconds,
 )
 from benchbench.compare.validity import objection
+from benchbench.compare.whole import standing
 from benchbench.errors import Unavailable, UsageError
 from benchbench.files import is_there
 from benchbench.records import EpochRecord, RunRecord
@@ -72,10 +73,14 @@ class Results:
 
     @property
     def exit_code(self) -> int:
-        """0 if all is well, 1 if a run, check or rung failed, 3 if nothing worse than a skip."""
-        statuses = {record.status for record in self.records}
+        """0 if all is well, 1 if a run, check or rung failed, 3 if nothing worse than a skip.
+
+        A run whose block was run again (`run --resume`) is left out.
+        """
+        records = standing(self.records)
+        statuses = {record.status for record in records}
         broken = any(
-            record.certificate and record.certificate.verdict == "breaks" for record in self.records
+            record.certificate and record.certificate.verdict == "breaks" for record in records
         )
         if statuses <= {"ok"}:
             return 1 if broken else 0

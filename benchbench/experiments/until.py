@@ -64,23 +64,31 @@ def run_until(
     run_blocks: Callable[[Iterable[int]], Iterator[RunRecord]],
     look: Callable[[Sequence[RunRecord]], Sequence[Comparison]],
     listener: Listener,
+    *,
+    before: Sequence[RunRecord] = (),
+    blocks_before: int = 0,
 ) -> list[RunRecord]:
     """Run block after block until the rule is met or the budget is spent; return the records.
 
-    `look` compares them as `compare` does.
+    `look` compares them as `compare` does. `before` are the records of so many whole blocks, where
+    a session is resumed; the budget is for the blocks to come.
     """
     started = now_ns()
-    records: list[RunRecord] = []
+    records = list(before)
     progress = _Progress(until, question)
-    for count in itertools.count(1):
-        records += run_blocks([count - 1])
+    for count in itertools.count(blocks_before):
+        if count > blocks_before:
+            records += run_blocks([count - 1])
+        elif not count:
+            continue
         spent = (now_ns() - started) / 1e9
         rows = [row for section in look(records) for row in section.contrasts]
         ending = progress.ending(count, rows)
         listener.note(f"block {count - 1}: {ending or progress.sentence}, {spent:.0f} s spent")
         if ending:
             break
-        if count >= _LEAST_BLOCKS and exceeds(until.budget_seconds, spent, count):
+        own = count - blocks_before
+        if own and count >= _LEAST_BLOCKS and exceeds(until.budget_seconds, spent, own):
             listener.note(
                 f"the budget of {until.budget_seconds:.0f} s is spent: {progress.sentence}; "
                 f"--budget gives more"

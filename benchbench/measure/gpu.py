@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from benchbench.records import GpuState
+from benchbench.machines import GpuState
 
 # What slows a card down against its will, by the end of its name in NVML. That it is idle, or has
 # been told to run at other clocks, is none of it.

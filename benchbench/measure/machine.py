@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 
+from benchbench.machines import Machine, MachineState
 from benchbench.measure import gpu
 from benchbench.measure.clock import now_ns
-from benchbench.records import Machine, MachineState
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import msgspec
 
 from benchbench.errors import UsageError
+from benchbench.machines import MachineState
 from benchbench.measure.clock import now_ns
-from benchbench.records import EpochRecord, MachineState, RunRecord
+from benchbench.records import EpochRecord, RunRecord
 
 # Beyond these ratios of the slowest to the fastest tenth, a reader is warned.
 _QUIET = 1.05

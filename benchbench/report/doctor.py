@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchbench.experiments.examination import Watched
-    from benchbench.records import Machine
+    from benchbench.machines import Machine
 
 
 # Beyond so many times the seconds of one thread, several wait for each other.

@@ -7,11 +7,11 @@ from typing import Protocol
 
 import msgspec
 
+from benchbench.machines import GpuState, Machine, MachineState
 from benchbench.measure import machine
 from benchbench.measure.foreign import CpuUse, cpu_use
 from benchbench.measure.gpu import gpu_states
 from benchbench.measure.rest import await_rest
-from benchbench.records import GpuState, Machine, MachineState
 
 
 class Monitor(Protocol):

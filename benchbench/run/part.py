@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from benchbench.machines import Machine
 from benchbench.measure.clock import utc_now
 from benchbench.measure.noise import short_epochs
 from benchbench.records import (
@@ -15,7 +16,6 @@ from benchbench.records import (
     Event,
     Finished,
     GaveUp,
-    Machine,
     RunRecord,
     WorkerReport,
 )
@@ -106,6 +106,7 @@ class Part:
             seed=request.seed,
             order_seed=self._order_seed,
             stopping=self._run.stopping,
+            replaces_blocks=self._run.replaces_blocks,
             spec=request.model,
             protocol=request.protocol,
             spec_sha256=spec_sha256(request.model, request.protocol),

@@ -65,8 +65,8 @@ class Cell(msgspec.Struct, frozen=True):
 class PlannedRun(msgspec.Struct, frozen=True):
     """One run to come: its request, all but the moment of its spawning, and its environment.
 
-    `certificate` is that of its cell; where there is none, `uncertified` says why. `stopping` is
-    that of its session.
+    `certificate` is that of its cell; where there is none, `uncertified` says why. `stopping` and
+    `replaces_blocks` are those of its session.
     """
 
     request: RunRequest
@@ -74,6 +74,7 @@ class PlannedRun(msgspec.Struct, frozen=True):
     certificate: Certificate | None = None
     uncertified: str | None = None
     stopping: Stopping | None = None
+    replaces_blocks: tuple[int, ...] = ()
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -91,8 +92,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Cells that are measured together, block by block, and all that their runs have in common.
 
     `certificates` pairs a cell with its certificate, or with why there is none. `stopping` says how
-    the number of blocks will be settled, None if it is settled already. Raises UsageError
-    where two cells share model and name, for their records would share a file.
+    the number of blocks will be settled, None if it is settled already. `replaces_blocks` are
+    those of an earlier part of the session that are run again. Raises UsageError where two cells
+    share model and name, for their records would share a file.
     """
 
     schema: int = SESSION_SCHEMA
@@ -105,6 +107,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     certificates: tuple[tuple[Cell, Certificate | str], ...] = ()
     stopping: Stopping | None = None
+    replaces_blocks: tuple[int, ...] = ()
     session_id: str = msgspec.field(default_factory=_fresh_id)
     order_seed: int = msgspec.field(default_factory=lambda: secrets.randbits(32))
 
@@ -170,6 +173,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             certificate=found if isinstance(found, Certificate) else None,
             uncertified=found if isinstance(found, str) else None,
             stopping=self.stopping,
+            replaces_blocks=self.replaces_blocks,
         )
 
 

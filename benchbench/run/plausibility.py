@@ -17,17 +17,8 @@ from typing import Any
 import msgspec
 
 from benchbench.certificates import CERTIFICATE_SCHEMA, Certificate, Rung
-from benchbench.records import (
-    EpochRecord,
-    FinalScore,
-    GpuState,
-    Machine,
-    MachineState,
-    Phases,
-    RunRecord,
-    Stopping,
-    Variant,
-)
+from benchbench.machines import GpuState, Machine, MachineState
+from benchbench.records import EpochRecord, FinalScore, Phases, RunRecord, Stopping, Variant
 
 _LARGEST_INTEGER = 2**63 - 1
 _FLOAT32_MAX = 3.4028235e38

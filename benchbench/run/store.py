@@ -9,6 +9,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,10 +52,11 @@ def results_folder(given: Path | None) -> Path:
 
 
 class Store:
-    """The records under a results folder, in `runs/`."""
+    """The records under a results folder, in `runs/`; what was planned is in `sessions/`."""
 
     def __init__(self, results: Path) -> None:
         self.folder = results / "runs"
+        self.plans = results / "sessions"
 
     def prepare(self) -> None:
         """Make the folder and try to write in it. Raises StoreError: before training, not after."""
@@ -77,6 +79,16 @@ class Store:
     def log_path(self, run_id: str) -> Path:
         """Return where the log of a run stands, if it was kept."""
         return self.folder / f"{_file_name(run_id)}.log"
+
+    def session(self, session_id: str) -> list[RunRecord]:
+        """Return the records of one session that can be read, in the order of their start."""
+        found = []
+        for path in _listed(self.folder, ".json"):
+            if path.name.startswith(session_id):
+                with suppress(StoreError):
+                    found.append(read_record(path))
+        own = [record for record in found if record.session_id == session_id]
+        return sorted(own, key=lambda record: (record.started, record.run_id))
 
     def save(self, record: RunRecord) -> Path:
         """Write one record; where that fails, write it to the temporary folder.

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from benchbench.machines import GpuState, MachineState
 from benchbench.plugins import contract, hookspecs
-from benchbench.records import EpochRecord, GpuState, MachineState, Phases, RunRecord
+from benchbench.records import EpochRecord, Phases, RunRecord
 from benchbench.run.checks import check_run
 
 ROOT = Path(__file__).parents[2]

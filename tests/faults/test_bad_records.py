@@ -18,7 +18,8 @@ from benchbench.cli.main import app
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
 from benchbench.errors import StoreError
-from benchbench.records import EpochRecord, GpuState, MachineState, RunRecord, Variant
+from benchbench.machines import GpuState, MachineState
+from benchbench.records import EpochRecord, RunRecord, Variant
 from benchbench.report import comparison, single, tables
 from benchbench.report.renderers import json as json_renderer
 from benchbench.report.renderers import markdown, terminal

@@ -51,7 +51,7 @@ def test_an_interrupt_within_a_verb_is_told_with_its_notes(monkeypatch, capsys, 
     [
         ((), 2, "Usage: benchbench"),
         (("--help",), 0, ""),
-        (("run",), 2, "Missing option '--backend'"),
+        (("run",), 2, "run needs a --backend and a --model"),
         (("nonsense",), 2, "No such command 'nonsense'"),
         (("describe", "single-layer"), 0, ""),
         (("describe", "no-model"), 2, "error: "),

@@ -5,8 +5,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from benchbench.machines import GpuState
 from benchbench.measure import gpu
-from benchbench.records import GpuState
 
 
 class NVMLError(Exception):

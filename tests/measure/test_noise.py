@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from makers import make_record
 
 from benchbench.errors import UsageError
+from benchbench.machines import GpuState, MachineState
 from benchbench.measure.noise import (
     NoiseMark,
     noise_marks,
@@ -17,7 +18,7 @@ from benchbench.measure.noise import (
     summarise,
     usual_calibration,
 )
-from benchbench.records import EpochRecord, GpuState, MachineState
+from benchbench.records import EpochRecord
 
 
 class FakeMachine:

@@ -3,7 +3,8 @@
 import msgspec
 from makers import make_record
 
-from benchbench.records import Check, MachineState
+from benchbench.machines import MachineState
+from benchbench.records import Check
 from benchbench.report import single
 from benchbench.report.renderers import terminal
 from benchbench.report.text import UNKNOWN

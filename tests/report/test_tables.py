@@ -12,8 +12,9 @@ from makers import make_record
 
 from benchbench.compare.tables import tables_of
 from benchbench.errors import UsageError
+from benchbench.machines import Machine
 from benchbench.printable import one_line
-from benchbench.records import Check, Machine
+from benchbench.records import Check
 from benchbench.report import tables
 from benchbench.report.renderers.csv import defuse
 from benchbench.report.renderers.latex import escape as escape_latex

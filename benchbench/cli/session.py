@@ -1,0 +1,77 @@
+"""A session on the screen: its progress, its tables, also of one that was interrupted, its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from benchbench.cli.progress import progress
+from benchbench.errors import UsageError
+from benchbench.interrupts import ignore_interrupts
+
+if TYPE_CHECKING:
+    from benchbench.compare.contrast import Question
+    from benchbench.experiments.listener import Listener
+    from benchbench.records import RunRecord
+    from benchbench.run.store import Store
+
+# What may be said beside --resume; all else was settled when the session was planned.
+_WITH_RESUME = {"resume", "results", "as_json"}
+
+
+def train_and_show(
+    train: Callable[[Listener], tuple[str, Sequence[RunRecord], Question]],
+    store: Store,
+    *,
+    as_json: bool,
+) -> NoReturn:
+    """Print what came of a session: of an interrupted one what there is, and how it goes on."""
+    from benchbench.compare.contrast import Question
+    from benchbench.experiments.matrix import SessionInterrupted
+    from benchbench.experiments.results import Results
+    from benchbench.report.renderers import json
+    from benchbench.report.session import go_on, render
+
+    results = store.folder.parent
+    try:
+        with progress() as listener:
+            session_id, records, question = train(listener)
+    except SessionInterrupted as stopped:
+        ignore_interrupts()
+        if as_json:
+            print(json.render(stopped.records))
+        elif stopped.records:
+            print(render(stopped.records, results, stopped.session_id, Question()))
+        stopped.add_note(f"go on with: {go_on(results, stopped.session_id)}")
+        raise
+    print(json.render(records) if as_json else render(records, results, session_id, question))
+    raise typer.Exit(Results(tuple(records)).exit_code)
+
+
+def resume_and_show(
+    context: typer.Context, session_id: str, store: Store, *, as_json: bool
+) -> NoReturn:
+    """Run what a session lacks, and print all of it. Raises UsageError for options beside it."""
+    from benchbench.experiments.resume import resume
+    from benchbench.plugins.registry import load_registry
+
+    given = [name for name in context.params if _was_given(context, name)]
+    if others := sorted(set(given) - _WITH_RESUME):
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in others)
+        raise UsageError(
+            f"--resume runs a session as it was planned: expected no option beside it but "
+            f"--results and --json, but there is {named}"
+        )
+
+    def train(listener: Listener) -> tuple[str, Sequence[RunRecord], Question]:
+        plan, records = resume(session_id, load_registry(), store, listener)
+        return session_id, records, plan.question
+
+    train_and_show(train, store, as_json=as_json)
+
+
+def _was_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

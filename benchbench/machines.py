@@ -1,0 +1,49 @@
+"""What a record says of the machine: what it is, and what it was doing before a turn."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """The machine, as far as it can be told without asking for privileges."""
+
+    system: str
+    processor: str
+    physical_cores: int | None
+    usable_cores: int
+    memory_bytes: int
+    python: str
+    accelerators: tuple[str, ...] = ()
+
+
+class MachineState(msgspec.Struct, frozen=True):
+    """What the machine was doing just before a turn, as the conductor saw it.
+
+    `calibration_seconds` is the time of a fixed piece of work (see `measure.machine`); fractions
+    are of all cores since the previous turn; pressure is Linux's PSI "some" over ten seconds, in
+    per cent; `cpu_mhz` is of the fastest usable core, right after the calibration; `rest_seconds`
+    is how long was waited before all that, until the workers used no CPU time.
+    """
+
+    calibration_seconds: float | None = None
+    load_average: float | None = None
+    steal_fraction: float | None = None
+    busy_fraction: float | None = None
+    cpu_pressure: float | None = None
+    cpu_mhz: float | None = None
+    rest_seconds: float | None = None
+
+
+class GpuState(msgspec.Struct, frozen=True):
+    """How an NVIDIA card stood right after a turn, as its driver says; unknown is null.
+
+    `clock_mhz` is that of its multiprocessors; `utilisation_fraction` is of up to a second before;
+    `throttling` are NVML's names for what slows it down: power, heat.
+    """
+
+    index: int
+    clock_mhz: int | None = None
+    temperature_celsius: int | None = None
+    utilisation_fraction: float | None = None
+    throttling: tuple[str, ...] | None = None

@@ -1,0 +1,268 @@
+"""A session that was interrupted, or lost a run, is completed: every ratio stays a paired one."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import signal
+import sys
+import time
+
+import msgspec
+import pytest
+from makers import make_record
+from stage import Hearing, make_session
+
+from benchbench.cli import main
+from benchbench.compare.comparison import compare
+from benchbench.compare.contrast import Question
+from benchbench.data.catalog import Chosen
+from benchbench.errors import DataError, StoreError, UsageError
+from benchbench.experiments import resume as resuming
+from benchbench.experiments.matrix import SessionInterrupted
+from benchbench.experiments.results import Results
+from benchbench.experiments.resume import lacking, resume
+from benchbench.experiments.saved_plan import SavedPlan, load_plan, save_plan, versions_here
+from benchbench.experiments.until import find_until
+from benchbench.plugins.registry import load_registry
+from benchbench.report import comparison
+from benchbench.report.renderers import markdown
+from benchbench.run.plan import Cell
+from benchbench.run.store import Store
+from benchbench.spec.catalog import MODELS
+
+TWO_MODELS = tuple(
+    Cell(backend, "idiomatic", MODELS[model])
+    for model in ("single-layer", "two-layer")
+    for backend in ("numpy", "torch")
+)
+
+
+class Listener(Hearing):
+    def note(self, text):
+        self.heard.append(text)
+
+
+def made_run(session, cell, number, **changes):
+    return make_record(
+        run_id=f"{session.session_id}-{number:03d}-{cell.model.name}-{cell.name}",
+        session_id=session.session_id,
+        block=number,
+        backend=cell.backend,
+        model=cell.model.name,
+        dataset="digits",
+        order_seed=number,
+        seed=session.seed + number,
+        replaces_blocks=session.replaces_blocks,
+        started=f"2026-01-02T03:{number:02d}:05+00:00",
+        **changes,
+    )
+
+
+class Made:
+    """An executor whose runs are made up; those named in `lost` crash once."""
+
+    def __init__(self, lost=(), stop_at=None):
+        self.lost, self.stop_at, self.ran = set(lost), stop_at, []
+
+    def run(self, session, numbers, *, store, listener, timeout_seconds):
+        for number in numbers:
+            for cell in session.cells:
+                key = number, cell.model.name, cell.backend
+                if key == self.stop_at:
+                    raise KeyboardInterrupt
+                self.ran.append((*key, session.replaces_blocks))
+                crashed = {"status": "crashed", "error": "it died"} if key in self.lost else {}
+                record = made_run(session, cell, number, **crashed)
+                store.save(record)
+                yield record
+
+
+@pytest.fixture
+def planned(tmp_path, monkeypatch):
+    """Save a plan, run it by the made-up executor as far as it comes; return how to resume it."""
+    monkeypatch.setattr(
+        resuming, "find_dataset", lambda *_, **__: Chosen("digits", sha256="d" * 64)
+    )
+    registry, store = load_registry(), Store(tmp_path / "results")
+    store.prepare()
+
+    def _planned(executor, *, blocks=3, until=None, cells=TWO_MODELS, **changes):
+        session = msgspec.structs.replace(make_session(), cells=cells)
+        plan = SavedPlan(
+            session=session,
+            blocks=blocks,
+            until=until,
+            question=Question(),
+            certified=False,
+            executor="local",
+            timeout_seconds=9.0,
+            versions=versions_here(session, registry),
+        )
+        save_plan(store, msgspec.structs.replace(plan, **changes))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("signal.signal", lambda *_: None)
+            options = {"store": store, "listener": Listener(), "timeout_seconds": 9.0}
+            with contextlib.suppress(KeyboardInterrupt):
+                list(executor.run(session, range(blocks), **options))
+
+        def go_on(executor, session_id=session.session_id):
+            monkeypatch.setattr(resuming, "find_executor", lambda *_: executor)
+            return resume(session_id, registry, store, Listener())
+
+        return go_on, plan, store
+
+    return _planned
+
+
+def test_a_lost_run_has_its_block_run_again_with_all_cells_of_its_model(planned):
+    go_on, plan, store = planned(Made(lost={(1, "two-layer", "torch")}))
+    (before,) = compare(store.session(plan.session.session_id), Question(), certified=False)
+    assert [row.steady.block_count for row in before.contrasts] == [3, 2]
+    again = Made()
+    _, records = go_on(again)
+    assert again.ran == [(3, "two-layer", "numpy", (1,)), (3, "two-layer", "torch", (1,))]
+    assert len(records) == 3 * 4 + 2, "the lost block stays on disk"
+    (after,) = compare(records, Question(), certified=False)
+    assert [row.steady.block_count for row in after.contrasts] == [3, 3]
+    assert [row.left_out for row in after.contrasts] == [(), ()]
+    assert Results(tuple(records)).exit_code == 0
+    told = markdown.render(comparison.build((after,)))
+    assert "two-layer: block 1 lost a run; its cells ran again, as block 3" in told
+    with pytest.raises(UsageError, match="is whole: each of its 3 blocks has a good run of every"):
+        go_on(Made())
+
+
+def test_an_interrupted_session_runs_what_it_lacks_and_no_more(planned):
+    go_on, _, _ = planned(Made(stop_at=(1, "two-layer", "torch")))
+    again = Made()
+    _, records = go_on(again)
+    assert again.ran == [
+        *((2, "single-layer", backend, ()) for backend in ("numpy", "torch")),
+        *((2, "two-layer", backend, ()) for backend in ("numpy", "torch")),
+        *((3, "two-layer", backend, (1,)) for backend in ("numpy", "torch")),
+    ]
+    (section,) = compare(records, Question(), certified=False)
+    assert [row.steady.block_count for row in section.contrasts] == [3, 3]
+
+
+def test_a_model_whose_turn_never_came_keeps_its_numbers(planned):
+    go_on, _, _ = planned(Made(stop_at=(0, "two-layer", "numpy")), blocks=1)
+    again = Made()
+    go_on(again)
+    assert again.ran == [(0, "two-layer", "numpy", ()), (0, "two-layer", "torch", ())]
+
+
+def test_what_breaks_again_is_replaced_again_and_an_interrupt_tells_what_there_is(planned):
+    go_on, plan, store = planned(Made(lost={(2, "single-layer", "numpy")}))
+    go_on(Made(lost={(3, "single-layer", "torch")}))
+    with pytest.raises(SessionInterrupted) as stopped:
+        go_on(Made(stop_at=(4, "single-layer", "torch")))
+    assert stopped.value.session_id == plan.session.session_id
+    assert len(stopped.value.records) == 12 + 2 + 1
+    last = Made()
+    _, records = go_on(last)
+    assert last.ran == [(5, "single-layer", backend, (2, 3, 4)) for backend in ("numpy", "torch")]
+    (section,) = compare(records, Question(), certified=False)
+    assert [row.left_out for row in section.contrasts] == [(), ()]
+    assert not lacking(load_plan(store, plan.session.session_id), records)
+
+
+def test_blocks_that_are_added_until_there_is_an_answer_are_resumed_too(planned):
+    until = find_until("verdict", 1, 3600.0)
+    go_on, _, _ = planned(Made(stop_at=(1, "single-layer", "torch")), until=until, blocks=9)
+    again = Made()
+    _, records = go_on(again)
+    assert again.ran[:4] == [
+        *((1, "two-layer", backend, ()) for backend in ("numpy", "torch")),
+        *((2, "single-layer", backend, (1,)) for backend in ("numpy", "torch")),
+    ]
+    (section,) = compare(records, Question(), certified=False)
+    assert [row.verdict for row in section.contrasts] == ["SAME", "SAME"]
+    assert len({record.block for record in records if record.model == "two-layer"}) == 3
+
+
+@pytest.mark.parametrize("session_id", ["nothing", "../../etc/passwd", "", "x" * 5000, "a\0b"])
+def test_an_unknown_session_is_refused_with_the_latest(planned, session_id):
+    go_on, plan, _ = planned(Made())
+    with pytest.raises(UsageError, match=f"to resume in .*{plan.session.session_id}; --results"):
+        go_on(Made(), session_id)
+
+
+def test_a_session_without_a_plan_is_told_apart(tmp_path):
+    store = Store(tmp_path)
+    store.prepare()
+    session = make_session("numpy")
+    store.save(made_run(session, session.cells[0], 0))
+    with pytest.raises(UsageError, match="its records are there, but not what was planned"):
+        load_plan(store, session.session_id)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"versions": {"torch": "0.1"}},
+            "benchbench was not there, and is .*torch was 0.1, and is",
+        ),
+        ({"machine": make_record().machine}, "the machine's processor was Some CPU, and is"),
+    ],
+)
+def test_another_machine_or_other_versions_are_refused(planned, changes, told):
+    go_on, _, _ = planned(Made(lost={(0, "two-layer", "torch")}), **changes)
+    with pytest.raises(UsageError, match=f"cannot be resumed here: .*{told}"):
+        go_on(Made())
+
+
+def test_other_data_and_a_damaged_plan_are_refused(planned, monkeypatch):
+    go_on, plan, store = planned(Made(lost={(0, "two-layer", "torch")}))
+    monkeypatch.setattr(
+        resuming, "find_dataset", lambda *_, **__: Chosen("digits", sha256="e" * 64)
+    )
+    with pytest.raises(DataError, match=r"expected SHA-256 d{64}, but it is e{64}"):
+        go_on(Made())
+    path = store.plans / f"{plan.session.session_id}.json"
+    whole = path.read_bytes()
+    for damaged in (
+        whole[:-40],
+        b"",
+        b"[" * 100_000,
+        whole.replace(b'"schema": 1', b'"schema": 2'),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(StoreError, match="plan of"):
+            go_on(Made())
+
+
+def test_the_command_line_says_how_to_go_on_and_goes_on(command):
+    process = command.start(
+        *("run", "--backend", "slow", "--model", "single-layer", "--blocks", "2"),
+        *("--epochs", "2", "--threads", "1", "--no-certify"),
+        *("--dataset", str(command.dataset), "--results", str(command.results)),
+    )
+    runs = command.results / "runs"
+    for _ in itertools.takewhile(lambda _: process.poll() is None, range(600)):
+        if list(runs.glob("*-000-*.json")):
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "slow" in stdout, "what there is has its table"
+    (words,) = [line for line in stderr.splitlines() if line.startswith("go on with: benchbench ")]
+    arguments = words.removeprefix("go on with: benchbench ").split()
+    refused = command(*arguments, "--epochs", "3")
+    assert refused.returncode == 2
+    assert (
+        "expected no option beside it but --results and --json, but there is --ep" in refused.stderr
+    )
+    done = command(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert sorted(record.block for record in command.records() if record.status == "ok")[:1] == [0]
+    assert sum(record.status == "ok" for record in command.records()) == 2
+
+
+def test_other_options_beside_resume_are_refused(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["benchbench", "run", "--resume", "x", "--epochs", "3"])
+    assert main._run() == 2
+    assert "--results and --json, but there is --epochs" in capsys.readouterr().err
