@@ -41,7 +41,9 @@ from benchbench.spec.layers import (
 )
 from benchbench.spec.losses import BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError
 from benchbench.spec.model import LayerTrace, ModelSpec
-from benchbench.spec.protocol import Adam, TrainingProtocol
+from benchbench.spec.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+from benchbench.spec.protocol import TrainingProtocol
+from benchbench.spec.schedules import Cosine, Exponential, Piecewise, Schedule
 from benchbench.spec.task import Task, task_of
 from benchbench.spec.variables import Variable
 
@@ -53,8 +55,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "LEAKY_SLOPE",
+    "SGD",
     "Activation",
     "Adam",
+    "AdamW",
     "AvgPool2D",
     "Backend",
     "BackendInfo",
@@ -64,6 +68,7 @@ __all__ = [
     "Comparisons",
     "Concat",
     "Conv2D",
+    "Cosine",
     "CrossEntropy",
     "DataError",
     "Dataset",
@@ -72,6 +77,7 @@ __all__ = [
     "Deviation",
     "Dropout",
     "ExecutorInfo",
+    "Exponential",
     "Flatten",
     "GlobalAvgPool1D",
     "GlobalAvgPool2D",
@@ -83,9 +89,13 @@ __all__ = [
     "MeanSquaredError",
     "ModelSpec",
     "Observer",
+    "Optimizer",
+    "Piecewise",
+    "RMSprop",
     "Reshape",
     "Residual",
     "Results",
+    "Schedule",
     "Score",
     "Split",
     "Task",

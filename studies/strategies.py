@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from benchbench.certify.exercise import Exercise
 from benchbench.spec.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D
 from benchbench.spec.model import ModelSpec
-from benchbench.spec.protocol import Adam, TrainingProtocol
+from benchbench.spec.optimizers import Adam
+from benchbench.spec.protocol import TrainingProtocol
 
 # Larger specs take other ways: blocked layouts, and in Keras's tuned division no XLA.
 _SIDES = st.integers(1, 14) | st.sampled_from([11, 13, 14])

@@ -14,6 +14,8 @@ from benchbench_keras.engines import Engine, TensorFlowEngine
 from benchbench_keras.idiomatic import IdiomaticTrainer
 from benchbench_keras.tuned import TunedTrainer
 
+_ADAM = ("learning_rate", "beta_1", "beta_2", "epsilon", "epsilon_added_to")
+_WARMUP = ("warmup_steps", "warmup_from")
 # What both divisions have been taught; what is not here they refuse.
 KNOWN = Vocabulary(
     layers={
@@ -22,7 +24,18 @@ KNOWN = Vocabulary(
         "Conv2D": ("filters", "kernel_size", "activation"),
         "MaxPool2D": ("pool_size",),
     },
-    optimizers={"Adam": ("learning_rate", "beta_1", "beta_2", "epsilon")},
+    optimizers={
+        "SGD": ("learning_rate", "momentum", "nesterov", "weight_decay"),
+        "Adam": _ADAM,
+        "AdamW": (*_ADAM, "weight_decay"),
+        "RMSprop": ("learning_rate", "rho", "epsilon"),
+    },
+    schedules={
+        "Cosine": ("learning_rate", "decay_steps", "alpha", *_WARMUP),
+        "Exponential": ("learning_rate", "decay_steps", "decay_rate", "staircase", *_WARMUP),
+        "Piecewise": ("boundaries", "values", *_WARMUP),
+    },
+    protocol=("epochs", "batch_size", "shuffle", "optimizer", "loss", "clip_norm"),
 )
 
 

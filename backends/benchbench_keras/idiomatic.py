@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from benchbench import ModelSpec, Observer, Score, Split, Trainer, TrainingProtocol, Unsupported
 from benchbench_keras.engines import Engine, Settings
 from benchbench_keras.model import compiled_model
+from benchbench_keras.optimizers import optimizer_settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +96,7 @@ class IdiomaticTrainer(Trainer):
             "image_data_format": keras.config.image_data_format(),
             "precision": keras.config.dtype_policy().name,
             "loss": "CategoricalCrossentropy(from_logits=True)",
-            "optimizer": f"{type(self._model.optimizer).__module__}.Adam",
+            **optimizer_settings(self._model, self._protocol),
             "data": "host memory, copied batch by batch",
             **self._shuffling,
             **self._engine.settings(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchbench import Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, TrainingProtocol, Unsupported
+from benchbench_keras.optimizers import make_optimizer
 
 
 def compiled_model(keras: Any, model: ModelSpec, protocol: TrainingProtocol) -> Any:
@@ -21,14 +22,11 @@ def compiled_model(keras: Any, model: ModelSpec, protocol: TrainingProtocol) -> 
             keras.layers.Dense(model.classes),  # the last layer of a spec is Dense with softmax
         ]
     )
-    adam = protocol.optimizer
+    trained = (variable for variable in model.variables if variable.trainable)
+    held = zip(network.trainable_variables, trained, strict=True)
+    undecayed = [variable for variable, told in held if not told.decayed]
     network.compile(
-        optimizer=keras.optimizers.Adam(
-            learning_rate=adam.learning_rate,
-            beta_1=adam.beta_1,
-            beta_2=adam.beta_2,
-            epsilon=adam.epsilon,
-        ),
+        optimizer=make_optimizer(keras, protocol, undecayed),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )

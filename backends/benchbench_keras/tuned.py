@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from benchbench import (
-    Adam,
     Conv2D,
     Dense,
     Flatten,
@@ -24,6 +23,7 @@ from benchbench import (
 )
 from benchbench_keras.engines import Settings, TensorFlowEngine
 from benchbench_keras.idiomatic import IdiomaticTrainer
+from benchbench_keras.resource_kernels import make_kernel_optimizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,8 +40,8 @@ _EVALUATION_BATCH = 250
 class TunedTrainer(IdiomaticTrainer):
     """The Keras model of the idiomatic division, trained by one graph an epoch.
 
-    Images and labels are moved to the device once; an epoch gets a permutation and its learning
-    rates, gathers its batches, and gives back its loss.
+    Images and labels are moved to the device once; an epoch gets a permutation and the
+    numbers of its steps, gathers its batches, and gives back its loss.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class TunedTrainer(IdiomaticTrainer):
         super().__init__(engine, model, protocol, device=device, seed=seed)
         tf = self._tf = engine.tensorflow
         self._variables = [variable.value for variable in self._model.trainable_variables]
-        self._means = [tf.Variable(tf.zeros_like(value)) for value in self._variables]
-        self._squares = [tf.Variable(tf.zeros_like(value)) for value in self._variables]
+        decayed = [one.decayed for one in model.variables if one.trainable]
+        self._optimizer = make_kernel_optimizer(tf, protocol, self._variables, decayed)
         self._forward = _forward(tf, model)
         self._jit_compile = device != "cpu" or model.forward_flops < _XLA_FLOPS
         self._epoch = tf.function(self._train_epoch, autograph=False, jit_compile=self._jit_compile)
@@ -75,8 +75,8 @@ class TunedTrainer(IdiomaticTrainer):
         for epoch in range(protocol.epochs):
             if protocol.shuffle:
                 order = random.permutation(order)
-            rates = _learning_rates(protocol.optimizer, epoch * steps + 1, steps)
-            loss = self._epoch(images, labels, tf.constant(order), tf.constant(rates))
+            numbers = self._optimizer.numbers(epoch * steps, steps)
+            loss = self._epoch(images, labels, tf.constant(order), tf.constant(numbers))
             observer.epoch_trained(float(loss))
             observer.epoch_validated(self._score(unseen, validation.targets))
 
@@ -94,12 +94,12 @@ class TunedTrainer(IdiomaticTrainer):
             "jit_compile": self._jit_compile,
             "steps_per_execution": "an epoch",
             "loss": "sparse_softmax_cross_entropy_with_logits",
-            "optimizer": "tensorflow.raw_ops.ResourceApplyAdam",
+            "optimizer": self._optimizer.kernel,
             "evaluation_batch_size": _EVALUATION_BATCH,
             "data": "resident on the device, gathered by a permutation",
         }
 
-    def _train_epoch(self, images: Any, labels: Any, order: Any, rates: Any) -> Any:
+    def _train_epoch(self, images: Any, labels: Any, order: Any, numbers: Any) -> Any:
         """Take all steps of one epoch; return its mean loss. Traced by `tf.function`."""
         tf, batch_size = self._tf, self._protocol.batch_size
         count = order.shape[0]
@@ -107,18 +107,18 @@ class TunedTrainer(IdiomaticTrainer):
 
         def step(number: Any, total: Any) -> tuple[Any, Any]:
             batch = tf.slice(order, [number * batch_size], [batch_size])
-            return number + 1, total + self._step(images, labels, batch, rates[number])
+            return number + 1, total + self._step(images, labels, batch, numbers[number])
 
         _, total = tf.while_loop(
             lambda number, _: number < steps, step, (0, 0.0), parallel_iterations=1
         )
         if rest:
-            total += self._step(images, labels, order[count - rest :], rates[steps])
+            total += self._step(images, labels, order[count - rest :], numbers[steps])
         return total / count
 
-    def _step(self, images: Any, labels: Any, batch: Any, rate: Any) -> Any:
+    def _step(self, images: Any, labels: Any, batch: Any, numbers: Any) -> Any:
         """Take one step on the samples of these indices; return the sum of their losses."""
-        tf, adam = self._tf, self._protocol.optimizer
+        tf = self._tf
         answers = tf.gather(labels, batch)
         values = [tf.convert_to_tensor(variable) for variable in self._variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -126,24 +126,7 @@ class TunedTrainer(IdiomaticTrainer):
             logits = self._forward(tf.gather(images, batch), values)
             loss = tf.nn.sparse_softmax_cross_entropy_with_logits(answers, logits)
             mean = tf.reduce_mean(loss)
-        states = zip(
-            self._variables, self._means, self._squares, tape.gradient(mean, values), strict=True
-        )
-        for variable, mean_gradient, mean_square, gradient in states:
-            # The kernel computes the formula of the spec, epsilon beside the uncorrected root. It
-            # takes the two bias corrections as powers of beta: here they are in the rate.
-            tf.raw_ops.ResourceApplyAdam(
-                var=variable.handle,
-                m=mean_gradient.handle,
-                v=mean_square.handle,
-                beta1_power=0.0,
-                beta2_power=0.0,
-                lr=rate,
-                beta1=adam.beta_1,
-                beta2=adam.beta_2,
-                epsilon=adam.epsilon,
-                grad=gradient,
-            )
+        self._optimizer.apply(tape.gradient(mean, values), numbers)
         return tf.reduce_sum(loss)
 
     def _score(self, images: Any, labels: npt.NDArray[np.int64]) -> Score:
@@ -167,15 +150,6 @@ class TunedTrainer(IdiomaticTrainer):
         if whole < images.shape[0]:
             parts.append(self._forward(images[whole:], values))
         return tf.concat(parts, axis=0)
-
-
-def _learning_rates(adam: Adam, first: int, count: int) -> npt.NDArray[np.float32]:
-    """Return Adam's rate, both bias corrections in it, of steps `first`, `first + 1`, ..."""
-    import numpy as np
-
-    step = np.arange(first, first + count, dtype=np.float64)
-    rates = adam.learning_rate * np.sqrt(1 - adam.beta_2**step) / (1 - adam.beta_1**step)
-    return rates.astype(np.float32)
 
 
 def _forward(tf: Any, model: ModelSpec) -> Callable[[Any, list[Any]], Any]:

@@ -8,6 +8,8 @@ import threadpoolctl
 from benchbench import Backend, ModelSpec, TrainingProtocol, Unsupported, Vocabulary
 from benchbench_numpy.trainer import NumpyTrainer
 
+_ADAM = ("learning_rate", "beta_1", "beta_2", "epsilon", "epsilon_added_to")
+_WARMUP = ("warmup_steps", "warmup_from")
 # What this backend has been taught; what is not here it refuses.
 KNOWN = Vocabulary(
     layers={
@@ -48,12 +50,23 @@ KNOWN = Vocabulary(
         "sigmoid",
         "softmax",
     ),
-    optimizers={"Adam": ("learning_rate", "beta_1", "beta_2", "epsilon")},
     losses={
         "CrossEntropy": ("label_smoothing",),
         "BinaryCrossEntropy": (),
         "MeanSquaredError": (),
     },
+    optimizers={
+        "SGD": ("learning_rate", "momentum", "nesterov", "weight_decay"),
+        "Adam": _ADAM,
+        "AdamW": (*_ADAM, "weight_decay"),
+        "RMSprop": ("learning_rate", "rho", "epsilon"),
+    },
+    schedules={
+        "Cosine": ("learning_rate", "decay_steps", "alpha", *_WARMUP),
+        "Exponential": ("learning_rate", "decay_steps", "decay_rate", "staircase", *_WARMUP),
+        "Piecewise": ("boundaries", "values", *_WARMUP),
+    },
+    protocol=("epochs", "batch_size", "shuffle", "optimizer", "loss", "clip_norm"),
 )
 
 

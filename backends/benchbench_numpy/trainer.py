@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import threadpoolctl
 
 from benchbench import ModelSpec, Observer, Score, Split, Trainer, TrainingProtocol, task_of
-from benchbench_numpy.adam import Adam
 from benchbench_numpy.network import Network
 from benchbench_numpy.objective import objective_of
+from benchbench_numpy.optimizers import Optimizer, make_optimizer
 
 # The random numbers of dropout are no part of the order of samples.
 _DROPOUT = 1
@@ -34,6 +35,7 @@ class NumpyTrainer(Trainer):
         seed: int,
     ) -> None:
         self._protocol = protocol
+        self._trained = [variable for variable in model.variables if variable.trainable]
         self._shapes = model.variable_shapes
         self._output_shape = model.output_shape
         self._dtype = dtype
@@ -60,16 +62,16 @@ class NumpyTrainer(Trainer):
         return [variable.copy() for variable in self._network.variables]
 
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
-        adam = Adam(self._protocol.optimizer, self._network.parameters)
+        optimizer = make_optimizer(self._protocol, self._trained, self._network.parameters)
         for _ in range(self._protocol.epochs):
             self._network.set_training(True)
             with self._blas.limit(limits=self._threads):
-                loss = self._train_epoch(train, adam)
+                loss = self._train_epoch(train, optimizer)
             self._network.set_training(False)
             observer.epoch_trained(loss)
             observer.epoch_validated(self.evaluate(validation))
 
-    def _train_epoch(self, train: Split, adam: Adam) -> float:
+    def _train_epoch(self, train: Split, optimizer: Optimizer[Any]) -> float:
         """Take one step a batch; return the mean loss of the samples as they were met."""
         network = self._network
         order = self._random.permutation(len(train)) if self._protocol.shuffle else None
@@ -80,7 +82,7 @@ class NumpyTrainer(Trainer):
             logits = network.forward(train.inputs[samples].astype(self._dtype, copy=False))
             total_loss += float(self._objective.losses(logits, targets).sum())
             network.backward(logits, targets)
-            adam.update(network.parameters, network.gradient)
+            optimizer.update(network.parameters, network.gradient)
         return total_loss / len(train)
 
     def evaluate(self, split: Split) -> Score:

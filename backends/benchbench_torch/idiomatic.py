@@ -27,9 +27,9 @@ from benchbench import (
     TrainingProtocol,
     Unsupported,
 )
-from benchbench_torch.adam import formula_adam
 from benchbench_torch.device import peak_memory_bytes, process_settings, synchronize
 from benchbench_torch.layout import FloatArray, tensor_of, to_canonical, to_torch
+from benchbench_torch.optimizers import TorchOptimizer
 
 
 def sequential(model: ModelSpec) -> nn.Sequential:
@@ -70,7 +70,15 @@ class IdiomaticTrainer(Trainer):
         self._generator = torch.Generator().manual_seed(seed)
         self._model = sequential(model).to(device)
         self._loss = nn.CrossEntropyLoss()
-        self._optimizer = formula_adam(self._model.parameters(), protocol.optimizer)
+        parameters = list(self._model.parameters())
+        trained = (variable for variable in model.variables if variable.trainable)
+        named = zip(parameters, trained, strict=True)
+        self._optimizer = TorchOptimizer(
+            parameters,
+            protocol.optimizer,
+            decayed=[parameter for parameter, variable in named if variable.decayed],
+            clip_norm=protocol.clip_norm,
+        )
 
     def set_variables(self, arrays: Sequence[FloatArray]) -> None:
         with torch.no_grad():
@@ -142,7 +150,7 @@ class IdiomaticTrainer(Trainer):
             **process_settings(self._device),
             "compile": "none (eager)",
             "memory_format": "contiguous (NCHW)",
-            "optimizer": "torch.optim.Adam, default implementation, eps set before every step",
+            **self._optimizer.settings,
             "data": "main memory, DataLoader in the training process, one sample at a time",
             "loss_read": "every step",
         }

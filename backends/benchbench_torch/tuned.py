@@ -11,20 +11,20 @@ import torch
 from torch.nn import functional
 
 from benchbench import ModelSpec, Observer, Score, Split, Trainer, TrainingProtocol
-from benchbench_torch.adam import FusedAdam
 from benchbench_torch.device import (
     peak_memory_bytes,
     process_settings,
     synchronize,
 )
 from benchbench_torch.layout import FloatArray, tensor_of
+from benchbench_torch.vector_optimizers import make_vector_optimizer
 from benchbench_torch.written_out import WrittenOut
 
 _EVALUATION_BATCH = 512
 
 
 class TunedTrainer(Trainer):
-    """Data resident on the device, no autograd, no read-back within an epoch, one fused Adam."""
+    """Data resident on the device, no autograd, no read-back within an epoch, one vector."""
 
     def __init__(
         self, model: ModelSpec, protocol: TrainingProtocol, *, device: torch.device, seed: int
@@ -34,8 +34,9 @@ class TunedTrainer(Trainer):
         self._device = device
         self._generator = torch.Generator(device).manual_seed(seed)
         self._network = WrittenOut(model, device)
-        self._optimizer = FusedAdam(
-            self._network.parameters, self._network.gradients, protocol.optimizer
+        trained = [variable for variable in model.variables if variable.trainable]
+        self._optimizer = make_vector_optimizer(
+            protocol, trained, self._network.parameters, self._network.gradients
         )
 
     def set_variables(self, arrays: Sequence[FloatArray]) -> None:
@@ -105,7 +106,7 @@ class TunedTrainer(Trainer):
             **process_settings(self._device),
             "compile": "none (eager, backward pass written out)",
             "memory_format": "channels_last (NHWC)",
-            "optimizer": "torch._fused_adam_ on one vector, eps set before every step",
+            "optimizer": self._optimizer.kernel,
             "data": f"resident on the device, first {height}x{width} pixels, gathered by batch",
             "loss_read": "every epoch",
         }

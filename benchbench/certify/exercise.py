@@ -93,10 +93,7 @@ class Exercise:
 
     def with_rate(self, factor: float) -> Exercise:
         """Return the same exercise with the learning rate times `factor`."""
-        optimizer = self.protocol.optimizer
-        optimizer = msgspec.structs.replace(
-            optimizer, learning_rate=factor * optimizer.learning_rate
-        )
+        optimizer = self.protocol.optimizer.scaled(factor)
         protocol = msgspec.structs.replace(self.protocol, optimizer=optimizer)
         return Exercise(self.model, protocol, self.seed)
 

@@ -26,7 +26,8 @@ from benchbench.certify.exercise import Implementation, WeightsReader, as_row, c
 from benchbench.data.dataset import Split
 from benchbench.spec.layers import Dense, Flatten
 from benchbench.spec.model import ModelSpec
-from benchbench.spec.protocol import Adam, TrainingProtocol
+from benchbench.spec.optimizers import Adam
+from benchbench.spec.protocol import TrainingProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,14 +24,15 @@ from benchbench.spec.protocol import TrainingProtocol
 class Vocabulary:
     """The kinds that a backend knows, by their names in a spec file, each with its fields.
 
-    `layers`, `optimizers` and `losses` map a kind's name ("Dense", "Adam") to the fields that the
-    backend reads; `activations` are the values of the fields `activation` and `function`, but for
-    the output layer's, which belongs to the loss; `model` and `protocol` are the fields of these
-    two.
+    `layers`, `optimizers`, `schedules` (of the learning rate) and `losses` map a kind's name
+    ("Dense", "Adam") to the fields that the backend reads; `activations` are the values of the
+    fields `activation` and `function`, but for the output layer's, which belongs to the loss;
+    `model` and `protocol` are the fields of these two.
     """
 
     layers: Mapping[str, tuple[str, ...]]
     optimizers: Mapping[str, tuple[str, ...]]
+    schedules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     losses: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"CrossEntropy": ()})
     activations: tuple[str, ...] = ("linear", "relu", "softmax")
     model: tuple[str, ...] = ("name", "input_shape", "layers")
@@ -48,6 +49,8 @@ class Vocabulary:
         yield from self._of_layers(model.layers, output=model.layers[-1])
         yield from _fields(protocol, self.protocol, "of a protocol")
         yield from self._of_kind(protocol.optimizer, "optimizer", self.optimizers)
+        if isinstance(protocol.optimizer.learning_rate, msgspec.Struct):
+            yield from self._of_kind(protocol.optimizer.learning_rate, "schedule", self.schedules)
         loss = protocol.loss or DEFAULT_LOSSES.get(model.output_activation)
         if loss is not None:
             yield from self._of_kind(loss, "loss", self.losses)
@@ -68,7 +71,7 @@ class Vocabulary:
     ) -> Iterator[str]:
         kind = str(struct.__struct_config__.tag or type(struct).__name__)
         if kind not in kinds:
-            yield f"the {noun} {kind} (it has {', '.join(kinds)})"
+            yield f"the {noun} {kind} (it has {', '.join(kinds) or 'none'})"
         else:
             yield from _fields(struct, kinds[kind], f"of {kind}")
 

@@ -1,40 +1,16 @@
-"""How a model is trained: the optimiser by its formula, the batches, the epochs."""
+"""How a model is trained: the optimizer, the batches, the epochs."""
 
 from __future__ import annotations
 
-import sys
-from typing import Annotated, ClassVar, TypeAlias
+from typing import ClassVar
 
 import msgspec
 
 from benchbench.spec.fields import settle_fields
 from benchbench.spec.layers import Count
 from benchbench.spec.losses import Loss
-
-Positive = Annotated[float, msgspec.Meta(gt=0, le=sys.float_info.max)]
-Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-
-
-class Adam(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="Adam"):
-    """Adam, pinned by formula, because the frameworks differ in where epsilon goes.
-
-    With m and v the running means of the gradient and of its square, at step t = 1, 2, ...:
-
-        update = learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)
-
-    Epsilon joins the UNcorrected sqrt(v). Source: Kingma and Ba, "Adam", ICLR 2015, end of section
-    2 ("epsilon hat"); it is what Keras computes.
-    """
-
-    original_fields: ClassVar = ("learning_rate", "beta_1", "beta_2", "epsilon")
-
-    learning_rate: Positive = 1e-3
-    beta_1: Fraction = 0.9
-    beta_2: Fraction = 0.999
-    epsilon: Positive = 1e-7
-
-
-Optimizer: TypeAlias = Adam
+from benchbench.spec.optimizers import Adam, Optimizer
+from benchbench.spec.schedules import Positive
 
 
 class TrainingProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,7 +19,8 @@ class TrainingProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     The loss of a batch is the mean over its samples; the last batch of an epoch may be short.
     `loss`: None takes the one that the model's output layer asks for (see `spec.task`).
     `shuffle`: a fresh permutation of the training samples every epoch; false means in the order
-    given. Raises SpecError for a value out of range.
+    given. `clip_norm` c: a gradient whose norm n over all variables together is above c is scaled
+    by c / n before the optimizer gets it. Raises SpecError for a value out of range.
     """
 
     original_fields: ClassVar = ("epochs", "batch_size", "shuffle", "optimizer")
@@ -53,6 +30,16 @@ class TrainingProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shuffle: bool = True
     optimizer: Optimizer = Adam()
     loss: Loss | None = None
+    clip_norm: Positive | None = None
 
     def __post_init__(self) -> None:
         settle_fields(self)
+
+    def describe(self) -> str:
+        """Return the protocol in a line."""
+        order = "reshuffled every epoch" if self.shuffle else "in the order given"
+        clipped = f"; gradients clipped to norm {self.clip_norm:g}" if self.clip_norm else ""
+        return (
+            f"{self.epochs} epochs, batches of {self.batch_size}, {order}; "
+            f"{self.optimizer.describe()}{clipped}"
+        )

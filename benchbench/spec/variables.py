@@ -35,6 +35,11 @@ class Variable(msgspec.Struct, frozen=True):
         return self.name.rpartition(".")[2]
 
     @property
+    def decayed(self) -> bool:
+        """Whether weight decay acts on it: kernels and embeddings, no bias and no scale."""
+        return self.trainable and self.role.endswith(("kernel", "embeddings"))
+
+    @property
     def count(self) -> int:
         """The number of values in the array."""
         return math.prod(self.shape)

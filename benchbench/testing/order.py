@@ -11,7 +11,8 @@ import pytest
 
 from benchbench.data.dataset import Split
 from benchbench.errors import Unsupported
-from benchbench.spec.protocol import Adam, TrainingProtocol
+from benchbench.spec.optimizers import Adam
+from benchbench.spec.protocol import TrainingProtocol
 from benchbench.testing.cases import LONE_DENSE
 from benchbench.testing.observer import RecordingObserver
 from benchbench.testing.subject import Subject

@@ -13,7 +13,8 @@ from benchbench.errors import Unsupported
 from benchbench.spec.layers import Dense
 from benchbench.spec.losses import CrossEntropy
 from benchbench.spec.model import ModelSpec
-from benchbench.spec.protocol import Adam, TrainingProtocol
+from benchbench.spec.optimizers import Adam
+from benchbench.spec.protocol import TrainingProtocol
 from benchbench.testing.subject import Subject
 
 

@@ -17,7 +17,8 @@ from benchbench.data.dataset import Split
 from benchbench.measure.clock import cpu_ns, now_ns
 from benchbench.plugins.contract import Score
 from benchbench.spec.model import ModelSpec
-from benchbench.spec.protocol import Adam, TrainingProtocol
+from benchbench.spec.optimizers import Adam
+from benchbench.spec.protocol import TrainingProtocol
 from benchbench.testing.observer import RecordingObserver
 from benchbench.testing.subject import Subject, first_weights
 

@@ -12,11 +12,11 @@ from typing import get_args
 import numpy as np
 import pytest
 from backends.definitions import forward_by_definition
-from benchbench_numpy.adam import Adam
 from benchbench_numpy.layers import Dropout as DropoutLayer
 from benchbench_numpy.loss import cross_entropies
 from benchbench_numpy.network import Network
 from benchbench_numpy.objective import objective_of
+from benchbench_numpy.optimizers import Adam
 
 import benchbench
 from benchbench.spec.layers import (

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from benchbench import (
-    Adam,
     Conv2D,
     Dense,
     Flatten,
@@ -29,7 +28,7 @@ from benchbench.testing import BackendConformance
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from benchbench_torch import adam, device, idiomatic, layout, written_out  # noqa: E402
+from benchbench_torch import device, idiomatic, layout, written_out  # noqa: E402
 from benchbench_torch.backend import TorchBackend  # noqa: E402
 
 DIVISIONS = ("idiomatic", "tuned")
@@ -104,35 +103,6 @@ class Silence:
     def epoch_trained(self, loss: float | None) -> None: ...
 
     def epoch_validated(self, score: object) -> None: ...
-
-
-def by_torch(parameter: torch.nn.Parameter, formula: Adam) -> adam.FusedAdam | torch.optim.Adam:
-    return adam.formula_adam([parameter], formula)
-
-
-def fused(parameter: torch.nn.Parameter, formula: Adam) -> adam.FusedAdam | torch.optim.Adam:
-    parameter.grad = torch.zeros_like(parameter)
-    return adam.FusedAdam(parameter.data, parameter.grad, formula)
-
-
-@pytest.mark.parametrize("optimizer_of", [by_torch, fused])
-def test_adam_follows_the_formula(optimizer_of) -> None:
-    """Gradients near epsilon tell where it is placed; the formula is written out in float64."""
-    formula = Adam(learning_rate=1e-2, beta_1=0.8, beta_2=0.99, epsilon=1e-3)
-    gradients = np.random.default_rng(0).normal(scale=1e-3, size=(5, 40))
-    parameter = torch.nn.Parameter(torch.zeros(40, dtype=torch.float64))
-    optimizer = optimizer_of(parameter, formula)
-    expected, m, v = np.zeros(40), np.zeros(40), np.zeros(40)
-    for t, gradient in enumerate(gradients, start=1):
-        m = 0.8 * m + 0.2 * gradient
-        v = 0.99 * v + 0.01 * gradient**2
-        rate = 1e-2 * math.sqrt(1 - 0.99**t) / (1 - 0.8**t)
-        expected -= rate * m / (np.sqrt(v) + 1e-3)
-        if parameter.grad is None:
-            parameter.grad = torch.from_numpy(gradient)
-        parameter.grad.copy_(torch.from_numpy(gradient))
-        optimizer.step()
-        np.testing.assert_allclose(parameter.detach().numpy(), expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize("model", [*MODELS.values(), NOT_SQUARE], ids=lambda model: model.name)

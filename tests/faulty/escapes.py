@@ -20,7 +20,7 @@ class AMSGrad(WrittenOutAdam):
 class FaintAdamW(AdamW):
     """Decays the weights by 1e-8 of themselves a step."""
 
-    decay = 1e-5
+    share = 1e-5
 
 
 class HalfGradients(Network):
@@ -38,13 +38,13 @@ ESCAPES = (
         "AMSGrad",
         "v never falls: in ten steps it hardly would",
         _TEN_STEPS,
-        parts={"trainer.Adam": AMSGrad},
+        parts={"optimizers.Adam": AMSGrad},
     ),
     Fault(
         "decoupled weight decay 1e-5",
         "a step shrinks weights by 1e-8 of themselves, less than float32 can hold",
         _TEN_STEPS,
-        parts={"trainer.Adam": FaintAdamW},
+        parts={"optimizers.Adam": FaintAdamW},
     ),
     Fault(
         "half-precision gradients",

@@ -18,9 +18,9 @@ from benchbench import Conv2D, Dense, MaxPool2D, ModelSpec
 class FaultyTrainer(NumpyTrainer):
     """The NumPy trainer with other parts.
 
-    While one of its methods runs, and only then, each name in `parts` ("trainer.Adam") stands for
-    another object in that module of the NumPy backend. The reference, which is the same code, never
-    sees them.
+    While one of its methods runs, and only then, each name in `parts` ("optimizers.Adam") is that
+    of another object in that module of the NumPy backend. The reference, which is the same code,
+    never sees them.
     """
 
     def __init__(self, model, protocol, *, parts: Mapping[str, Any], **choices) -> None:

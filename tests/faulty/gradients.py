@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from benchbench_numpy.adam import Adam
 from benchbench_numpy.network import Network
+from benchbench_numpy.optimizers import Adam
 
 from benchbench.certify.exercise import SATURATED
 from faulty.fault import Fault, has_hidden_layer
@@ -99,19 +99,19 @@ FAULTS = (
         "gradients clipped",
         "the gradient is scaled down to norm 1",
         "update after 1 step",
-        parts={"trainer.Adam": ClippingAdam},
+        parts={"optimizers.Adam": ClippingAdam},
         starts=(SATURATED,),
     ),
     Fault(
         "gradients accumulated",
         "the gradient is not set to zero between batches",
         "update after 2 steps",
-        parts={"trainer.Adam": AccumulatingAdam},
+        parts={"optimizers.Adam": AccumulatingAdam},
     ),
     Fault(
         "weight decay 1e-5",
         "an L2 penalty of 1e-5 in the gradient",
         "update after 1 step",
-        parts={"trainer.Adam": DecayingAdam},
+        parts={"optimizers.Adam": DecayingAdam},
     ),
 )

@@ -6,7 +6,7 @@ import math
 
 import msgspec
 import numpy as np
-from benchbench_numpy.adam import Adam
+from benchbench_numpy.optimizers import Adam
 
 from faulty.fault import Fault, FaultyTrainer
 from faulty.rounding import to_bfloat16
@@ -18,8 +18,8 @@ def adam_with(**changes):
     """Return an Adam that takes these settings for the protocol's."""
 
     class OtherAdam(Adam):
-        def __init__(self, settings, parameters):
-            super().__init__(msgspec.structs.replace(settings, **changes), parameters)
+        def __init__(self, settings, *rest):
+            super().__init__(msgspec.structs.replace(settings, **changes), *rest)
 
     return OtherAdam
 
@@ -27,25 +27,20 @@ def adam_with(**changes):
 class TorchAdam(Adam):
     """Adds epsilon to the bias-corrected root, as torch.optim.Adam does."""
 
-    def update(self, parameters, gradient):
-        told = self._settings
-        root = math.sqrt(1 - told.beta_2 ** (self._step + 1))
-        self._settings = msgspec.structs.replace(told, epsilon=told.epsilon * root)
-        super().update(parameters, gradient)
-        self._settings = told
+    def __init__(self, settings, *rest):
+        super().__init__(
+            msgspec.structs.replace(settings, epsilon_added_to="corrected_root"), *rest
+        )
 
 
 class WrittenOutAdam(Adam):
     """Adam in one line a quantity, so that one of them can be another."""
 
-    def update(self, parameters, gradient):
+    def move(self, parameters, gradient, rate):
         told = self._settings
-        self._step += 1
         self._m += (1 - told.beta_1) * (gradient - self._m)
         self._v += (1 - told.beta_2) * (gradient**2 - self._v)
-        parameters -= (told.learning_rate * self.correction() * self.direction(gradient)).astype(
-            parameters.dtype
-        )
+        parameters -= (rate * self.correction() * self.direction(gradient)).astype(parameters.dtype)
 
     def correction(self):
         told = self._settings
@@ -68,8 +63,8 @@ class EpsilonUnderTheRoot(WrittenOutAdam):
 class LateAdam(Adam):
     """Counts the first step as the second."""
 
-    def __init__(self, settings, parameters):
-        super().__init__(settings, parameters)
+    def __init__(self, *all_of_it):
+        super().__init__(*all_of_it)
         self._step = 1
 
 
@@ -85,11 +80,10 @@ class Nadam(WrittenOutAdam):
 class AdamW(Adam):
     """Decays the weights beside the gradient, by the 0.01 that is torch.optim.AdamW's default."""
 
-    decay = 0.01
+    share = 0.01
 
-    def update(self, parameters, gradient):
-        parameters *= np.float32(1 - self._settings.learning_rate * self.decay)
-        super().update(parameters, gradient)
+    def decay(self, parameters, rate):
+        parameters *= np.float32(1 - rate * self.share)
 
 
 class Bfloat16State(Adam):
@@ -126,7 +120,7 @@ class DecayingRate(FaultyTrainer):
 
 
 def _of_adam(name, description, adam, rung=ONE_STEP):
-    return Fault(name, description, rung, parts={"trainer.Adam": adam})
+    return Fault(name, description, rung, parts={"optimizers.Adam": adam})
 
 
 FAULTS = (

@@ -22,7 +22,7 @@ from benchbench.certify.size import too_large
 from benchbench.plugins.registry import install_command, load_registry, missing_requirements
 from benchbench.spec.files import dump, load_model, load_protocol
 from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
-from benchbench.spec.protocol import Adam
+from benchbench.spec.optimizers import Adam
 
 STUDIES = Path(__file__).parents[2] / "studies"
 CELLS = (

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
 from benchbench.spec.model import ModelSpec
-from benchbench.spec.protocol import Adam, TrainingProtocol
+from benchbench.spec.optimizers import SGD, Adam, AdamW, RMSprop
+from benchbench.spec.protocol import TrainingProtocol
+from benchbench.spec.schedules import Cosine, Exponential, Piecewise
 
 _HIDDEN = st.sampled_from(["linear", "relu"])
 
@@ -37,6 +39,36 @@ _FRACTION = st.floats(0, 1, exclude_max=True)
 _POSITIVE = st.floats(0, 10, exclude_min=True)
 
 
+@st.composite
+def _schedules(draw):
+    kind = draw(st.sampled_from([Cosine, Exponential, Piecewise]))
+    # A first rate that a warm-up can begin below.
+    rate, steps = draw(st.floats(1e-300, 10)), st.integers(1, 10_000)
+    warmup = {}
+    if draw(st.booleans()):
+        warmup = {
+            "warmup_steps": draw(steps),
+            "warmup_from": draw(st.floats(0, rate, exclude_min=True, exclude_max=True)),
+        }
+    if kind is Piecewise:
+        boundaries = sorted(draw(st.sets(steps, min_size=1, max_size=12)))
+        values = [
+            rate,
+            *draw(st.lists(_POSITIVE, min_size=len(boundaries), max_size=len(boundaries))),
+        ]
+        return Piecewise(boundaries=boundaries, values=values, **warmup)
+    if kind is Cosine:
+        return Cosine(rate, draw(steps), draw(st.floats(0, 1)), **warmup)
+    share = draw(st.floats(0, 1, exclude_min=True))
+    return Exponential(rate, draw(steps), share, draw(st.booleans()), **warmup)
+
+
+@pytest.fixture(scope="session")
+def schedules():
+    """Return a strategy of valid schedules."""
+    return _schedules()
+
+
 @pytest.fixture(scope="session")
 def models():
     """Return a strategy of valid models."""
@@ -46,17 +78,29 @@ def models():
 @pytest.fixture(scope="session")
 def protocols():
     """Return a strategy of valid protocols."""
-    adam = st.builds(
-        Adam,
-        learning_rate=_POSITIVE,
-        beta_1=_FRACTION,
-        beta_2=_FRACTION,
-        epsilon=_POSITIVE,
+    rates = st.one_of(_POSITIVE, _schedules())
+    betas = {"beta_1": _FRACTION, "beta_2": _FRACTION, "epsilon": _POSITIVE}
+    places = st.sampled_from(["uncorrected_root", "corrected_root"])
+    adams = betas | {"learning_rate": rates, "epsilon_added_to": places}
+    decays = st.floats(0, 1)
+    optimizers = st.one_of(
+        st.builds(Adam, **adams),
+        st.builds(AdamW, weight_decay=decays, **adams),
+        st.builds(
+            SGD,
+            learning_rate=rates,
+            momentum=_FRACTION.filter(bool),
+            nesterov=st.booleans(),
+            weight_decay=decays,
+        ),
+        st.builds(SGD, learning_rate=rates),
+        st.builds(RMSprop, learning_rate=rates, rho=_FRACTION.filter(bool), epsilon=_POSITIVE),
     )
     return st.builds(
         TrainingProtocol,
         epochs=st.integers(1, 1000),
         batch_size=st.integers(1, 60_000),
         shuffle=st.booleans(),
-        optimizer=adam,
+        optimizer=optimizers,
+        clip_norm=st.none() | _POSITIVE,
     )

@@ -195,13 +195,13 @@ def test_a_file_that_is_no_text(tmp_path):
     [
         ("epochs = 0\n", 1, "at least 1"),
         ("batch_size = 128\nepochs = true\n", 2, "a whole number, at least 1, but it is true"),
-        ('[optimizer]\ntype = "SGD"\n', 2, "SGD"),
+        ('[optimizer]\ntype = "SDG"\n', 2, "did you mean 'SGD'?"),
         ('[optimizer]\ntype = "Adam"\nbeta_1 = 1.0\n', 3, "at least 0 and below 1, but it is 1.0"),
-        ('[optimizer]\ntype = "Adam"\nlearning_rate = nan\n', 3, "above 0, but it is nan"),
+        ('[optimizer]\ntype = "Adam"\nlearning_rate = nan\n', 3, "Piecewise, but it is nan"),
         (
             '[optimizer]\ntype = "Adam"\nlearning_rate = inf\n',
             3,
-            "above 0, but it is inf",
+            "Piecewise, but it is inf",
         ),
         ("epoch = 9\n", 1, "but there is 'epoch', did you mean 'epochs'?"),
     ],

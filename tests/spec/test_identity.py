@@ -10,7 +10,8 @@ from benchbench.run.store import read
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.identity import canonical, spec_sha256
 from benchbench.spec.layers import Conv2D, Dense
-from benchbench.spec.protocol import Adam, TrainingProtocol
+from benchbench.spec.optimizers import Adam
+from benchbench.spec.protocol import TrainingProtocol
 
 PROTOCOL = TrainingProtocol()
 
@@ -86,7 +87,7 @@ class LaterConv2D(Conv2D, frozen=True, tag="Conv2D"):
 
 
 class LaterProtocol(TrainingProtocol, frozen=True):
-    clip_norm: float | None = None
+    ema_share: float | None = None
 
 
 def _with_later_convolutions(model, **fields):
@@ -106,7 +107,7 @@ def test_a_younger_field_counts_only_away_from_its_default():
     as_before, dilated = (_with_later_convolutions(model, dilation=size) for size in (1, 2))
     assert spec_sha256(as_before, LaterProtocol()) == HASHES["deeper-cnn"]
     assert spec_sha256(dilated, PROTOCOL) != HASHES["deeper-cnn"]
-    assert spec_sha256(model, LaterProtocol(clip_norm=1.0)) != HASHES["deeper-cnn"]
+    assert spec_sha256(model, LaterProtocol(ema_share=1.0)) != HASHES["deeper-cnn"]
 
 
 def test_a_younger_field_at_its_default_is_in_no_request_and_no_record():
@@ -117,8 +118,8 @@ def test_a_younger_field_at_its_default_is_in_no_request_and_no_record():
         "input_shape": [28, 28, 1],
     }
     assert msgspec.convert(later, type(MODELS["deeper-cnn"])) == MODELS["deeper-cnn"]
-    assert "clip_norm" not in canonical(LaterProtocol())
-    assert canonical(LaterProtocol(clip_norm=2.0))["clip_norm"] == 2
+    assert "ema_share" not in canonical(LaterProtocol())
+    assert canonical(LaterProtocol(ema_share=2.0))["ema_share"] == 2
 
 
 def test_what_is_canonical_reads_back(models, protocols):

@@ -24,7 +24,8 @@ from benchbench.spec.layers import (
     Residual,
 )
 from benchbench.spec.model import ModelSpec
-from benchbench.spec.protocol import Adam, TrainingProtocol
+from benchbench.spec.optimizers import Adam
+from benchbench.spec.protocol import TrainingProtocol
 
 # Source: the seed notebook's summaries.
 PUBLISHED = {

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from benchbench.certify.diagnosis.signs import Signs, Update
 from benchbench.certify.exercise import Row
-from benchbench.spec.protocol import Adam
+from benchbench.spec.optimizers import Adam, AdamW
 
 _MOST = 0.9
 # The default of keras.optimizers.Adam; torch.optim.Adam's is that of the protocol, 1e-8.
@@ -24,7 +24,7 @@ def steps(update: Update) -> str | None:
     A weight whose gradient keeps its sign and size moves by the learning rate at every step, and
     hardly any moves further.
     """
-    rate = _adam(update).learning_rate
+    rate = _adam(update).rate_at(0)
     ours, theirs = (np.abs(row).max() / rate for row in (update.expected, update.observed))
     apart = abs(theirs - ours)
     if apart < 0.5 or abs(apart - round(apart)) > 0.08:
@@ -88,14 +88,14 @@ def small_gradients(update: Update) -> str | None:
     clear, ours, theirs = _gradients(adam, expected, observed)
     if clear.sum() >= 10:
         found = float(np.median(adam.epsilon * ours / theirs))
-        share = np.abs(expected) / adam.learning_rate
+        share = np.abs(expected) / adam.rate_at(0)
         # |g| / (|g| + e) with another e, from the share that it is with the right one.
         other = share / (share + (1 - share) * found / adam.epsilon)
-        rest = np.linalg.norm(np.sign(expected) * other * adam.learning_rate - observed)
+        rest = np.linalg.norm(np.sign(expected) * other * adam.rate_at(0) - observed)
         if found > 0 and rest < 0.2 * np.linalg.norm(observed - expected):
             return _of_epsilon(update, found)
     squares = np.square(observed - expected)
-    if squares[np.abs(expected) < 0.99 * adam.learning_rate].sum() < _MOST * squares.sum():
+    if squares[np.abs(expected) < 0.99 * adam.rate_at(0)].sum() < _MOST * squares.sum():
         return None
     if clear.sum() < 10:
         return (
@@ -129,13 +129,15 @@ def _of_epsilon(update: Update, found: float) -> str:
     return f"{told}, or beta_2 {beta_2:.4g}" if 0.1 < beta_2 < 0.99995 else told
 
 
-def _gradients(adam: Adam, expected: Row, observed: Row) -> tuple[npt.NDArray[np.bool_], Row, Row]:
+def _gradients(
+    adam: Adam | AdamW, expected: Row, observed: Row
+) -> tuple[npt.NDArray[np.bool_], Row, Row]:
     """Return where gradients can be told from a first step, and both sides' there.
 
     Adam's formula gives |update| = rate * |g| / (|g| + e) at the first step, with e = epsilon /
     sqrt(1 - beta_2), solved here for g.
     """
-    ours, theirs = expected / adam.learning_rate, observed / adam.learning_rate
+    ours, theirs = expected / adam.rate_at(0), observed / adam.rate_at(0)
     clear = (
         (np.abs(ours) > 0.05)
         & (np.abs(ours) < 0.998)
@@ -147,8 +149,9 @@ def _gradients(adam: Adam, expected: Row, observed: Row) -> tuple[npt.NDArray[np
     return clear, first, second
 
 
-def _adam(update: Update) -> Adam:
-    optimizer: Adam = update.protocol.optimizer
+def _adam(update: Update) -> Adam | AdamW:
+    optimizer = update.protocol.optimizer
+    assert isinstance(optimizer, Adam | AdamW)  # noqa: S101 - for the types
     return optimizer
 
 

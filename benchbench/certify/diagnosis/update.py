@@ -23,7 +23,8 @@ from benchbench.certify.exercise import (
     relative_difference,
 )
 from benchbench.spec.model import ModelSpec
-from benchbench.spec.protocol import Adam, TrainingProtocol
+from benchbench.spec.optimizers import Adam
+from benchbench.spec.protocol import TrainingProtocol
 
 # What is looked for in an update of each optimizer; of another one only what any would show.
 _SIGNS: Mapping[type, Signs] = MappingProxyType({Adam: adam.SIGNS})
