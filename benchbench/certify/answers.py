@@ -8,14 +8,13 @@ import numpy as np
 
 from benchbench.certify import diagnosis
 from benchbench.certify.exercise import ONE_STEP, Arrays, Exercise, call, relative_difference
+from benchbench.certify.metrics import decision_count, loss_difference, miscount
+from benchbench.certify.mistaken_losses import mistaken_losses
 from benchbench.certify.reference import Reference
 from benchbench.certify.rungs import Finding, finite
 from benchbench.certify.suspects import Suspects, suspected_scores
 from benchbench.data.dataset import Split
 from benchbench.plugins.contract import Score, Trainer
-
-# Probabilities nearer to each other than this may change places in float32.
-_TIE = 1e-5
 
 
 class AnswerMeasures:
@@ -33,12 +32,16 @@ class AnswerMeasures:
         expected = self._reference.predict(weights, split.inputs)
         observed = np.asarray(call("predict", trainer.predict, split.inputs))
         if observed.shape != expected.shape:
-            words = f"`predict` gives {observed.shape}, expected {expected.shape} (n, classes)"
+            words = f"`predict` gives {observed.shape}, expected {expected.shape}"
             return Finding(None, lambda: words)
         return Finding(
             finite(relative_difference(observed, expected)),
             lambda: diagnosis.of_predictions(
-                expected, observed, trained=own, suspects=self._suspects(weights, start, split, own)
+                expected,
+                observed,
+                task=self._exercise.task,
+                trained=own,
+                suspects=self._suspects(weights, start, split, own),
             ),
         )
 
@@ -46,18 +49,21 @@ class AnswerMeasures:
         weights = self._weights(trainer, start, own=own)
         expected = self._reference.evaluate(weights, split)
         observed: Score = call("evaluate", trainer.evaluate, split)
-        probabilities = np.sort(self._reference.predict(weights, split.inputs), axis=1)
-        ties = int((probabilities[:, -1] - probabilities[:, -2] < _TIE).sum())
-        miscounted = max(0.0, abs(observed.metric - expected.metric) - (ties + 0.4) / len(split))
-        of_loss = abs(observed.loss - expected.loss) / max(1.0, abs(expected.loss))
+        task, outputs = self._exercise.task, self._reference.predict(weights, split.inputs)
+        miscounted = miscount(task, expected.metric, observed.metric, outputs)
+        of_loss = loss_difference(task, expected.loss, observed.loss)
         return Finding(
             finite(max(of_loss, miscounted)),
             lambda: diagnosis.of_score(
                 expected,
                 observed,
-                len(split),
+                decision_count(task, outputs),
+                task=task,
                 short=own,
                 suspected=self._suspected_scores(weights, start, split) if own else (),
+                mistaken=mistaken_losses(
+                    self._reference, self._exercise, weights, split, expected.loss
+                ),
             ),
         )
 

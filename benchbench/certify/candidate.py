@@ -17,7 +17,6 @@ from benchbench.certify.exercise import (
     PROGRAMS,
     SATURATED,
     TEN_STEPS,
-    Arrays,
     Exercise,
     Implementation,
     Program,
@@ -26,6 +25,7 @@ from benchbench.certify.exercise import (
     call,
     relative_difference,
 )
+from benchbench.certify.mistaken_losses import mistaken_update
 from benchbench.certify.order import disorders
 from benchbench.certify.reference import ATTEMPTS, Reference
 from benchbench.certify.rungs import RUNGS, THREE_EPOCHS, Finding, Limit, Measure, finite, limit_of
@@ -157,10 +157,20 @@ class CandidateMeasures:
         beyond = np.maximum(np.abs(observed - expected) - rounding, 0)
         return Finding(
             finite(relative_difference(expected + beyond, expected)),
-            lambda: self._look(program, given, expected, observed),
+            lambda: self._look(start, program, attempt, expected, observed),
         )
 
-    def _look(self, program: Program, given: Arrays, expected: Row, observed: Row) -> str:
+    def _look(
+        self, start: str, program: Program, attempt: int, expected: Row, observed: Row
+    ) -> str:
+        given = self._reference.start(start, program, attempt)
+        if program == ONE_STEP:
+            draw = self._reference.draw(start, program, attempt)
+            mistake = mistaken_update(
+                self._reference, self._exercise, given, expected, observed, draw=draw
+            )
+            if mistake:
+                return mistake
         return diagnosis.of_update(
             self._exercise.model,
             self._exercise.protocol,

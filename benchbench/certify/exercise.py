@@ -13,14 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbench.certify import crash
-from benchbench.certify.samples import make_split
+from benchbench.certify.samples import make_split, with_other_targets
 from benchbench.data.dataset import Split
 from benchbench.errors import Unsupported
 from benchbench.plugins.contract import Backend, Score, Trainer
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.initial import initial_variables
+from benchbench.spec.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
+from benchbench.spec.task import Task, task_of
 
 Arrays = Sequence[npt.NDArray[Any]]
 Row = npt.NDArray[np.float64]
@@ -97,6 +99,15 @@ class Exercise:
         protocol = msgspec.structs.replace(self.protocol, optimizer=optimizer)
         return Exercise(self.model, protocol, self.seed)
 
+    def with_loss(self, loss: Loss) -> Exercise:
+        """Return the same exercise with another loss."""
+        return Exercise(self.model, msgspec.structs.replace(self.protocol, loss=loss), self.seed)
+
+    @functools.cached_property
+    def task(self) -> Task:
+        """What is learnt: the loss with its targets and its metric."""
+        return task_of(self.model, self.protocol)
+
     @functools.cached_property
     def sha256(self) -> str:
         """The hash of what is certified; epochs and shuffling do not count."""
@@ -121,12 +132,8 @@ class Exercise:
 
     @functools.cached_property
     def large_split(self) -> Split:
-        """The images of `long_training`, every third with the label of another class."""
-        split = self.long_training
-        labels = split.targets.copy()
-        labels[::3] = (labels[::3] + 1) % self.model.classes
-        labels.flags.writeable = False
-        return Split(split.inputs, labels)
+        """The inputs of `long_training`, every third with the target of another."""
+        return with_other_targets(self.task, self.long_training)
 
     @functools.cached_property
     def evaluation(self) -> Split:
@@ -153,11 +160,22 @@ class Exercise:
         return [array * scale for array, scale in zip(self.fresh(draw), scales, strict=True)]
 
     def saturated(self, draw: int, last: int) -> Arrays:
-        """Return the large weights, with a bias for the class that is rarest in the first batch."""
+        """Return the large weights, with a bias of the output layer that makes it sure, and wrong.
+
+        Of classes for the one that is rarest in the first batch; of probabilities each against what
+        most samples have; values are off by as much.
+        """
         arrays = self.large(draw, last)
-        labels = self.training(ONE_STEP, draw).targets
-        rarest = np.argmin(np.bincount(labels, minlength=self.model.classes))
-        arrays[self.output_bias][rarest] += np.float32(SATURATING_NATS)
+        targets = self.training(ONE_STEP, draw).targets
+        bias, push = arrays[self.output_bias], np.float32(SATURATING_NATS)
+        match self.task.loss:
+            case CrossEntropy():
+                bias[np.argmin(np.bincount(targets.ravel(), minlength=len(bias)))] += push
+            case BinaryCrossEntropy():
+                often = targets.reshape(-1, len(bias)).mean(axis=0) > 0.5
+                bias += np.where(often, -push, push)
+            case _:
+                bias += push
         return arrays
 
     @functools.cached_property

@@ -20,11 +20,13 @@ from benchbench.certify.exercise import (
     Implementation,
     Program,
     Row,
+    SilentObserver,
     as_row,
     relative_difference,
 )
 from benchbench.data.dataset import Split
 from benchbench.plugins.contract import Score
+from benchbench.spec.losses import Loss
 
 REFERENCE = "numpy-float64"
 
@@ -68,6 +70,16 @@ class Reference:
         self._exercise = exercise
         self._memory = memory
         self._settled: dict[tuple[str, Program, int], tuple[int, Row, float]] = {}
+
+    def with_loss(self, loss: Loss) -> Reference:
+        """Return a reference that minimises another loss, and keeps nothing."""
+        return Reference(self._implementation, self._exercise.with_loss(loss))
+
+    def step(self, weights: Arrays, training: Split) -> Row:
+        """Return what one epoch of these samples, a batch, adds to these weights."""
+        trainer = self._implementation.trainer(self._exercise, weights)
+        trainer.fit(training, training, SilentObserver())
+        return as_row(trainer.variables()) - as_row(weights)
 
     def start(self, name: str, program: Program, attempt: int = 0) -> Arrays:
         """Return the weights, float32, from which this program is gone through."""
@@ -168,15 +180,15 @@ class Reference:
         return self._saturated(draw) if name == SATURATED else self._trained
 
     def predict(self, weights: Arrays, images: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-        """Return the probabilities (n, classes) under these weights."""
+        """Return the outputs (n, *output_shape) under these weights."""
         return self._implementation.trainer(self._exercise, weights).predict(images)
 
     def evaluate(self, weights: Arrays, split: Split) -> Score:
-        """Return loss and accuracy under these weights."""
+        """Return loss and metric under these weights."""
         return self._implementation.trainer(self._exercise, weights).evaluate(split)
 
     def _saturated(self, draw: int) -> Arrays:
-        """Return large weights, a class of which has nearly all of the probability.
+        """Return large weights, with an output that is sure and wrong.
 
         Of many layers large weights make logits of thousands, and float32 rounds by what is large:
         the last layer's are halved until the loss is no more than the bias brings.

@@ -57,15 +57,16 @@ class Suspects:
             yield "the weights are those before training", self.older, images
         for words, weights in self._of_weights():
             yield words, weights, images
-        height, width, _ = self.model.input_shape
-        if height == width:
+        yield "the inputs are rounded to bfloat16", self.weights, _to_bfloat16(images)
+        if images.ndim != 4:
+            return
+        if images.shape[1] == images.shape[2]:
             yield "images are read with rows and columns swapped", self.weights, _swapped(images)
         scaled = np.float32(255 / 256) * images
         yield "images are scaled by 1/256, not by 1/255", self.weights, scaled
         yield "images are bytes, from 0 to 255, not scaled", self.weights, images * np.float32(255)
         centred = 2 * images - np.float32(1)
         yield "images are scaled to [-1, 1], not to [0, 1]", self.weights, centred
-        yield "images are rounded to bfloat16", self.weights, _to_bfloat16(images)
 
     def _of_weights(self) -> Iterator[tuple[str, Arrays]]:
         for order, words in _ORDERS:

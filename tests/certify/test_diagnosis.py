@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from faulty.scoring import ALL_MODELS, sides
 
-from benchbench import Score, TrainingProtocol
+from benchbench import Score, TrainingProtocol, task_of
 from benchbench.certify import diagnosis
 from benchbench.certify.exercise import (
     FRESH,
@@ -20,6 +20,7 @@ from benchbench.certify.exercise import (
 from benchbench.certify.suspects import Suspects, in_order, suspected_scores
 
 MODEL = ALL_MODELS["odd-sizes"]
+CLASSES = task_of(MODEL, TrainingProtocol())
 SQUARE = ALL_MODELS["dark-border"]
 
 
@@ -88,7 +89,9 @@ def test_the_suspect_among_images_is_found(model, words, images):
     observed = reference.predict(weights, np.ascontiguousarray(images(seen), np.float32))
     suspects = Suspects(model, weights, seen, reference.predict)
     assert words in suspects.guilty(expected, observed)
-    told = diagnosis.of_predictions(expected, observed, trained=False, suspects=suspects)
+    told = diagnosis.of_predictions(
+        expected, observed, task=CLASSES, trained=False, suspects=suspects
+    )
     assert "the reference predicts the same where" in told
 
 
@@ -192,17 +195,17 @@ def test_weights_that_shrink_are_told_by_how_much():
 @pytest.mark.parametrize(
     ("score", "words"),
     [
-        (Score(2.0, 0.75), "look at the labels"),
+        (Score(2.0, 0.75), "look at the targets"),
         (Score(0.1, 0.5), "divided by 10"),
         (Score(1.01, 0.5), "penalties"),
     ],
 )
 def test_what_a_score_looks_like(score, words):
-    assert words in diagnosis.of_score(Score(1.0, 0.5), score, 128, short=False)
+    assert words in diagnosis.of_score(Score(1.0, 0.5), score, 128, task=CLASSES, short=False)
 
 
 def test_a_score_after_training_may_be_of_a_short_batch_or_of_older_weights():
-    told = diagnosis.of_score(Score(1.0, 0.5), Score(1.1, 0.5), 180, short=True)
+    told = diagnosis.of_score(Score(1.0, 0.5), Score(1.1, 0.5), 180, task=CLASSES, short=True)
     assert "short last batch" in told
     assert "older weights" in told
 
@@ -228,11 +231,11 @@ def test_no_answer_makes_a_diagnosis_raise(answer):
     expected = np.full((4, 3), 1 / 3)
     row = np.linspace(0, 1, MODEL.parameter_count)
     for said in (
-        diagnosis.of_predictions(expected, answer, trained=False),
+        diagnosis.of_predictions(expected, answer, task=CLASSES, trained=False),
         diagnosis.of_update(MODEL, TrainingProtocol(), row, answer, first=True),
         diagnosis.of_returned(MODEL, [answer], [answer], [0]),
         diagnosis.of_shapes(MODEL, answer),
-        diagnosis.of_score(Score(1.0, 0.5), Score(answer, answer), 4, short=False),
+        diagnosis.of_score(Score(1.0, 0.5), Score(answer, answer), 4, task=CLASSES, short=False),
     ):
         assert isinstance(said, str)
         assert said

@@ -79,7 +79,7 @@ WORDS = [
     ("clamped probabilities", "odd-sizes", ["clamped"]),
     ("loss averaged over classes", "odd-sizes", ["divided by 3"]),
     ("accuracy over a half", "odd-sizes", ["the loss is right", "counted"]),
-    ("labels of one class off", "odd-sizes", ["labels"]),
+    ("labels of one class off", "odd-sizes", ["targets"]),
     ("epsilon 1e-8", "single-layer", ["gradients are small", "epsilon", "as 1e-08 would make it"]),
     ("epsilon's place", "single-layer", ["epsilon", "as torch.optim.Adam does"]),
     ("beta_2 0.99", "single-layer", ["gradients are small", "beta_2 0.99"]),

@@ -12,7 +12,9 @@ from unittest import mock
 from benchbench_numpy.backend import NumpyBackend
 from benchbench_numpy.trainer import NumpyTrainer
 
-from benchbench import Conv2D, Dense, MaxPool2D, ModelSpec
+from benchbench import Conv2D, Dense, MaxPool2D, ModelSpec, TrainingProtocol
+
+DEFAULT_PROTOCOL = TrainingProtocol()
 
 
 class FaultyTrainer(NumpyTrainer):
@@ -74,8 +76,8 @@ class Fault:
     hangs on the samples drawn, every one that it may be. Where it matters from which starting
     point, `starts` are those from which the difference there must be above the tolerance (it may be
     from others too).
-    `applies` says in which models the fault exists. The trainer is of class `trainer`, with `parts`
-    exchanged.
+    `applies` says in which models the fault exists, under `protocol`. The trainer is of class
+    `trainer`, with `parts` exchanged.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Fault:
     parts: Mapping[str, Any] = field(default_factory=dict)
     starts: tuple[str, ...] = ()
     applies: Callable[[ModelSpec], bool] = any_model
+    protocol: TrainingProtocol = DEFAULT_PROTOCOL
 
     def rungs_in(self, model: ModelSpec) -> tuple[str, ...]:
         """Return the rungs one of which must be the first to break in this model."""

@@ -18,7 +18,7 @@ from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import Reference
 from benchbench.spec.catalog import MODELS
 from benchbench.testing.cases import ODD_MODELS
-from faulty.fault import Fault, FaultyBackend
+from faulty.fault import DEFAULT_PROTOCOL, Fault, FaultyBackend
 
 # A pool of three drops the rows and columns that 'same' padding adds: 8 - 2 = 6 and 8 make 2.
 PADDING_ABSORBED = ModelSpec(
@@ -109,14 +109,16 @@ class Caught:
 @cache
 def catch(fault: Fault, model: ModelSpec) -> Caught:
     """Climb the ladder with a fault."""
-    exercise, reference = sides(model)
+    exercise, reference = sides(model, fault.protocol)
     comparison = CandidateMeasures(Implementation(FaultyBackend(fault)), reference, exercise)
     rungs = Ladder(comparison).climb()
     return Caught(fault, model, next((rung for rung in rungs if rung.verdict == "breaks"), None))
 
 
 @cache
-def sides(model: ModelSpec) -> tuple[Exercise, SharedReference]:
-    """Return a model's exercise, with the default protocol, and the reference that all share."""
-    exercise = Exercise(model, TrainingProtocol())
+def sides(
+    model: ModelSpec, protocol: TrainingProtocol = DEFAULT_PROTOCOL
+) -> tuple[Exercise, SharedReference]:
+    """Return a model's exercise under a protocol, and the reference that all share."""
+    exercise = Exercise(model, protocol)
     return exercise, SharedReference(exercise)

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from benchbench.certify.exercise import relative_difference
 from benchbench.certify.suspects import Suspects
+from benchbench.spec.losses import BinaryCrossEntropy, CrossEntropy
+from benchbench.spec.task import Task
 
 Probabilities = npt.NDArray[Any]
 
@@ -21,47 +23,66 @@ def of_predictions(
     expected: Probabilities,
     observed: Probabilities,
     *,
+    task: Task,
     trained: bool,
     suspects: Suspects | None = None,
 ) -> str:
-    """Say what differing probabilities look like; `trained`: of the trainer's own weights."""
+    """Say what differing outputs look like; `trained`: of the trainer's own weights."""
     return (
-        _improper(observed)
-        or _rearranged(expected, observed)
+        _improper(observed, task)
+        or _rearranged(expected, observed, task)
         or _some_rows(expected, observed)
         or _mistaken(expected, observed, suspects)
         or _other_function(expected, observed, trained=trained)
     )
 
 
-def _improper(observed: Probabilities) -> str | None:
+def _improper(observed: Probabilities, task: Task) -> str | None:
     if not np.isfinite(observed).all():
-        return "there are NaN or infinities among the probabilities"
-    sums = observed.sum(axis=1)
-    if np.abs(sums - 1).max() < 1e-3 and observed.min() >= 0:
-        return None
-    return (
-        f"the rows are no probabilities (from {observed.min():.3g} to {observed.max():.3g}, with "
-        f"sums from {sums.min():.3g} to {sums.max():.3g}): is the softmax missing?"
-    )
+        return "there are NaN or infinities among the outputs"
+    match task.loss:
+        case CrossEntropy():
+            sums = observed.sum(axis=-1)
+            if np.abs(sums - 1).max() < 1e-3 and observed.min() >= 0:
+                return None
+            return (
+                f"the rows are no probabilities (from {observed.min():.3g} to "
+                f"{observed.max():.3g}, with sums from {sums.min():.3g} to {sums.max():.3g}): is "
+                f"the softmax missing?"
+            )
+        case BinaryCrossEntropy() if observed.min() < 0 or observed.max() > 1:
+            return (
+                f"the outputs are no probabilities (from {observed.min():.3g} to "
+                f"{observed.max():.3g}): is the sigmoid missing?"
+            )
+    return None
 
 
-def _rearranged(expected: Probabilities, observed: Probabilities) -> str | None:
+def _rearranged(expected: Probabilities, observed: Probabilities, task: Task) -> str | None:
     near = 0.01 * relative_difference(observed, expected)
     exponentials = np.exp(expected)
-    twice = exponentials / exponentials.sum(axis=1, keepdims=True)
-    if relative_difference(observed, twice) < near:
-        return (
-            "the softmax is taken twice: this is the softmax of the reference's probabilities "
-            "(torch.nn.CrossEntropyLoss takes one itself: give it logits)"
-        )
-    if relative_difference(np.sort(observed, 1), np.sort(expected, 1)) < near:
-        return "the same probabilities in another order of the classes"
+    match task.loss:
+        case CrossEntropy():
+            twice = exponentials / exponentials.sum(axis=-1, keepdims=True)
+            if relative_difference(observed, twice) < near:
+                return (
+                    "the softmax is taken twice: this is the softmax of the reference's "
+                    "probabilities (torch.nn.CrossEntropyLoss takes one itself: give it logits)"
+                )
+        case BinaryCrossEntropy():
+            if relative_difference(observed, exponentials / (1 + exponentials)) < near:
+                return "the sigmoid is taken twice: this is the sigmoid of the probabilities"
+            sums = expected.sum(axis=-1, keepdims=True)
+            if expected.shape[-1] > 1 and np.abs(observed.sum(axis=-1) - 1).max() < 1e-3:
+                told = "each row sums to 1: a softmax stands where each output has its own sigmoid"
+                return told if np.abs(sums - 1).max() > 1e-2 else None
+    if relative_difference(np.sort(observed, -1), np.sort(expected, -1)) < near:
+        return "the same outputs in another order of the classes"
     return None
 
 
 def _some_rows(expected: Probabilities, observed: Probabilities) -> str | None:
-    apart = np.linalg.norm(observed - expected, axis=1)
+    apart = np.linalg.norm((observed - expected).reshape(len(observed), -1), axis=1)
     wrong = np.flatnonzero(apart > 0.01 * relative_difference(observed, expected))
     if not 0 < len(wrong) < _MOST * len(observed):
         return None
