@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchbench.certify import diagnosis
-from benchbench.certify.exercise import ONE_STEP, Arrays, Exercise, call, relative_difference
+from benchbench.certify.calls import call
+from benchbench.certify.exercise import ONE_STEP, Arrays, Exercise, relative_difference
 from benchbench.certify.metrics import decision_count, loss_difference, miscount
 from benchbench.certify.mistaken_losses import mistaken_losses
 from benchbench.certify.reference import Reference

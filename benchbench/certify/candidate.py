@@ -11,6 +11,7 @@ import numpy as np
 
 from benchbench.certify import diagnosis
 from benchbench.certify.answers import AnswerMeasures
+from benchbench.certify.calls import call
 from benchbench.certify.exercise import (
     FRESH,
     ONE_STEP,
@@ -22,7 +23,6 @@ from benchbench.certify.exercise import (
     Program,
     Row,
     as_row,
-    call,
     relative_difference,
 )
 from benchbench.certify.mistaken_losses import mistaken_update

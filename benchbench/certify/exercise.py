@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from benchbench.certify import crash
+from benchbench.certify.calls import call
 from benchbench.certify.samples import make_split, with_other_targets
 from benchbench.data.dataset import Split
-from benchbench.errors import Unsupported
 from benchbench.plugins.contract import Backend, Score, Trainer
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.initial import initial_variables
@@ -225,24 +224,6 @@ class WeightsReader:
 
     def epoch_validated(self, score: Score) -> None:
         self.rows.append(as_row(call("variables", self._trainer.variables)))
-
-
-class PluginRaised(Exception):  # noqa: N818 - what happened, not an error of the core's
-    """A method of the plugin raised; the cause is what it raised."""
-
-    def __init__(self, method: str, error: BaseException) -> None:
-        super().__init__(f"`{method}` raised {crash.describe(error)}")
-
-
-def call(method: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Call into the plugin. Raises Unsupported as it comes, PluginRaised for all else."""
-    try:
-        return function(*arguments, **options)
-    except (Unsupported, KeyboardInterrupt):
-        raise
-    # A plugin is a stranger's code: whatever it raises, SystemExit too, is its own trouble.
-    except BaseException as error:
-        raise PluginRaised(method, error) from error
 
 
 @dataclass(frozen=True)

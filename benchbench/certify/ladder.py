@@ -6,8 +6,9 @@ import traceback
 from collections.abc import Sequence
 
 from benchbench.certificates import CRASHED, Rung, RungVerdict
+from benchbench.certify.calls import PluginRaised
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import STARTS, PluginRaised
+from benchbench.certify.exercise import STARTS
 from benchbench.certify.rungs import ALL_STARTS, EXACT, Finding, Limit, Measure
 from benchbench.errors import BenchbenchError, Unsupported
 from benchbench.plugins.contract import Deviation

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from benchbench.certify.exercise import Implementation, WeightsReader, as_row, call
+from benchbench.certify.calls import call
+from benchbench.certify.exercise import Implementation, WeightsReader, as_row
 from benchbench.data.dataset import Split
 from benchbench.spec.layers import Dense, Flatten
 from benchbench.spec.model import ModelSpec

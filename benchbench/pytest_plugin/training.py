@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from benchbench.certify.exercise import call
+from benchbench.certify.calls import call
 from benchbench.data.dataset import Split
 from benchbench.errors import PluginError
 from benchbench.measure.clock import EpochClock, Ledger, now_ns

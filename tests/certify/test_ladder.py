@@ -9,8 +9,9 @@ from benchbench_numpy.trainer import NumpyTrainer
 from faulty.scoring import ALL_MODELS, SMALL_MODELS, sides
 
 from benchbench import Deviation, Score, TrainingProtocol, Unsupported
+from benchbench.certify.calls import PluginRaised
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import SATURATED, STARTS, Exercise, Implementation, PluginRaised
+from benchbench.certify.exercise import SATURATED, STARTS, Exercise, Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import Reference
 

@@ -17,7 +17,7 @@ from benchbench import (
     TrainingProtocol,
     Unsupported,
 )
-from benchbench.certify.exercise import PluginRaised
+from benchbench.certify.calls import PluginRaised
 from benchbench.pytest_plugin import slices
 from benchbench.pytest_plugin.slices import calibrated_steps, training_slice
 from benchbench.pytest_plugin.training import Job, Training, train
