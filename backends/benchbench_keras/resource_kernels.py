@@ -41,6 +41,15 @@ class KernelOptimizer(ABC):
             for variable in variables
         ]
 
+    def settings(self) -> dict[str, str | int | float | bool]:
+        """Return what `settings` says of the kernel, the schedule and the clipping."""
+        said: dict[str, str | int | float | bool] = {"optimizer": self.kernel}
+        if self._formula.schedule:
+            said["schedule"] = "worked out on the host for an epoch"
+        if self._clip_norm is not None:
+            said["clipping"] = "tf.clip_by_global_norm"
+        return said
+
     def numbers(self, first: int, count: int) -> npt.NDArray[np.float32]:
         """Return what `numbers_of` says of `count` updates from `first` on: (count, 3)."""
         import numpy as np

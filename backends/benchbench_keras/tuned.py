@@ -94,7 +94,7 @@ class TunedTrainer(IdiomaticTrainer):
             "jit_compile": self._jit_compile,
             "steps_per_execution": "an epoch",
             "loss": "sparse_softmax_cross_entropy_with_logits",
-            "optimizer": self._optimizer.kernel,
+            **self._optimizer.settings(),
             "evaluation_batch_size": _EVALUATION_BATCH,
             "data": "resident on the device, gathered by a permutation",
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +17,12 @@ from benchbench_numpy.optimizers import Optimizer, make_optimizer
 
 # The random numbers of dropout are no part of the order of samples.
 _DROPOUT = 1
+
+
+@functools.cache
+def _blas() -> threadpoolctl.ThreadpoolController:
+    """Return what sets the threads of NumPy's BLAS; to look for it takes longer than a step."""
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 
 class NumpyTrainer(Trainer):
@@ -49,7 +56,7 @@ class NumpyTrainer(Trainer):
         )
         self._random = np.random.default_rng(seed)
         self._threads = threads
-        self._blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
+        self._blas = _blas()
 
     def set_variables(self, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
         shapes = tuple(array.shape for array in arrays)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchbench.certify import diagnosis
+from benchbench.certify.acting import shortening
 from benchbench.certify.answers import AnswerMeasures
 from benchbench.certify.calls import call
 from benchbench.certify.exercise import (
@@ -26,12 +27,14 @@ from benchbench.certify.exercise import (
     relative_difference,
 )
 from benchbench.certify.mistaken_losses import mistaken_update
+from benchbench.certify.mistakes import mistaken_optimizer
 from benchbench.certify.order import disorders
 from benchbench.certify.reference import ATTEMPTS, Reference
 from benchbench.certify.rungs import RUNGS, THREE_EPOCHS, Finding, Limit, Measure, finite, limit_of
 from benchbench.certify.tolerances import MARGIN, is_smooth
 from benchbench.errors import Unsupported
 from benchbench.plugins.contract import Trainer
+from benchbench.spec.optimizers import Adam, AdamW, Optimizer
 
 
 class CandidateMeasures:
@@ -56,7 +59,11 @@ class CandidateMeasures:
             self._measure("forward", "|| p - reference's || / || reference's ||", self._forward),
             self._measure("loss", "|loss - reference's|, relative above 1 nat", self._loss),
             *(
-                self._measure(program.name, updates, functools.partial(self._update, program))
+                self._measure(
+                    program.name,
+                    updates + shortening(self._exercise.protocol, program.steps),
+                    functools.partial(self._update, program),
+                )
                 for program in PROGRAMS
             ),
             self._measure(
@@ -64,7 +71,11 @@ class CandidateMeasures:
             ),
             self._measure("predictions", "as forward, after a step", self._predicted),
             self._measure(
-                THREE_EPOCHS, "as the updates, after each epoch", self._long, own_start=True
+                THREE_EPOCHS,
+                "as the updates, after each epoch"
+                + shortening(self._exercise.protocol, self._exercise.long.steps),
+                self._long,
+                own_start=True,
             ),
             self._measure(
                 "large split", "loss and predictions of thousands", self._large, own_start=True
@@ -135,7 +146,7 @@ class CandidateMeasures:
                 f"no certificate can be made of this model and protocol: in '{program.name}', from "
                 f"{start} weights, a rounding of the reference's own moves its update by "
                 f"{unsteady:.1e}, more than the {limit.tolerance:.0e} by which two right "
-                f"implementations may differ (Adam's update has no bound where beta_2 <= beta_1^2)"
+                f"implementations may differ ({_why_unsteady(self._exercise.protocol.optimizer)})"
             )
         finding = self._attempt(start, program, 0)
         for attempt in range(1, ATTEMPTS):
@@ -153,7 +164,9 @@ class CandidateMeasures:
             trainer = self._candidate.train(self._exercise, given, program, draw)
         before = as_row(given)
         observed = as_row(call("variables", trainer.variables)) - before
-        rounding = program.steps * _rounding(before + expected)
+        # A step rounds the weights as it decays them, and as it moves them.
+        decays = getattr(self._exercise.protocol.optimizer, "weight_decay", 0.0) > 0
+        rounding = program.steps * (1 + decays) * _rounding(before + expected)
         beyond = np.maximum(np.abs(observed - expected) - rounding, 0)
         return Finding(
             finite(relative_difference(expected + beyond, expected)),
@@ -164,13 +177,17 @@ class CandidateMeasures:
         self, start: str, program: Program, attempt: int, expected: Row, observed: Row
     ) -> str:
         given = self._reference.start(start, program, attempt)
+        draw = self._reference.draw(start, program, attempt)
+        mistake = None
         if program == ONE_STEP:
-            draw = self._reference.draw(start, program, attempt)
             mistake = mistaken_update(
                 self._reference, self._exercise, given, expected, observed, draw=draw
             )
-            if mistake:
-                return mistake
+        mistake = mistake or mistaken_optimizer(
+            self._reference, self._exercise, given, expected, observed, program=program, draw=draw
+        )
+        if mistake:
+            return mistake
         return diagnosis.of_update(
             self._exercise.model,
             self._exercise.protocol,
@@ -240,9 +257,7 @@ class CandidateMeasures:
         key = start, program
         if key not in self._trainers:
             weights = self._reference.start(start, program)
-            self._trainers[key] = self._candidate.trainer(
-                self._exercise, weights, epochs=program.epochs
-            )
+            self._trainers[key] = self._candidate.trainer(self._exercise, weights, program)
         return self._trainers[key]
 
     def _after(self, start: str, program: Program) -> Trainer:
@@ -265,6 +280,12 @@ class CandidateMeasures:
 def _rounding(weights: Row) -> Row:
     """Return what rounding to float32 moves weights by at most: half the distance to the next."""
     return np.spacing(np.abs(weights).astype(np.float32)).astype(np.float64) / 2
+
+
+def _why_unsteady(optimizer: Optimizer) -> str:
+    if isinstance(optimizer, Adam | AdamW):
+        return "Adam's update has no bound where beta_2 <= beta_1^2"
+    return "a learning rate at which the loss grows does this: try a smaller one"
 
 
 def _size(finding: Finding) -> float:

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from benchbench.certify.acting import as_trained
 from benchbench.certify.calls import call
 from benchbench.certify.samples import make_split, with_other_targets
 from benchbench.data.dataset import Split
@@ -238,9 +239,9 @@ class Implementation:
     device: str = "cpu"
     threads: int = 1
 
-    def trainer(self, exercise: Exercise, start: Arrays, *, epochs: int = 1) -> Trainer:
-        """Return a trainer at the weights `start`, for the exercise as it is certified."""
-        protocol = msgspec.structs.replace(as_certified(exercise.protocol), epochs=epochs)
+    def trainer(self, exercise: Exercise, start: Arrays, program: Program = ONE_STEP) -> Trainer:
+        """Return a trainer at the weights `start`, to go through the program."""
+        protocol = as_trained(exercise.protocol, steps=program.steps, epochs=program.epochs)
         return self.bare_trainer(exercise.model, protocol, start, seed=exercise.seed)
 
     def bare_trainer(
@@ -262,13 +263,13 @@ class Implementation:
 
     def train(self, exercise: Exercise, start: Arrays, program: Program, draw: int = 0) -> Trainer:
         """Return a trainer that has gone through the program."""
-        trainer = self.trainer(exercise, start, epochs=program.epochs)
+        trainer = self.trainer(exercise, start, program)
         self.fit(trainer, exercise, program, draw)
         return trainer
 
     def train_long(self, exercise: Exercise, start: Arrays) -> tuple[Trainer, list[Row]]:
         """Return a trainer that has gone through the long program, and its weights each epoch."""
-        trainer = self.trainer(exercise, start, epochs=exercise.long.epochs)
+        trainer = self.trainer(exercise, start, exercise.long)
         reader = WeightsReader(trainer)
         call("fit", trainer.fit, exercise.long_training, exercise.evaluation, reader)
         call("synchronize", trainer.synchronize)

@@ -57,6 +57,9 @@ class Ladder:
             differences[start] = finding.difference
             limit = finding.limit or limit
             verdict, words = self._judge(measure.rung, start, finding, limit)
+            # The first break is explained; of the others nobody reads, and it takes its time.
+            if verdict == "breaks" and not any(one == "breaks" for one, _ in judged):
+                words = words or _looks_like(finding)
             told = words if measure.own_start else f"from {start} weights: {words}"
             judged.append((verdict, told))
         for verdict in ("breaks", "deviates"):
@@ -88,11 +91,11 @@ class Ladder:
     ) -> tuple[RungVerdict, str]:
         difference = finding.difference
         if difference is None:
-            return "breaks", _looks_like(finding)
+            return "breaks", ""
         declared = self._declared.get((rung, start))
         if declared is None:
             holds = difference <= limit.tolerance
-            return ("holds", "") if holds else ("breaks", _looks_like(finding))
+            return ("holds" if holds else "breaks"), ""
         if declared.least <= difference <= declared.most:
             return "deviates", f"declared: {declared.reason}"
         return "breaks", (

@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
+from benchbench.certify.acting import as_trained
+from benchbench.certify.exercise import Arrays, Exercise, Program, Row, as_row
 from benchbench.certify.rules import (
     Move,
     Rate,
@@ -23,11 +26,68 @@ from benchbench.certify.rules import (
     momentum_move,
     right_rule,
     rmsprop_move,
+    train,
 )
+from benchbench.data.dataset import Split
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.spec.schedules import Cosine, Exponential, Piecewise, Schedule
+
+if TYPE_CHECKING:
+    from benchbench.certify.reference import Reference
+
+
+# A mistake is told where it leaves this share of the difference, or less.
+_LEFT = 0.1
+# What the reference may compute to find it: some ten seconds.
+_FLOPS = 1e11
+
+
+def mistaken_optimizer(
+    reference: Reference,
+    exercise: Exercise,
+    given: Arrays,
+    expected: Row,
+    observed: Row,
+    *,
+    program: Program,
+    draw: int,
+) -> str | None:
+    """Return, in words, the mistake of the optimizer that makes this update; None of a large model.
+
+    `given`: the weights before the program.
+    """
+    model, size = exercise.model, exercise.protocol.batch_size
+    protocol = as_trained(exercise.protocol, steps=program.steps, epochs=program.epochs)
+    mistakes = list(mistakes_of(model, protocol))
+    if model.training_flops * size * program.steps * len(mistakes) > _FLOPS:
+        return None
+    split, start = exercise.training(program, draw), as_row(given)
+    batches = [
+        Split(split.inputs[first : first + size], split.targets[first : first + size])
+        for first in range(0, len(split), size)
+    ]
+    # The first step is the same for all.
+    first_step = reference.descend(start, batches[0])
+
+    def descend(weights: Row, batch: Split) -> Row:
+        first = batch is batches[0] and np.array_equal(weights, start)
+        return first_step if first else reference.descend(weights, batch)
+
+    trained = mask(model, lambda variable: variable.trainable)
+    most = _LEFT * float(np.linalg.norm(observed - expected))
+    left = {
+        words: float(
+            np.linalg.norm(
+                observed - train(rule, start, [batches] * program.epochs, descend, trained)
+            )
+        )
+        for words, rule in mistakes
+    }
+    # In few steps some mistakes are the same.
+    alike = [words for words, one in left.items() if one < min(most, 2 * min(left.values()))]
+    return "; or else ".join(alike) or None
 
 
 def mistakes_of(model: ModelSpec, protocol: TrainingProtocol) -> Iterator[tuple[str, Rule]]:
@@ -39,15 +99,23 @@ def mistakes_of(model: ModelSpec, protocol: TrainingProtocol) -> Iterator[tuple[
         yield words, replace(right, move=move)
     yield from _decays(right, model, optimizer)
     yield from _clips(right, model, protocol.clip_norm)
-    size = protocol.batch_size
-    yield (
-        f"gradients are summed over the batch, not averaged: {size} times as large in a whole one",
-        replace(right, clip=lambda gradient: right.clip(gradient * size)),
-    )
-    yield (
-        "gradients are half as large (a loss with a factor of 1/2)",
-        replace(right, clip=lambda gradient: right.clip(gradient / 2)),
-    )
+    if not isinstance(optimizer, SGD) or optimizer.momentum:
+        yield (
+            "one epoch is right, and the second begins without the optimizer's state (momentum; "
+            "m, v and t): is the optimizer made anew?",
+            replace(right, forgets=True),
+        )
+    if isinstance(optimizer, SGD):  # Adam's update hardly knows how large gradients are
+        size = protocol.batch_size
+        yield (
+            f"gradients are summed over the batch, not averaged: {size} times as large in a whole "
+            f"one",
+            replace(right, clip=lambda gradient: right.clip(gradient * size)),
+        )
+        yield (
+            "gradients are half as large (a loss with a factor of 1/2)",
+            replace(right, clip=lambda gradient: right.clip(gradient / 2)),
+        )
 
 
 def _rates(schedule: Schedule | None) -> Iterator[tuple[str, Rate]]:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -21,12 +22,15 @@ from benchbench.certify.exercise import (
     Program,
     Row,
     SilentObserver,
+    as_certified,
     as_row,
     relative_difference,
 )
 from benchbench.data.dataset import Split
 from benchbench.plugins.contract import Score
 from benchbench.spec.losses import Loss
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.optimizers import SGD
 
 REFERENCE = "numpy-float64"
 
@@ -70,6 +74,24 @@ class Reference:
         self._exercise = exercise
         self._memory = memory
         self._settled: dict[tuple[str, Program, int], tuple[int, Row, float]] = {}
+
+    def descend(self, weights: Row, batch: Split) -> Row:
+        """Return what plain gradient descent, with a rate of 1, adds to these weights in a batch.
+
+        That is the gradient, negative; of a variable that is not trained its change.
+        """
+        protocol = msgspec.structs.replace(
+            as_certified(self._exercise.protocol),
+            batch_size=len(batch),
+            optimizer=SGD(1.0),
+            clip_norm=None,
+        )
+        start = as_arrays(self._exercise.model, weights)
+        trainer = self._implementation.bare_trainer(
+            self._exercise.model, protocol, start, seed=self._exercise.seed
+        )
+        trainer.fit(batch, batch, SilentObserver())
+        return as_row(trainer.variables()) - weights
 
     def with_loss(self, loss: Loss) -> Reference:
         """Return a reference that minimises another loss, and keeps nothing."""
@@ -215,7 +237,11 @@ class Reference:
             return {"weights": as_row(trainer.variables())}
 
         row = self._memory("trained", work_out)["weights"].astype(np.float32)
-        shapes = self._exercise.model.variable_shapes
-        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
-        parts = np.split(row, ends)
-        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+        return as_arrays(self._exercise.model, row)
+
+
+def as_arrays(model: ModelSpec, row: npt.NDArray[Any]) -> Arrays:
+    """Return a model's variables of the values of all of them: the reverse of `as_row`."""
+    ends = np.cumsum([variable.count for variable in model.variables])[:-1]
+    parts = np.split(row, ends)
+    return [part.reshape(shape) for part, shape in zip(parts, model.variable_shapes, strict=True)]

@@ -17,7 +17,7 @@ from benchbench.spec.protocol import TrainingProtocol
 
 
 @dataclass(frozen=True)
-class Place:
+class StepIndex:
     """Where an update stands: the updates before it, the epochs before it, those of its epoch."""
 
     step: int
@@ -25,10 +25,10 @@ class Place:
     step_of_epoch: int
 
 
-State: TypeAlias = dict[str, Row]
-Rate: TypeAlias = Callable[[Place], float]
+Moments: TypeAlias = dict[str, Row]
+Rate: TypeAlias = Callable[[StepIndex], float]
 # What an optimizer subtracts from the weights, of its state, a gradient, a rate and t = 1, 2, ...
-Move: TypeAlias = Callable[[State, Row, float, int], Row]
+Move: TypeAlias = Callable[[Moments, Row, float, int], Row]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Rule:
     """An optimizer in parts.
 
     `decayed`: the share of the weights that decay takes at a rate; `decays`: 1 for weights on which
-    it acts. `penalty` times these weights is added to the gradient.
+    it acts. `penalty` times these weights is added to the gradient. `forgets`: every epoch begins
+    with a new state.
     """
 
     rate: Rate
@@ -45,6 +46,7 @@ class Rule:
     decayed: Callable[[float], float]
     decays: Row
     penalty: float = 0.0
+    forgets: bool = False
 
 
 def train(
@@ -59,14 +61,19 @@ def train(
     `descend(weights, batch)` is what plain gradient descent with a rate of 1 adds to the weights.
     Where `trained` is not 1 the variable is state, which any optimizer leaves to the network.
     """
-    weights, state, step = start.copy(), State(), 0
+    weights, step = start.copy(), 0
+    state: Moments = {}
     for epoch, of_epoch in enumerate(batches):
+        if rule.forgets:
+            state = {}
         for place, batch in enumerate(of_epoch):
             change = descend(weights, batch)
             gradient = rule.clip(-change * trained) + rule.penalty * rule.decays * weights
-            rate = rule.rate(Place(step, epoch, place))
+            rate = rule.rate(StepIndex(step, epoch, place))
             weights = weights - rule.decayed(rate) * rule.decays * weights
-            weights = weights - rule.move(state, gradient, rate, step + 1)
+            weights = weights - rule.move(
+                state, gradient, rate, place + 1 if rule.forgets else step + 1
+            )
             weights = weights + change * (1 - trained)
             step += 1
     return weights - start
@@ -118,7 +125,7 @@ def momentum_move(
 ) -> Move:
     """`first` and `later`: the share of the gradient that b takes up."""
 
-    def move(state: State, gradient: Row, rate: float, t: int) -> Row:
+    def move(state: Moments, gradient: Row, rate: float, t: int) -> Row:
         taken = gradient * (rate if rate_inside else 1.0)
         b = momentum * state.get("b", np.zeros(())) + taken * (first if t == 1 else later)
         state["b"] = b
@@ -131,7 +138,7 @@ def momentum_move(
 def adam_move(adam: Adam | AdamW) -> Move:
     corrected = adam.epsilon_added_to == "corrected_root"
 
-    def move(state: State, gradient: Row, rate: float, t: int) -> Row:
+    def move(state: Moments, gradient: Row, rate: float, t: int) -> Row:
         zero = np.zeros(())
         state["m"] = adam.beta_1 * state.get("m", zero) + (1 - adam.beta_1) * gradient
         state["v"] = adam.beta_2 * state.get("v", zero) + (1 - adam.beta_2) * np.square(gradient)
@@ -145,7 +152,7 @@ def adam_move(adam: Adam | AdamW) -> Move:
 def rmsprop_move(
     rho: float, epsilon: float, *, outside: bool = False, corrected: bool = False
 ) -> Move:
-    def move(state: State, gradient: Row, rate: float, t: int) -> Row:
+    def move(state: Moments, gradient: Row, rate: float, t: int) -> Row:
         v = state["v"] = rho * state.get("v", np.zeros(())) + (1 - rho) * np.square(gradient)
         if corrected:
             v = v / (1 - rho**t)

@@ -19,7 +19,16 @@ from benchbench.plugins.declarations import PluginFunction
 _COMPARED = (
     *(
         f"benchbench.certify.{name}"
-        for name in ("answers", "candidate", "exercise", "ladder", "metrics", "reference", "rungs")
+        for name in (
+            "acting",
+            "answers",
+            "candidate",
+            "exercise",
+            "ladder",
+            "metrics",
+            "reference",
+            "rungs",
+        )
     ),
     *(f"benchbench.certify.{name}" for name in ("order", "samples", "tolerances", "traces")),
     "benchbench.spec",

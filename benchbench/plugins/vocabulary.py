@@ -7,6 +7,7 @@ rest: an unknown kind always, an unknown field where it is away from its default
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -78,7 +79,12 @@ class Vocabulary:
 
 def _fields(struct: msgspec.Struct, known: tuple[str, ...], owner: str) -> Iterator[str]:
     """Yield the fields away from their defaults that are not known."""
-    for one in msgspec.structs.fields(struct):
-        value = getattr(struct, one.name)
-        if one.name not in known and value != field_default(one):
-            yield f"the field '{one.name}' {owner}, which is {value!r} here"
+    for name, default in _defaults(type(struct)):
+        value = getattr(struct, name)
+        if name not in known and value != default:
+            yield f"the field '{name}' {owner}, which is {value!r} here"
+
+
+@functools.cache
+def _defaults(kind: type[msgspec.Struct]) -> tuple[tuple[str, object], ...]:
+    return tuple((one.name, field_default(one)) for one in msgspec.structs.fields(kind))

@@ -24,6 +24,8 @@ def steps(update: Update) -> str | None:
     A weight whose gradient keeps its sign and size moves by the learning rate at every step, and
     hardly any moves further.
     """
+    if _adam(update).schedule is not None:
+        return None
     rate = _adam(update).rate_at(0)
     ours, theirs = (np.abs(row).max() / rate for row in (update.expected, update.observed))
     apart = abs(theirs - ours)
@@ -116,8 +118,8 @@ def _of_epsilon(update: Update, found: float) -> str:
         f"the difference sits where gradients are small: look at Adam's epsilon; it is as "
         f"{found:.2g} would make it, for {adam.epsilon:.2g}"
     )
-    root = math.sqrt(1 - adam.beta_2)
-    if abs(found / (adam.epsilon * root) - 1) < 0.05:
+    root = _root(adam)
+    if root < 1 and abs(found / (adam.epsilon * root) - 1) < 0.05:
         return f"{told}: so it is added to the bias-corrected root, as torch.optim.Adam does"
     if abs(found / _KERAS_EPSILON - 1) < 0.05:
         return f"{told}: {_KERAS_EPSILON:g} is the default of keras.optimizers.Adam"
@@ -125,7 +127,8 @@ def _of_epsilon(update: Update, found: float) -> str:
     if abs(times / update.protocol.batch_size - 1) < 0.05:
         return f"{told}, or gradients summed over the batch, not averaged"
     told += f", or gradients {times:.3g} times as large{' (clipped?)' if times < 1 else ''}"
-    beta_2 = 1 - (root * times) ** 2
+    # The corrected root of a first step knows no beta_2.
+    beta_2 = 1 - (root * times) ** 2 if root < 1 else 1.0
     return f"{told}, or beta_2 {beta_2:.4g}" if 0.1 < beta_2 < 0.99995 else told
 
 
@@ -134,8 +137,8 @@ def _gradients(
 ) -> tuple[npt.NDArray[np.bool_], Row, Row]:
     """Return where gradients can be told from a first step, and both sides' there.
 
-    Adam's formula gives |update| = rate * |g| / (|g| + e) at the first step, with e = epsilon /
-    sqrt(1 - beta_2), solved here for g.
+    Adam's formula gives |update| = rate * |g| / (|g| + e) at the first step, with e = epsilon, or
+    epsilon / sqrt(1 - beta_2) where it is added to the uncorrected root, solved here for g.
     """
     ours, theirs = expected / adam.rate_at(0), observed / adam.rate_at(0)
     clear = (
@@ -144,9 +147,15 @@ def _gradients(
         & (np.abs(theirs) > 0.01)
         & (np.abs(theirs) < 0.9999)
     )
-    e = adam.epsilon / math.sqrt(1 - adam.beta_2)
+    e = adam.epsilon / _root(adam)
     first, second = (-e * part / (1 - np.abs(part)) for part in (ours[clear], theirs[clear]))
     return clear, first, second
+
+
+def _root(adam: Adam | AdamW) -> float:
+    """Return by what a first step's root is multiplied before epsilon is added."""
+    uncorrected = adam.epsilon_added_to == "uncorrected_root"
+    return math.sqrt(1 - adam.beta_2) if uncorrected else 1.0
 
 
 def _adam(update: Update) -> Adam | AdamW:

@@ -23,11 +23,11 @@ from benchbench.certify.exercise import (
     relative_difference,
 )
 from benchbench.spec.model import ModelSpec
-from benchbench.spec.optimizers import Adam
+from benchbench.spec.optimizers import Adam, AdamW
 from benchbench.spec.protocol import TrainingProtocol
 
 # What is looked for in an update of each optimizer; of another one only what any would show.
-_SIGNS: Mapping[type, Signs] = MappingProxyType({Adam: adam.SIGNS})
+_SIGNS: Mapping[type, Signs] = MappingProxyType({Adam: adam.SIGNS, AdamW: adam.SIGNS})
 # Smaller arrays may look like anything.
 _FEWEST = 32
 # What right float32 arrays differ by, at most, at a first step; and what low precision makes.
@@ -39,16 +39,16 @@ _NEW = MappingProxyType(
         ONE_STEP: "look at the gradient: labels, loss, dropout, penalties, precision",
         TWO_STEPS: (
             "the first step is right: look at the short batch, at the order of samples (Keras's "
-            "`fit` shuffles by default), at beta_1, and whether every gradient starts from 0"
+            "`fit` shuffles by default), at momentum (beta_1), and whether gradients start from 0"
         ),
         TEN_STEPS: "two steps are right: look at batches left out or used twice, and their order",
         TWO_EPOCHS: (
-            "one epoch is right: look at what the second begins with: Adam's m, v and t, the "
-            "learning rate, the order of samples"
+            "one epoch is right: look at what the second begins with: the optimizer's state (of "
+            "Adam m, v and t), the learning rate, the order of samples"
         ),
     }
 )
-_ANY = "look at gradients, batches and their order, penalties, Adam's settings and state"
+_ANY = "look at gradients, batches and their order, penalties, the optimizer's settings and state"
 
 
 def of_update(
@@ -75,7 +75,7 @@ def of_update(
     looks: tuple[Sign, ...] = (
         lambda _: _unmoved(model, expected, observed),
         own.steps,
-        lambda _: _factor(expected, observed),
+        _factor,
         own.decay,
         lambda _: _reordered(model, expected, observed),
         own.small_gradients,
@@ -95,16 +95,20 @@ def _unmoved(model: ModelSpec, expected: Row, observed: Row) -> str | None:
     return f"the {', '.join(still)} did not move: it is not trained" if still else None
 
 
-def _factor(expected: Row, observed: Row) -> str | None:
+def _factor(update: Update) -> str | None:
     """Recognise an update that is the reference's, times a constant."""
+    expected, observed = update.expected, update.observed
     factor = float(observed @ expected / (expected @ expected))
     rest = np.linalg.norm(observed - factor * expected)
     if rest > 0.1 * np.linalg.norm(observed - expected):
         return None
-    told = (
-        f"everything moves {factor:.4f} times as far: look at the learning rate, at the correction "
-        f"of Adam's bias, and at its momentum"
+    is_adam = isinstance(update.protocol.optimizer, Adam | AdamW)
+    others = (
+        "the correction of Adam's bias, and at its momentum"
+        if is_adam
+        else "momentum, and at what a sum or a mean is taken over"
     )
+    told = f"everything moves {factor:.4f} times as far: look at the learning rate, at {others}"
     whole = round(factor)
     if whole > 1 and abs(factor - whole) < 0.05:
         told += f"; or are {whole} steps taken for one?"
