@@ -17,29 +17,77 @@ from benchbench import (
 from benchbench_torch.idiomatic import IdiomaticTrainer
 from benchbench_torch.tuned import TunedTrainer
 
+# What each division has been taught; what is not here it refuses.
 _ADAM = ("learning_rate", "beta_1", "beta_2", "epsilon", "epsilon_added_to")
 _WARMUP = ("warmup_steps", "warmup_from")
-# What both divisions have been taught; what is not here they refuse.
-KNOWN = Vocabulary(
-    layers={
-        "Flatten": (),
-        "Dense": ("units", "activation"),
-        "Conv2D": ("filters", "kernel_size", "activation"),
-        "MaxPool2D": ("pool_size",),
-    },
-    optimizers={
-        "SGD": ("learning_rate", "momentum", "nesterov", "weight_decay"),
-        "Adam": _ADAM,
-        "AdamW": (*_ADAM, "weight_decay"),
-        "RMSprop": ("learning_rate", "rho", "epsilon"),
-    },
-    schedules={
-        "Cosine": ("learning_rate", "decay_steps", "alpha", *_WARMUP),
-        "Exponential": ("learning_rate", "decay_steps", "decay_rate", "staircase", *_WARMUP),
-        "Piecewise": ("boundaries", "values", *_WARMUP),
-    },
-    protocol=("epochs", "batch_size", "shuffle", "optimizer", "loss", "clip_norm"),
-)
+_OPTIMIZERS = {
+    "SGD": ("learning_rate", "momentum", "nesterov", "weight_decay"),
+    "Adam": _ADAM,
+    "AdamW": (*_ADAM, "weight_decay"),
+    "RMSprop": ("learning_rate", "rho", "epsilon"),
+}
+_SCHEDULES = {
+    "Cosine": ("learning_rate", "decay_steps", "alpha", *_WARMUP),
+    "Exponential": ("learning_rate", "decay_steps", "decay_rate", "staircase", *_WARMUP),
+    "Piecewise": ("boundaries", "values", *_WARMUP),
+}
+_PROTOCOL = ("epochs", "batch_size", "shuffle", "optimizer", "loss", "clip_norm")
+KNOWN = {
+    "idiomatic": Vocabulary(
+        layers={
+            "Flatten": (),
+            "Reshape": ("shape",),
+            "Activation": ("function",),
+            "Dense": ("units", "activation", "use_bias"),
+            "Conv2D": (
+                "filters",
+                "kernel_size",
+                "activation",
+                "strides",
+                "padding",
+                "groups",
+                "dilation",
+                "use_bias",
+            ),
+            "MaxPool2D": ("pool_size", "strides", "padding"),
+            "AvgPool2D": ("pool_size", "strides", "padding"),
+            "GlobalAvgPool2D": (),
+            "GlobalAvgPool1D": (),
+            "BatchNorm": ("momentum", "epsilon"),
+            "LayerNorm": ("epsilon",),
+            "Dropout": ("rate",),
+            "Residual": ("layers", "shortcut"),
+            "Concat": ("branches",),
+        },
+        optimizers=_OPTIMIZERS,
+        schedules=_SCHEDULES,
+        protocol=_PROTOCOL,
+        activations=(
+            "linear",
+            "relu",
+            "relu6",
+            "leaky_relu",
+            "elu",
+            "gelu",
+            "gelu_tanh",
+            "silu",
+            "tanh",
+            "sigmoid",
+            "softmax",
+        ),
+    ),
+    "tuned": Vocabulary(
+        layers={
+            "Flatten": (),
+            "Dense": ("units", "activation"),
+            "Conv2D": ("filters", "kernel_size", "activation"),
+            "MaxPool2D": ("pool_size",),
+        },
+        optimizers=_OPTIMIZERS,
+        schedules=_SCHEDULES,
+        protocol=_PROTOCOL,
+    ),
+}
 
 _TRAINERS: dict[str, type[IdiomaticTrainer] | type[TunedTrainer]] = {
     "idiomatic": IdiomaticTrainer,
@@ -76,7 +124,7 @@ class TorchBackend(Backend):
             raise Unsupported(
                 f"torch has the divisions {', '.join(_TRAINERS)}, but '{division}' was asked for"
             )
-        KNOWN.require(f"torch {division}", model, protocol)
+        KNOWN[division].require(f"torch {division}", model, protocol)
         place = self._device(device)
         _set_up_process(threads, flush_denormal=division == "tuned")
         return _TRAINERS[division](model, protocol, device=place, seed=seed)

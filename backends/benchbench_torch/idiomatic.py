@@ -15,47 +15,17 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchbench import (
-    Conv2D,
-    Dense,
-    Flatten,
-    MaxPool2D,
     ModelSpec,
     Observer,
     Score,
     Split,
     Trainer,
     TrainingProtocol,
-    Unsupported,
 )
 from benchbench_torch.device import peak_memory_bytes, process_settings, synchronize
-from benchbench_torch.layout import FloatArray, tensor_of, to_canonical, to_torch
+from benchbench_torch.layout import FloatArray, channels_first, tensor_of
+from benchbench_torch.network import Network
 from benchbench_torch.optimizers import TorchOptimizer
-
-
-def sequential(model: ModelSpec) -> nn.Sequential:
-    """Return the model in torch, (n, channels, height, width) in, logits (n, classes) out."""
-    layers: list[nn.Module] = []
-    for trace in model.trace():
-        layer = trace.layer
-        match layer:
-            case Conv2D():
-                layers.append(nn.Conv2d(trace.input_shape[2], layer.filters, layer.kernel_size))
-            case MaxPool2D():
-                layers.append(nn.MaxPool2d(layer.pool_size))
-            case Dense():
-                layers.append(nn.Linear(trace.input_shape[0], layer.units))
-            case Flatten():
-                layers.append(nn.Flatten())
-            case _:
-                raise Unsupported(f"torch idiomatic has no layer {type(layer).__name__}")
-        match getattr(layer, "activation", "linear"):
-            case "relu":
-                layers.append(nn.ReLU())
-            case "linear" | "softmax":  # the softmax of the output layer is in the loss
-                pass
-            case unknown:
-                raise Unsupported(f"torch idiomatic has no activation '{unknown}'")
-    return nn.Sequential(*layers)
 
 
 class IdiomaticTrainer(Trainer):
@@ -64,11 +34,13 @@ class IdiomaticTrainer(Trainer):
     def __init__(
         self, model: ModelSpec, protocol: TrainingProtocol, *, device: torch.device, seed: int
     ) -> None:
-        self._spec = model
         self._protocol = protocol
         self._device = device
         self._generator = torch.Generator().manual_seed(seed)
-        self._model = sequential(model).to(device)
+        # Dropout draws from the process's generator; torch's modules take no other.
+        torch.manual_seed(seed)
+        self._network = Network(model, device)
+        self._model = self._network.module
         self._loss = nn.CrossEntropyLoss()
         parameters = list(self._model.parameters())
         trained = (variable for variable in model.variables if variable.trainable)
@@ -81,14 +53,10 @@ class IdiomaticTrainer(Trainer):
         )
 
     def set_variables(self, arrays: Sequence[FloatArray]) -> None:
-        with torch.no_grad():
-            for parameter, tensor in zip(
-                self._model.parameters(), to_torch(self._spec, arrays), strict=True
-            ):
-                parameter.copy_(tensor)
+        self._network.load(arrays)
 
     def variables(self) -> list[FloatArray]:
-        return to_canonical(self._spec, list(self._model.parameters()))
+        return self._network.canonical()
 
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
         batches = self._batches(train, shuffle=self._protocol.shuffle)
@@ -123,7 +91,7 @@ class IdiomaticTrainer(Trainer):
 
     def predict(self, inputs: FloatArray) -> FloatArray:
         self._model.eval()
-        unlabelled = TensorDataset(tensor_of(inputs).permute(0, 3, 1, 2))
+        unlabelled = TensorDataset(channels_first(inputs))
         probabilities = []
         with torch.no_grad():
             for (batch,) in DataLoader(unlabelled, batch_size=self._protocol.batch_size):
@@ -132,9 +100,7 @@ class IdiomaticTrainer(Trainer):
         return np.concatenate(probabilities)
 
     def _batches(self, split: Split, *, shuffle: bool = False) -> DataLoader:
-        dataset = TensorDataset(
-            tensor_of(split.inputs).permute(0, 3, 1, 2), tensor_of(split.targets)
-        )
+        dataset = TensorDataset(channels_first(split.inputs), tensor_of(split.targets))
         return DataLoader(
             dataset,
             batch_size=self._protocol.batch_size,

@@ -11,13 +11,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
-
-from benchbench import Conv2D, Dense, Flatten, Layer, ModelSpec, Unsupported, Variable
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -33,57 +30,26 @@ def tensor_of(array: npt.NDArray[np.float32] | npt.NDArray[np.int64]) -> torch.T
         return torch.from_numpy(array)
 
 
-def to_torch(model: ModelSpec, arrays: Sequence[FloatArray]) -> list[torch.Tensor]:
-    """Return new tensors in torch's layout, in the order of `nn.Module.parameters`."""
-    tensors = []
-    for array, axes in zip(arrays, _layouts(model), strict=True):
-        shape, order, torch_shape = axes
-        turned = array.reshape(shape).transpose(order).reshape(torch_shape)
-        tensors.append(torch.tensor(turned, dtype=torch.float32))
-    return tensors
-
-
-def to_canonical(model: ModelSpec, tensors: Sequence[torch.Tensor]) -> list[FloatArray]:
-    """Return new arrays in canonical layout from tensors in torch's; the inverse of `to_torch`."""
-    arrays = []
-    for tensor, canonical, axes in zip(
-        tensors, model.variable_shapes, _layouts(model), strict=True
-    ):
-        shape, order, _ = axes
-        turned = tensor.detach().cpu().numpy().reshape([shape[axis] for axis in order])
-        back = turned.transpose(np.argsort(order)).reshape(canonical)
-        arrays.append(np.array(back, dtype=np.float32, order="C"))
-    return arrays
-
-
+# The canonical axes spelt out, their order in torch, torch's shape.
 Axes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
-def _layouts(model: ModelSpec) -> Iterator[Axes]:
-    """Yield for each variable: its axes spelt out, their order in torch, torch's shape."""
-    image: tuple[int, ...] = ()
-    for trace in model.trace():
-        for variable in trace.variables:
-            yield _axes(trace.layer, variable, image)
-        if isinstance(trace.layer, Flatten) and len(trace.input_shape) == 3:
-            image = trace.input_shape
-        elif isinstance(trace.layer, Dense):
-            image = ()
+def torch_tensor(array: FloatArray, axes: Axes) -> torch.Tensor:
+    """Return a new tensor in torch's layout."""
+    shape, order, torch_shape = axes
+    turned = array.reshape(shape).transpose(order).reshape(torch_shape)
+    return torch.tensor(turned, dtype=torch.float32)
 
 
-def _axes(layer: Layer, variable: Variable, image: tuple[int, ...]) -> Axes:
-    """Return the axes of a variable; `image` is the shape that Flatten laid out before the layer.
+def canonical_array(tensor: torch.Tensor, axes: Axes, canonical: tuple[int, ...]) -> FloatArray:
+    """Return a new array in canonical layout; the inverse of `torch_tensor`."""
+    shape, order, _ = axes
+    turned = tensor.detach().cpu().numpy().reshape([shape[axis] for axis in order])
+    back = turned.transpose(np.argsort(order)).reshape(canonical)
+    return np.array(back, dtype=np.float32, order="C")
 
-    Raises Unsupported for a variable whose layout in torch is not known here.
-    """
-    shape = variable.shape
-    match layer, variable.role:
-        case _, "bias":
-            return shape, (0,), shape
-        case Conv2D(), "kernel":
-            return shape, (3, 2, 0, 1), (shape[3], shape[2], shape[0], shape[1])
-        case Dense(), "kernel" if image:
-            return (*image, shape[1]), (3, 2, 0, 1), (shape[1], shape[0])
-        case Dense(), "kernel":
-            return shape, (1, 0), (shape[1], shape[0])
-    raise Unsupported(f"torch: the layout of {variable.name} ({type(layer).__name__}) is not known")
+
+def channels_first(inputs: FloatArray) -> torch.Tensor:
+    """Return inputs as torch has them, images (n, channels, height, width); memory is shared."""
+    tensor = tensor_of(inputs)
+    return tensor.permute(0, 3, 1, 2) if tensor.dim() == 4 else tensor

@@ -28,8 +28,10 @@ from benchbench.testing import BackendConformance
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from benchbench_torch import device, idiomatic, layout, written_out  # noqa: E402
+from benchbench_torch import device, written_out  # noqa: E402
 from benchbench_torch.backend import TorchBackend  # noqa: E402
+from benchbench_torch.layout import tensor_of  # noqa: E402
+from benchbench_torch.network import Network  # noqa: E402
 
 DIVISIONS = ("idiomatic", "tuned")
 each_division = pytest.mark.parametrize("division", DIVISIONS)
@@ -108,11 +110,9 @@ class Silence:
 @pytest.mark.parametrize("model", [*MODELS.values(), NOT_SQUARE], ids=lambda model: model.name)
 def test_layout_there_and_back_is_the_identity(model: ModelSpec) -> None:
     arrays = initial_variables(model, 0)
-    there = layout.to_torch(model, arrays)
-    assert [tensor.shape for tensor in there] == [
-        parameter.shape for parameter in idiomatic.sequential(model).parameters()
-    ]
-    for array, back in zip(arrays, layout.to_canonical(model, there), strict=True):
+    there = Network(model, torch.device("cpu"))
+    there.load(arrays)
+    for array, back in zip(arrays, there.canonical(), strict=True):
         np.testing.assert_array_equal(back, array)
 
 
@@ -204,7 +204,7 @@ def test_read_only_arrays_are_neither_copied_with_a_warning_nor_written(division
 def test_a_tensor_shares_the_memory_of_its_array() -> None:
     array = np.zeros(3, np.float32)
     array.flags.writeable = False
-    assert layout.tensor_of(array).data_ptr() == array.ctypes.data
+    assert tensor_of(array).data_ptr() == array.ctypes.data
 
 
 @each_division
