@@ -28,12 +28,16 @@ Setting: TypeAlias = str | int | float | bool
 
 
 class DatasetChoice(msgspec.Struct, frozen=True):
-    """A data set that has been found and verified: the worker loads it from there again."""
+    """A data set that has been found and verified: the worker loads it from there again.
+
+    `remarks` are sentences that a reader of its results should know.
+    """
 
     name: str
     location: str | None = None
     sha256: str | None = None
     quick: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 class Variant(msgspec.Struct, frozen=True):
@@ -214,8 +218,9 @@ Event: TypeAlias = Ready | Built | EpochDone | Finished | GaveUp
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One run, for good. Written once by `run.store`, read by everything above it.
 
-    `replaces_blocks` are numbers of earlier blocks of the session that lost a run of this model:
-    its cells ran again together, in this run's block (`run --resume`).
+    `remarks` are sentences on its data that a reader should know. `replaces_blocks` are numbers of
+    earlier blocks of the session that lost a run of this model: its cells ran again together, in
+    this run's block (`run --resume`).
     """
 
     schema: int = SCHEMA
@@ -241,6 +246,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     protocol: TrainingProtocol
     spec_sha256: str
     dataset_sha256: str | None = None
+    remarks: tuple[str, ...] = ()
     train_image_count: int | None = None
     validation_image_count: int | None = None
     parameter_count: int | None = None

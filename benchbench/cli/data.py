@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from benchbench.cli.progress import note
+
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -24,7 +26,7 @@ def fetch() -> None:
     """Download MNIST into benchbench's cache, unless a whole one is there."""
     from benchbench.data import mnist
 
-    folder, downloaded = mnist.fetch()
+    folder, downloaded = mnist.fetch(note)
     how = "was downloaded to" if downloaded else "is already in"
     typer.echo(f"MNIST {how} {folder}; its hashes are verified")
 

@@ -17,6 +17,7 @@ from benchbench.compare.baseline import Baseline
 from benchbench.compare.cells import CellTime, Runs, cell_time, model_order
 from benchbench.compare.contrast import CellName, Contrast, Question, cell_name, contrast
 from benchbench.compare.places import SectionKey, blocks_elsewhere, by_place, session_blocks
+from benchbench.compare.remarks import remarks
 from benchbench.compare.validity import failure_reason, objection
 from benchbench.compare.verdicts import judge
 from benchbench.compare.whole import counted
@@ -35,8 +36,7 @@ class NotComparable(msgspec.Struct, frozen=True, order=True):
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """One section. `cells` are the times of all that took part, `contrasts` their ratios.
 
-    `sessions` are those that were compared, by model; `run_again` are sentences about their blocks
-    that lost a run and were run again.
+    `sessions` are those that were compared, by model; `remarks` are sentences on their runs.
     """
 
     dataset: str
@@ -49,7 +49,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     contrasts: tuple[Contrast, ...]
     not_comparable: tuple[NotComparable, ...]
     accuracies: tuple[Accuracy, ...]
-    run_again: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def compare(
@@ -115,7 +115,7 @@ def _section(
         contrasts=judge(contrasts, question),
         not_comparable=tuple(not_comparable),
         accuracies=tuple(one for table in tables for one in accuracies(table.alike())),
-        run_again=tuple(told for table in tables for told in table.run_again()),
+        remarks=tuple(told for table in tables for told in table.remarks()),
     )
 
 
@@ -165,12 +165,9 @@ class _Model:
             == (self._spec, self._chosen.dataset_sha256)
         ]
 
-    def run_again(self) -> Iterator[str]:
-        """Say which blocks lost a run and were run again, as which."""
-        runs = [run for cell in self.runs.values() for run in cell]
-        pairs = {(lost, run.block) for run in runs for lost in run.replaces_blocks}
-        for lost, block in sorted(pairs):
-            yield f"{self.model}: block {lost} lost a run; its cells ran again, as block {block}"
+    def remarks(self) -> Iterator[str]:
+        """Yield what a reader should know of the runs that are compared."""
+        yield from remarks(run for runs in self.runs.values() for run in runs)
 
     def times(self, question: Question) -> Iterator[CellTime]:
         usual = usual_calibration([run for runs in self.runs.values() for run in runs])

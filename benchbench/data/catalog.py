@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import msgspec
+
+from benchbench.data import container
 from benchbench.data.cache import absolute
 from benchbench.data.dataset import Dataset, DatasetInfo
 from benchbench.errors import DataError, Unavailable, UsageError, nearest
@@ -13,7 +16,11 @@ from benchbench.files import is_there
 from benchbench.records import DatasetChoice
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from benchbench.data.container import Content
+
+    Targets: TypeAlias = npt.NDArray[Any]
 
 # Names that neither a plugin nor a folder may have, nor any that ends in `QUICK`.
 RESERVED = ("auto", "digits", "mnist")
@@ -32,20 +39,30 @@ class Chosen(DatasetChoice, frozen=True):
     classes: int | None = None
 
 
-def choose(name: str, offered: Mapping[str, DatasetInfo], *, quick: bool = False) -> Chosen:
+def choose(
+    name: str,
+    offered: Mapping[str, DatasetInfo],
+    *,
+    quick: bool = False,
+    told: Callable[[str], None] = lambda _: None,
+) -> Chosen:
     """Find and verify the data set that `--dataset` names.
 
     `name` is auto, mnist, digits, a plugin's data set (`offered`, by name) or a folder or npz.
-    `quick` takes the first tenth of every split, under a name and a hash of its own.
+    `quick` takes the first tenth of every split, under a name and a hash of its own. `told` hears
+    how far a download is.
 
     Raises DataError or Unavailable (exit 3) for data that cannot be had or is not what it should
     be, UsageError for a name that is nothing.
     """
-    chosen = _choose(name, offered)
+    from benchbench.data.splits import label_remarks, quick_sha256
+
+    chosen, labels = _choose(name, offered, told)
+    if labels is not None:
+        remarks = label_remarks(*labels, name=chosen.name, quick=quick)
+        chosen = msgspec.structs.replace(chosen, remarks=(*chosen.remarks, *remarks))
     if not quick:
         return chosen
-    from benchbench.data.splits import quick_sha256
-
     assert chosen.sha256 is not None  # noqa: S101 - every branch below has verified one
     return Chosen(
         name=chosen.name + QUICK,
@@ -55,6 +72,7 @@ def choose(name: str, offered: Mapping[str, DatasetInfo], *, quick: bool = False
         note=f"{chosen.note}; the first tenth of every split",
         image_shape=chosen.image_shape,
         classes=chosen.classes,
+        remarks=chosen.remarks,
     )
 
 
@@ -85,24 +103,28 @@ def load(choice: DatasetChoice, offered: Mapping[str, DatasetInfo]) -> Dataset:
     return dataset
 
 
-def _choose(name: str, offered: Mapping[str, DatasetInfo]) -> Chosen:
+def _choose(
+    name: str, offered: Mapping[str, DatasetInfo], told: Callable[[str], None]
+) -> tuple[Chosen, tuple[Targets, Targets, Targets] | None]:
+    """Return the choice, and the labels of its splits where nobody has looked at them before."""
     if name == "auto":
-        return _choose_auto()
+        return _choose_auto(told), None
     if name == "mnist":
-        return _choose_mnist()
+        return _choose_mnist(told), None
     if name == "digits":
-        return _choose_digits("as asked for")
+        return _choose_digits("as asked for"), None
     if name in offered:
         dataset = _load_offered(offered[name], None)
         height, width, channels = dataset.train.inputs.shape[1:]
-        return Chosen(
+        chosen = Chosen(
             name=name,
             sha256=dataset.sha256,
             note=f"{name} from {dataset.source}",
             image_shape=(height, width, channels),
             classes=dataset.classes,
         )
-    if is_there(absolute(name)):
+        return chosen, (dataset.train.targets, dataset.validation.targets, dataset.test.targets)
+    if is_there(absolute(name)) or ("/" in name and container.locate(absolute(name))):
         return _choose_folder(Path(name), offered)
     known = (*RESERVED, *offered)
     raise UsageError(
@@ -111,49 +133,51 @@ def _choose(name: str, offered: Mapping[str, DatasetInfo]) -> Chosen:
     )
 
 
-def _choose_auto() -> Chosen:
+def _choose_auto(told: Callable[[str], None]) -> Chosen:
     """Take MNIST if it can be had, else digits.
 
     Raises DataError where the user has named a place and the MNIST there is damaged.
     """
-    from benchbench.data import mnist
-
-    place = mnist.search()
     try:
-        return _choose_mnist()
-    except DataError as error:
-        if place is not None and place.named:
-            raise
-        return _choose_digits(f"WARNING: an MNIST was found, but it is damaged: {error}")
-    except Unavailable:
+        return _choose_mnist(told)
+    except _NoMnist as error:
+        if error.damaged:
+            return _choose_digits(f"WARNING: an MNIST was found, but {'; '.join(error.damaged)}")
         return _choose_digits(
             "MNIST is in none of the places searched and could not be downloaded "
             "(`benchbench data fetch` says why)"
         )
 
 
-def _choose_mnist() -> Chosen:
+class _NoMnist(Unavailable):
+    """MNIST is whole nowhere, and cannot be downloaded; `damaged` says where it is not whole."""
+
+    def __init__(self, reason: str, damaged: Sequence[str]) -> None:
+        super().__init__("\n".join([reason, *damaged]))
+        self.damaged = damaged
+
+
+def _choose_mnist(told: Callable[[str], None]) -> Chosen:
+    """Take the first whole MNIST of the places searched, else download it; name the damaged."""
     from benchbench.data import mnist
 
-    place = mnist.search()
-    location = place.found() if place else None
-    if place is None or location is None:
-        location, _ = mnist.fetch()
-        return _chosen_mnist(location, mnist.read(location), "downloaded")
-    try:
-        content = mnist.read(location)
-    except DataError as error:
-        if place.named:
-            raise
-        raise DataError(
-            f"{error} (this is {place.label}, which is searched before a download: delete what "
-            f"is damaged there, and `benchbench data fetch` gets it anew)"
-        ) from None
-    return _chosen_mnist(location, content, f"found in {place.label}")
+    found = mnist.find()
+    if isinstance(found, mnist.Found):
+        damaged = found.damaged
+        chosen = _chosen_mnist(found.location, found.content, f"found in {found.place.label}")
+    else:
+        damaged = found
+        try:
+            location, _ = mnist.fetch(told)
+        except Unavailable as error:
+            raise _NoMnist(str(error), damaged) from None
+        chosen = _chosen_mnist(location, mnist.read(location), "downloaded")
+    note = "\n".join([*(f"warning: {one}" for one in damaged), chosen.note])
+    return msgspec.structs.replace(chosen, note=note)
 
 
 def _choose_digits(reason: str) -> Chosen:
-    from benchbench.data import container, digits
+    from benchbench.data import digits
 
     location = digits.prepare()
     return Chosen(
@@ -166,25 +190,32 @@ def _choose_digits(reason: str) -> Chosen:
     )
 
 
-def _choose_folder(directory: Path, offered: Mapping[str, DatasetInfo]) -> Chosen:
-    from benchbench.data import container, folder, splits
+def _choose_folder(
+    directory: Path, offered: Mapping[str, DatasetInfo]
+) -> tuple[Chosen, tuple[Targets, Targets, Targets] | None]:
+    from benchbench.data import folder, splits
 
     location = folder.locate(directory)
     content = folder.read(location)
     if folder.is_mnist(content):
-        return _chosen_mnist(location, content, "in the folder named")
-    return Chosen(
+        return _chosen_mnist(location, content, "in the folder named"), None
+    count = folder.validation_count(content)
+    labels = content.arrays["train-labels"]
+    before = len(labels) - count
+    chosen = Chosen(
         name=folder.name_of(location, taken=(*RESERVED, *offered)),
         location=str(location),
-        sha256=container.dataset_sha256(content.sha256, folder.validation_count(content)),
+        sha256=container.dataset_sha256(content.sha256, count),
         note=f"the data set in {location}, which is not MNIST: no reference figures",
         image_shape=splits.image_shape(content),
         classes=splits.class_count(content),
+        remarks=content.remarks,
     )
+    return chosen, (labels[:before], labels[before:], content.arrays["t10k-labels"])
 
 
 def _chosen_mnist(location: Path, content: Content, how: str) -> Chosen:
-    from benchbench.data import container, mnist, splits
+    from benchbench.data import mnist, splits
 
     return Chosen(
         name="mnist",

@@ -26,6 +26,21 @@ PARTS = {
     "t10k-images": "x_test",
     "t10k-labels": "y_test",
 }
+_KEYS = {key: part for part, key in PARTS.items()}
+# MedMNIST's keys, with a split for validation, and other spellings that people use.
+_KEYS |= {
+    f"{half}_{kind}": f"{part}-{kind}"
+    for half, part in (("train", "train"), ("test", "t10k"), ("val", "val"))
+    for kind in ("images", "labels")
+}
+_KEYS |= {"x_val": "val-images", "y_val": "val-labels"}
+_KEYS |= {"train_x": "train-images", "train_y": "train-labels"}
+_KEYS |= {"test_x": "t10k-images", "test_y": "t10k-labels"}
+# MNIST's file names; EMNIST's and QMNIST's, which say `test` and begin with the data set.
+_FILE_NAME = re.compile(
+    r"(?:(?P<set>[A-Za-z0-9_-]+)-)?(?P<half>train|t10k|test)-(?P<kind>images|labels)"
+    r"[-.]idx[1-9]-(?:ubyte|int)(?:\.gz)?"
+)
 # Where the files may lie in a folder that somebody names; torchvision and Keras have their ways.
 _WITHIN = ("", "mnist", "MNIST/raw", "mnist.npz")
 
@@ -34,11 +49,15 @@ _WITHIN = ("", "mnist", "MNIST/raw", "mnist.npz")
 class Content:
     """The arrays by part, uint8: images (n, height, width[, channels]), labels (n,).
 
-    `places` says for each part, to people, which file it was read from.
+    `places` says for each part, to people, which file it was read from. `validation_count` is of a
+    source with a split for validation: those images end the training part. `remarks` say what was
+    done to bring it here.
     """
 
     arrays: Mapping[str, idx.Bytes]
     places: Mapping[str, str]
+    validation_count: int | None = None
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def sha256(self) -> dict[str, str]:
@@ -54,6 +73,8 @@ def file_name(part: str, dimensions: int) -> str:
 def locate(root: Path) -> Path | None:
     """Return the folder or npz at or just below `root` that holds any part, or None.
 
+    `root` may also be FOLDER/NAME, of a folder that holds several data sets (EMNIST's).
+
     What is there and neither, a FIFO, is returned too: `read` says what it is.
     """
     try:
@@ -61,8 +82,10 @@ def locate(root: Path) -> Path | None:
             return root
         for step in _WITHIN:
             place = root / step
-            if place.is_file() or (place.is_dir() and _files(place)):
+            if place.is_file() or (place.is_dir() and _holds_parts(place)):
                 return place
+        if not root.exists() and root.parent.is_dir() and _files(root):
+            return root
     except OSError:  # a path that is too long is nowhere
         pass
     return None
@@ -74,7 +97,8 @@ def read(location: Path) -> Content:
     Raises DataError for what is missing, damaged, or does not fit together.
     """
     try:
-        content = _read_folder(location) if location.is_dir() else _read_npz(location)
+        is_file = location.exists() and not location.is_dir()
+        content = _read_npz(location) if is_file else _read_folder(location)
     except MemoryError:
         raise DataError(
             f"{location}: there is no memory for what it says it holds; use a smaller data set, or "
@@ -116,20 +140,43 @@ def dataset_sha256(parts: Mapping[str, str], validation_count: int) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    """Return the file of each part that the folder has; an unpacked one before a gzipped one."""
-    pattern = re.compile(rf"({'|'.join(PARTS)})[-.]idx[1-9]-ubyte(\.gz)?")
-    found: dict[str, Path] = {}
+class _SeveralSetsError(DataError):
+    """A folder that holds several data sets."""
+
+
+def _holds_parts(folder: Path) -> bool:
+    try:
+        return bool(_files(folder))
+    except _SeveralSetsError:
+        return True  # `read` says which
+
+
+def _files(place: Path) -> dict[str, Path]:
+    """Return the file of each part that a place has; an unpacked one before a gzipped one.
+
+    The place is a folder, or the name of one of several data sets in it. Raises DataError for a
+    folder of several.
+    """
+    folder, wanted = (place, None) if place.is_dir() else (place.parent, place.name)
+    sets: dict[str, dict[str, Path]] = {}
     try:
         paths = sorted(folder.iterdir())
     except OSError as error:
         raise DataError(f"cannot read the folder {folder}: {error.strerror}") from None
     # What is named like a part and is no file, a FIFO, is taken last: to read it is to say so.
     for path in sorted(paths, key=lambda path: not path.is_file()):
-        match = pattern.fullmatch(path.name)
+        match = _FILE_NAME.fullmatch(path.name)
         if match:
-            found.setdefault(match[1], path)
-    return found
+            part = f"{match['half'].replace('test', 't10k')}-{match['kind']}"
+            sets.setdefault(match["set"] or "", {}).setdefault(part, path)
+    if wanted is not None:
+        return sets.get(wanted, {})
+    if "" in sets or len(sets) < 2:
+        return sets.get("") or next(iter(sets.values()), {})
+    raise _SeveralSetsError(
+        f"{folder}: expected the files of one data set, but there are {', '.join(sorted(sets))}; "
+        f"name one of them: {folder / min(sets)}"
+    )
 
 
 def _read_folder(folder: Path) -> Content:
@@ -141,15 +188,15 @@ def _read_folder(folder: Path) -> Content:
             f"{folder}: expected four IDX files, but {len(missing)} are missing: {wanted} "
             f"(gzipped with .gz or not)"
         )
-    arrays = {}
+    found = {}
     for part in PARTS:
         path = files[part]
         dimensions = (1,) if "labels" in part else (3, 4)
         try:
-            arrays[part] = idx.load(path, dimensions=dimensions)
+            found[part] = idx.load(path, dimensions=dimensions)
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror or error}") from None
-    return Content(arrays, {part: str(path) for part, path in files.items()})
+    return _content(found, {part: str(path) for part, path in files.items()}, folder)
 
 
 def _read_npz(path: Path) -> Content:
@@ -164,35 +211,53 @@ def _read_npz(path: Path) -> Content:
         file.seek(0)
         try:
             with np.load(file, allow_pickle=False) as archive:
-                found = {key: archive[key] for key in PARTS.values() if key in archive}
+                keys = list(archive)
+                found = {key: archive[key] for key in keys if key.lower() in _KEYS}
         except MemoryError:
             raise
         # A damaged archive makes NumPy and zipfile raise a dozen kinds of exception; an array of
         # objects, which would be a pickle, a ValueError.
         except Exception as error:
-            raise DataError(f"{path}: cannot read its arrays: {error}; get it again") from None
-    missing = [key for key in PARTS.values() if key not in found]
+            raise DataError(
+                f"{path}: cannot read its arrays: {error}; get it again; an array of objects must "
+                f"be saved with a type: `y = y.astype(str)`"
+            ) from None
+    by_part = {_KEYS[key.lower()]: (key, array) for key, array in found.items()}
+    missing = [key for part, key in PARTS.items() if part not in by_part]
     if missing:
         raise DataError(
             f"{path}: expected the arrays {', '.join(PARTS.values())}, but {', '.join(missing)} "
-            f"is missing"
+            f"is missing; it holds {', '.join(keys) or 'none'}; save it with `np.savez(file, "
+            f"x_train=..., y_train=..., x_test=..., y_test=...)`"
         )
-    arrays = {part: _as_bytes(found[key], key, path) for part, key in PARTS.items()}
-    return Content(arrays, {part: f"{path} ({key})" for part, key in PARTS.items()})
+    arrays = {part: array for part, (_, array) in by_part.items()}
+    validation_count = None
+    if "val-images" in arrays and "val-labels" in arrays:
+        validation_count = len(arrays["val-images"])
+        for kind in ("images", "labels"):
+            try:
+                both = np.concatenate([arrays[f"train-{kind}"], arrays[f"val-{kind}"]])
+            except ValueError as error:
+                raise DataError(f"{path}: the {kind} of train and val differ: {error}") from None
+            arrays[f"train-{kind}"] = both
+    places = {part: f"{path} ({by_part[part][0]})" for part in PARTS}
+    return _content({part: arrays[part] for part in PARTS}, places, path, validation_count)
 
 
-def _as_bytes(array: Any, key: str, path: Path) -> idx.Bytes:
-    import numpy as np
+def _content(
+    arrays: Mapping[str, Any],
+    places: Mapping[str, str],
+    source: Path,
+    validation_count: int | None = None,
+) -> Content:
+    """Bring arrays as they were saved to bytes, and labels to numbers from 0. Raises DataError."""
+    from benchbench.data.arrays import as_images, as_labels
 
-    dimensions = (1,) if key.startswith("y") else (3, 4)
-    if array.dtype.kind not in "iu" or array.ndim not in dimensions:
-        raise DataError(
-            f"{path}: expected whole numbers in {' or '.join(map(str, dimensions))} dimensions "
-            f"under {key}, but it holds {array.dtype} of shape {array.shape}"
-        )
-    if array.size and not 0 <= array.min() <= array.max() <= 255:
-        raise DataError(
-            f"{path}: expected numbers from 0 to 255 under {key}, but they run from {array.min()} "
-            f"to {array.max()}"
-        )
-    return np.ascontiguousarray(array, np.uint8)
+    images = {
+        part: as_images(arrays[part], places[part]) for part in ("train-images", "t10k-images")
+    }
+    train, test, remarks = as_labels(arrays["train-labels"], arrays["t10k-labels"], str(source))
+    if images["train-images"].size and images["train-images"].max() <= 1:
+        remarks += ("no pixel is brighter than 1 of 255: were the images to be times 255?",)
+    by_part = {**images, "train-labels": train, "t10k-labels": test}
+    return Content({part: by_part[part] for part in PARTS}, places, validation_count, remarks)

@@ -24,7 +24,8 @@ def locate(directory: Path) -> Path:
         raise DataError(
             f"{directory}: expected MNIST's file names (train-images-idx3-ubyte, "
             f"train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; gzipped "
-            f"with .gz or not) or a mnist.npz, but there are none"
+            f"with .gz or not), EMNIST's or QMNIST's, or a mnist.npz, but there are none; an npz "
+            f"of another name is named itself: {directory}/NAME.npz"
         )
     return location
 
@@ -49,7 +50,12 @@ def is_mnist(content: Content) -> bool:
 
 
 def validation_count(content: Content) -> int:
-    """Return the last fifth of the training images, as Keras's `validation_split=0.2` has it."""
+    """Return the number of images for validation, which end the training images.
+
+    The source's own, else the last fifth, as Keras's `validation_split=0.2` has it.
+    """
+    if content.validation_count is not None:
+        return content.validation_count
     count = len(content.arrays["train-images"])
     return count - count * 4 // 5
 

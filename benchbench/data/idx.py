@@ -1,8 +1,9 @@
 """IDX, the format MNIST is published in: bytes to arrays and back.
 
 A header of big-endian numbers, then the values, row-major: two zero bytes, one byte for the type
-(8: unsigned bytes, the only type image data sets use), one for the number of dimensions, four for
-the length of each. Source: http://yann.lecun.com/exdb/mnist/ (archived), "the IDX file format".
+(8: unsigned bytes, the type of MNIST; 12: whole numbers of 32 bits, QMNIST's labels), one for the
+number of dimensions, four for the length of each. Source: http://yann.lecun.com/exdb/mnist/
+(archived), "the IDX file format".
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 Bytes: TypeAlias = "npt.NDArray[np.uint8]"
 
 _UNSIGNED_BYTE = 8
+_INT32 = 12
+# QMNIST's labels have 8 columns, the first of which is the class. Source: Yadav and Bottou, "Cold
+# Case: The Lost MNIST Digits", https://github.com/facebookresearch/qmnist.
+_QMNIST_COLUMNS = 8
 _GZIP_MAGIC = b"\x1f\x8b"
 # Deflate cannot do better than 1,032 to 1, so a header that promises more is not true.
 _GZIP_LIMIT = 1032
@@ -98,6 +103,8 @@ def _read(stream: Any, limit: int, source: str, dimensions: Collection[int]) -> 
             f"{magic!r}; is it another format, or an error page that was saved under this name?"
         )
     kind, rank = magic[2], magic[3]
+    if kind == _INT32 and rank in {1, 2} and 1 in dimensions:
+        return _read_numbers(stream, limit, source, rank)
     if kind != _UNSIGNED_BYTE:
         raise DataError(
             f"{source}: expected unsigned bytes (IDX type {_UNSIGNED_BYTE:#04x}), but the file "
@@ -109,25 +116,7 @@ def _read(stream: Any, limit: int, source: str, dimensions: Collection[int]) -> 
             f"{source}: expected {wanted} dimensions, but the file has {rank}; labels have 1, grey "
             f"images 3, coloured images 4: were two files swapped?"
         )
-    lengths = stream.read(4 * rank)
-    if len(lengths) < 4 * rank:
-        raise DataError(f"{source}: the file ends inside its header; get it again")
-    shape = struct.unpack(f">{rank}I", lengths)
-    size = math.prod(shape)
-    if size > limit:
-        raise _truncated(source, shape, f"it can hold {limit:,} at most")
-    # Piece by piece: memory is taken for what is there, not for what the header says.
-    values = bytearray()
-    while len(values) < size:
-        piece = stream.read(min(size - len(values), _PIECE_BYTES))
-        if not piece:
-            raise _truncated(source, shape, f"it ends after {len(values):,}")
-        values += piece
-    if stream.read(1):
-        raise DataError(
-            f"{source}: expected {size:,} bytes for the shape {shape} and then the end, but more "
-            f"bytes follow; get it again"
-        )
+    shape, values = _read_values(stream, limit, source, rank, value_bytes=1)
     try:
         array = np.frombuffer(values, np.uint8).reshape(shape)
     except ValueError:
@@ -139,8 +128,54 @@ def _read(stream: Any, limit: int, source: str, dimensions: Collection[int]) -> 
     return array
 
 
-def _truncated(source: str, shape: tuple[int, ...], what_came: str) -> DataError:
+def _read_numbers(stream: Any, limit: int, source: str, rank: int) -> Bytes:
+    """Read labels of 32 bits: (n,), or QMNIST's (n, 8), whose first column is the class."""
+    import numpy as np
+
+    shape, values = _read_values(stream, limit, source, rank, value_bytes=4)
+    if rank == 2 and shape[1] != _QMNIST_COLUMNS:
+        raise DataError(
+            f"{source}: expected labels, (n,), or QMNIST's, (n, {_QMNIST_COLUMNS}), but its shape "
+            f"is {shape}"
+        )
+    numbers = np.frombuffer(values, ">i4").reshape(shape)
+    labels = numbers[:, 0] if rank == 2 else numbers
+    if labels.size and not 0 <= labels.min() <= labels.max() <= 255:
+        raise DataError(
+            f"{source}: expected labels from 0 to 255, but they run from {labels.min()} to "
+            f"{labels.max()}"
+        )
+    return labels.astype(np.uint8)
+
+
+def _read_values(
+    stream: Any, limit: int, source: str, rank: int, *, value_bytes: int
+) -> tuple[tuple[int, ...], bytearray]:
+    """Read the lengths and what they promise, and that it is the end."""
+    lengths = stream.read(4 * rank)
+    if len(lengths) < 4 * rank:
+        raise DataError(f"{source}: the file ends inside its header; get it again")
+    shape = struct.unpack(f">{rank}I", lengths)
+    size = math.prod(shape) * value_bytes
+    if size > limit:
+        raise _truncated(source, shape, size, f"it can hold {limit:,} at most")
+    # Piece by piece: memory is taken for what is there, not for what the header says.
+    values = bytearray()
+    while len(values) < size:
+        piece = stream.read(min(size - len(values), _PIECE_BYTES))
+        if not piece:
+            raise _truncated(source, shape, size, f"it ends after {len(values):,}")
+        values += piece
+    if stream.read(1):
+        raise DataError(
+            f"{source}: expected {size:,} bytes for the shape {shape} and then the end, but more "
+            f"bytes follow; get it again"
+        )
+    return shape, values
+
+
+def _truncated(source: str, shape: tuple[int, ...], size: int, what_came: str) -> DataError:
     return DataError(
-        f"{source}: expected {math.prod(shape):,} bytes for the shape {shape}, but the file is "
+        f"{source}: expected {size:,} bytes for the shape {shape}, but the file is "
         f"truncated: {what_came}; get it again"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from benchbench.data.download import download
 from benchbench.errors import DataError, Unavailable
 
 DATA_VARIABLE = "BENCHBENCH_DATA"
+MIRROR_VARIABLE = "BENCHBENCH_MNIST_MIRROR"
 VALIDATION_COUNT = 12_000
 
 # SHA-256 of the decoded IDX content, and the file name in the distribution without `.gz`.
@@ -73,9 +74,37 @@ def places() -> tuple[Place, ...]:
     return tuple(listed)
 
 
+@dataclass(frozen=True)
+class Found:
+    """A whole and verified MNIST; `damaged` says what was passed over before it."""
+
+    place: Place
+    location: Path
+    content: Content
+    damaged: tuple[str, ...]
+
+
 def search() -> Place | None:
     """Return the first place that holds any part of MNIST, verified or not, or None."""
     return next((place for place in places() if place.found()), None)
+
+
+def find() -> Found | tuple[str, ...]:
+    """Return the first whole MNIST of the places searched, else what is damaged there.
+
+    Raises DataError where a place that the user named holds a damaged one.
+    """
+    damaged: list[str] = []
+    for place in places():
+        try:
+            location = place.found()
+            if location is not None:
+                return Found(place, location, read(location), tuple(damaged))
+        except DataError as error:
+            if place.named:
+                raise
+            damaged.append(f"{place.label} is damaged and was passed over: {error}")
+    return tuple(damaged)
 
 
 def read(location: Path) -> Content:
@@ -94,10 +123,11 @@ def load(location: Path) -> Dataset:
     )
 
 
-def fetch() -> tuple[Path, bool]:
+def fetch(told: Callable[[str], None] = lambda _: None) -> tuple[Path, bool]:
     """Return the cache folder with a verified MNIST in it, and whether it had to be downloaded.
 
-    What the cache holds already is kept if it is whole and replaced if it is not.
+    What the cache holds already is kept if it is whole and replaced if it is not. `told` hears how
+    far a download is.
 
     Raises Unavailable with the reason of every mirror, or if the cache cannot be written.
     """
@@ -108,16 +138,18 @@ def fetch() -> tuple[Path, bool]:
     except DataError:
         pass
     reasons = []
-    for mirror in MIRRORS:
+    mirrors = (*filter(None, [os.environ.get(MIRROR_VARIABLE)]), *MIRRORS)
+    for mirror in mirrors:
         try:
-            files = _download(mirror)
+            files = _download(mirror.rstrip("/"), told)
             break
         except DataError as error:
             reasons.append(f"\n  {mirror}: {error}")
     else:
         raise Unavailable(
-            f"MNIST could not be downloaded from any of {len(MIRRORS)} mirrors:{''.join(reasons)}\n"
-            f"{ADVICE}"
+            f"MNIST could not be downloaded from any of {len(mirrors)} mirrors:{''.join(reasons)}\n"
+            f"{ADVICE} A mirror of your own, a web folder with the four files gzipped, is named "
+            f"with {MIRROR_VARIABLE}."
         )
     try:
         store(folder, files)
@@ -129,10 +161,12 @@ def fetch() -> tuple[Path, bool]:
     return folder, True
 
 
-def _download(mirror: str) -> dict[str, bytes]:
+def _download(mirror: str, told: Callable[[str], None]) -> dict[str, bytes]:
     """Return the four files of a mirror, verified. Raises DataError."""
     urls = [f"{mirror}/{name}.gz" for name in _FILES.values()]
-    contents = download(urls, seconds=_DOWNLOAD_SECONDS, largest_bytes=_LARGEST_FILE_BYTES)
+    contents = download(
+        urls, seconds=_DOWNLOAD_SECONDS, largest_bytes=_LARGEST_FILE_BYTES, told=told
+    )
     for part, url, content in zip(_FILES, urls, contents, strict=True):
         actual = idx.sha256(idx.decode(content, source=url))
         if actual != HASHES[part]:

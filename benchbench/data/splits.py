@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,11 @@ from benchbench.data.container import Content, dataset_sha256
 from benchbench.data.dataset import Dataset, Split
 from benchbench.data.idx import Bytes
 from benchbench.errors import DataError
+
+Targets: TypeAlias = npt.NDArray[Any]
+
+# Of a class that should be there so often, a random order leaves out all in one case of 20,000.
+_EXPECTED = 10
 
 
 def split(content: Content, *, name: str, validation_count: int, source: str) -> Dataset:
@@ -41,6 +48,42 @@ def image_shape(content: Content) -> tuple[int, int, int]:
 def class_count(content: Content) -> int:
     """Return the number of classes, whose labels run from 0."""
     return int(content.arrays["train-labels"].max()) + 1
+
+
+def label_remarks(
+    train: Targets, validation: Targets, test: Targets, *, name: str, quick: bool = False
+) -> Iterator[str]:
+    """Yield what sorted labels do to the splits; nothing of targets that are no classes, (n,).
+
+    Raises DataError where a class of the test images has no training sample: it cannot be learnt.
+    """
+    parts = [one[: max(1, len(one) // 10)] if quick else one for one in (train, validation, test)]
+    if any(one.ndim != 1 or one.dtype.kind not in "iu" or not len(one) for one in parts):
+        return
+    counts = [np.bincount(one, minlength=int(max(map(np.max, parts))) + 1) for one in parts]
+    trained, validated, tested = counts
+    if untrained := _classes((trained == 0) & (tested > 0)):
+        raise DataError(
+            f"the data set '{name}': expected every class of the test images among the training "
+            f"images that are left {'by --quick' if quick else 'of those kept for validation'}, "
+            f"but there is none of {untrained}: are the labels sorted? Shuffle images and labels "
+            f"before they are saved: `order = np.random.default_rng(0).permutation(len(y_train)); "
+            f"x_train, y_train = x_train[order], y_train[order]`"
+        )
+    share = (trained + validated) / (len(parts[0]) + len(parts[1]))
+    for split, there, count in (
+        ("training", trained, parts[0]),
+        ("validation", validated, parts[1]),
+    ):
+        if missing := _classes((there == 0) & (share * len(count) > _EXPECTED)):
+            yield f"{split} has no sample of {missing}: are the labels sorted? Shuffle them"
+
+
+def _classes(which: npt.NDArray[np.bool_]) -> str:
+    """Name classes: "class 3", "classes 3, 5"; nothing for none."""
+    numbers = np.flatnonzero(which).tolist()
+    shown = ", ".join(map(str, numbers[:8])) + (", ..." if len(numbers) > 8 else "")
+    return shown and f"class{'es' if len(numbers) > 1 else ''} {shown}"
 
 
 def quick(dataset: Dataset, name: str) -> Dataset:

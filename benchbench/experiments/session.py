@@ -41,12 +41,14 @@ def find_dataset(
     else:
         offered = {name: offer.item for name, offer in registry.datasets.items()}
         try:
-            chosen = catalog.choose(wanted, offered, quick=quick)
+            chosen = catalog.choose(wanted, offered, quick=quick, told=note)
         except UsageError:
             registry.must_not_be_quarantined(wanted)
             raise
     if chosen.note:
         note(chosen.note)
+    for remark in chosen.remarks:
+        note(f"warning: {chosen.name}: {remark}")
     must_fit(models, chosen)
     return chosen
 

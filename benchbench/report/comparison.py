@@ -66,7 +66,7 @@ def _section(one: Comparison) -> Document:
     allowed = ", left out of the verdicts (--allow-lost-blocks)"
     title = f"Lost blocks{allowed if one.question.allow_lost_blocks else ''}:"
     blocks += items(left_out, title)
-    blocks += items(list(one.run_again), "Run again (--resume):")
+    blocks += items(list(one.remarks), "Remarks:")
     return tuple(blocks)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchbench.compare.contrast import cold_total_seconds
+from benchbench.compare.remarks import remarks
 from benchbench.compare.summary import (
     Spread,
     epoch_seconds,
@@ -41,6 +42,7 @@ def _facts(record: RunRecord) -> list[tuple[str, str]]:
     pairs.append(("certificate", _certificate(record)))
     if record.error:
         pairs.append(("reason", record.error))
+    pairs += [("remark", remark) for remark in remarks([record])]
     return pairs
 
 

@@ -111,6 +111,7 @@ class Part:
             protocol=request.protocol,
             spec_sha256=spec_sha256(request.model, request.protocol),
             dataset_sha256=request.dataset.sha256,
+            remarks=request.dataset.remarks,
             epochs=self.epochs,
             certificate=self._run.certificate,
             uncertified=self._run.uncertified,

@@ -51,6 +51,7 @@ _RANGES: dict[type[msgspec.Struct], dict[str, _Range]] = {
         "threads": _COUNT,
         "seed": _NUMBER,
         "order_seed": _NUMBER,
+        "replaces_blocks": _NUMBER,
         "train_image_count": _COUNT,
         "validation_image_count": _COUNT,
         "parameter_count": _COUNT,
@@ -163,6 +164,9 @@ def _violations(value: Any, place: str, allowed: _Range) -> Iterator[str]:
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _violations(inner, f"{place}[{name!r}]", allowed)
+    elif isinstance(value, tuple):
+        for index, inner in enumerate(value):
+            yield from _violations(inner, f"{place}[{index}]", allowed)
     elif value is None:
         return
     elif not allowed.least <= value <= allowed.greatest or _is_denormal(value):

@@ -95,9 +95,26 @@ def test_auto_passes_over_a_damaged_cache_loudly(tiny, write, nowhere, small_dig
     assert str(path) in chosen.note
 
 
-def test_mnist_from_a_damaged_cache_is_an_error_that_says_what_to_do(tiny, write, nowhere):
+def test_a_damaged_copy_hides_no_whole_one_and_is_told(tiny, write, nowhere, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(nowhere / "keras"))
+    keras = write(nowhere / "keras" / "datasets" / "mnist.npz", tiny, "npz")
+    keras.write_bytes(keras.read_bytes()[:-200])
     path = _damage(write(nowhere / "cache" / "mnist", tiny, "gz"))
-    with pytest.raises(DataError, match=rf"{path}.*delete.*benchbench data fetch"):
+    whole = write(nowhere / "data" / "MNIST" / "raw", tiny)
+    for name in ("mnist", "auto"):
+        chosen = catalog.choose(name, {})
+        assert (chosen.name, chosen.location) == ("mnist", str(whole))
+        first, second, _ = chosen.note.splitlines()
+        assert first.startswith("warning: benchbench's cache is damaged and was passed over: ")
+        assert str(path) in first
+        assert second.startswith("warning: Keras's cache is damaged")
+
+
+def test_mnist_that_is_damaged_everywhere_is_downloaded_or_refused_with_the_places(
+    tiny, write, nowhere
+):
+    path = _damage(write(nowhere / "cache" / "mnist", tiny, "gz"))
+    with pytest.raises(Unavailable, match=rf"BENCHBENCH_MNIST_MIRROR[\s\S]*damaged.*{path}"):
         catalog.choose("mnist", {})
 
 
@@ -108,7 +125,7 @@ def test_mnist_never_falls_back(small_digits):
 
 
 def test_mnist_is_downloaded_where_it_is_nowhere(tiny, write, tmp_path, monkeypatch):
-    def fetch() -> tuple[Path, bool]:
+    def fetch(_told) -> tuple[Path, bool]:
         return write(tmp_path / "fetched", tiny), True
 
     monkeypatch.setattr(mnist, "fetch", fetch)

@@ -136,10 +136,10 @@ def test_an_array_of_objects_in_an_npz_is_refused_and_not_run(arrays, write, tmp
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"train-labels": np.zeros(60)}, "whole numbers in 1 dimensions under y_train"),
-        ({"train-images": np.zeros((60, 784), np.uint8)}, "in 3 or 4 dimensions under x_train"),
-        ({"t10k-labels": np.full(20, 300)}, "from 0 to 255 under y_test"),
-        ({"t10k-labels": np.full(20, -1)}, "from 0 to 255 under y_test"),
+        ({"train-labels": np.full(60, 0.5)}, "expected the number of a class for each image"),
+        ({"train-images": np.zeros((60, 784), np.uint8)}, r"x = x.reshape\(-1, HEIGHT, WIDTH\)"),
+        ({"t10k-labels": np.full(20, 300)}, "from 0 to 255 at most, but they run from"),
+        ({"t10k-labels": np.full(20, -1)}, "from 0 to 255 at most, but they run from"),
     ],
 )
 def test_an_npz_of_other_numbers_is_refused(other, message, arrays, write, tmp_path):

@@ -1,0 +1,125 @@
+"""Arrays as people save them, brought to what IDX holds: bytes, labels from 0.
+
+What can be brought there without a loss is, and a remark says so; of all else the error has the
+line of Python that cures it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from benchbench.data.idx import Bytes
+from benchbench.errors import DataError
+
+_MOST_CLASSES = 256
+# Of 255 steps: what a division by 255 in float32, or in float16, is off by.
+_ROUNDING = {"e": 0.13, "f": 0.01}
+_CHANNELS = frozenset({1, 3, 4})
+
+
+def as_images(array: Any, where: str) -> Bytes:
+    """Return images as bytes, (n, height, width) or (n, height, width, channels).
+
+    Takes whole numbers from 0 to 255 of any type, and bytes that were divided by 255. Raises
+    DataError with the line that cures it.
+    """
+    if array.ndim == 2:
+        raise DataError(
+            f"{where}: expected images of (n, height, width), but it has rows of {array.shape[1]} "
+            f"numbers; save them with `x = x.reshape(-1, HEIGHT, WIDTH)`"
+        )
+    if array.ndim not in {3, 4} or array.dtype.kind not in "biuf":
+        raise DataError(
+            f"{where}: expected whole numbers in 3 or 4 dimensions, (n, height, width) or (n, "
+            f"height, width, channels), but it holds {array.dtype} of shape {array.shape}"
+        )
+    if array.ndim == 4 and array.shape[1] in _CHANNELS and array.shape[3] not in _CHANNELS:
+        raise DataError(
+            f"{where}: expected the channels last, (n, height, width, channels), but its shape is "
+            f"{array.shape}; save it with `x = np.moveaxis(x, 1, -1)`"
+        )
+    return _as_bytes(array, where)
+
+
+def _as_bytes(array: Any, where: str) -> Bytes:
+    kind = array.dtype.kind
+    if kind == "b":
+        return np.where(array, np.uint8(255), np.uint8(0))
+    if array.size and not 0 <= array.min() <= array.max() <= 255:
+        raise DataError(
+            f"{where}: expected numbers from 0 to 255, but they run from {array.min()} to "
+            f"{array.max()}; save them with `x = np.round(255 * (x - x.min()) / (x.max() - "
+            f"x.min())).astype(np.uint8)`"
+        )
+    if kind != "f":
+        return np.ascontiguousarray(array, np.uint8)
+    scaled = array * array.dtype.type(255) if array.size and array.max() <= 1 else array
+    whole = np.round(scaled)
+    if array.size and np.abs(whole - scaled).max() > _ROUNDING.get(array.dtype.char, 0.01):
+        raise DataError(
+            f"{where}: expected bytes, or bytes divided by 255, but it holds {array.dtype} between "
+            f"their steps; save them with `x = np.round(255 * x).astype(np.uint8)`"
+        )
+    return np.ascontiguousarray(whole, np.uint8)
+
+
+def as_labels(train: Any, test: Any, where: str) -> tuple[Bytes, Bytes, tuple[str, ...]]:
+    """Return the labels of both parts as numbers from 0, (n,), and remarks on what was done.
+
+    Takes numbers of any type, (n,) or (n, 1); one-hot rows; names of classes; numbers from 1.
+    Raises DataError with the line that cures it.
+    """
+    remarks: list[str] = []
+    both = [_one_dimension(one, where, remarks) for one in (train, test)]
+    if both[0].dtype.kind in "US":
+        both, remarks = _numbered(both, where), [*remarks, "the names of classes were sorted"]
+    for one in both:
+        if one.dtype.kind not in "biuf" or (one.size and not np.array_equal(one, np.round(one))):
+            raise DataError(
+                f"{where}: expected the number of a class for each image, (n,), but it holds "
+                f"{one.dtype} of shape {one.shape}"
+            )
+    least = min((int(one.min()) for one in both if one.size), default=0)
+    if least == 1:
+        both, remarks = [one - 1 for one in both], [*remarks, "labels were counted from 1"]
+    for one in both:
+        if one.size and not 0 <= one.min() <= one.max() < _MOST_CLASSES:
+            raise DataError(
+                f"{where}: expected labels from 0 to 255 at most, but they run from {one.min()} to "
+                f"{one.max()}; number the classes with `y = np.unique(y, return_inverse=True)[1]`"
+            )
+    ours, theirs = (np.ascontiguousarray(one, np.uint8) for one in both)
+    return ours, theirs, tuple(dict.fromkeys(remarks))
+
+
+def _one_dimension(labels: Any, where: str, remarks: list[str]) -> Any:
+    """Return labels as (n,): a column as it is, one-hot rows by the place of the 1."""
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        return labels[:, 0]
+    if labels.ndim == 2 and labels.dtype.kind in "biuf":
+        if ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all():
+            remarks.append("labels were one-hot")
+            return labels.argmax(axis=1)
+        raise DataError(
+            f"{where}: expected one class an image, but rows of its shape {labels.shape} have none "
+            f"or several; a network of benchbench has one label a sample"
+        )
+    if labels.ndim != 1:
+        raise DataError(
+            f"{where}: expected labels of shape (n,), but it holds {labels.dtype} of shape "
+            f"{labels.shape}; save them with `y = y.reshape(-1)`"
+        )
+    return labels
+
+
+def _numbered(both: list[Any], where: str) -> list[Any]:
+    """Return the numbers of names of classes, in alphabetical order of the training labels."""
+    names = np.unique(both[0])
+    if strangers := sorted(set(np.unique(both[1]).tolist()) - set(names.tolist())):
+        raise DataError(
+            f"{where}: expected classes that the training images have, but the test images have "
+            f"{', '.join(map(str, strangers[:5]))} too"
+        )
+    return [np.searchsorted(names, one) for one in both]

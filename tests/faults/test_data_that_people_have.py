@@ -1,0 +1,337 @@
+"""Data as people save it is taken for what it is, or refused with the line that cures it."""
+
+from __future__ import annotations
+
+import gzip
+import http.server
+import struct
+import threading
+
+import msgspec
+import numpy as np
+import pytest
+
+from benchbench.data import arrays as saved
+from benchbench.data import catalog, container, folder, idx, mnist, splits
+from benchbench.data import download as downloading
+from benchbench.data.dataset import DatasetInfo
+from benchbench.errors import DataError, Unavailable
+
+RANDOM = np.random.default_rng(3)
+IMAGES = {
+    "x_train": RANDOM.integers(0, 256, (60, 4, 5), np.uint8),
+    "x_test": RANDOM.integers(0, 256, (20, 4, 5), np.uint8),
+}
+LABELS = {"y_train": np.arange(60) % 3, "y_test": np.arange(20) % 3}
+WORDS = np.array(["ant", "bee", "cat"])
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Save arrays as an npz and read them as a data set of their own."""
+
+    def _read(**arrays):
+        path = tmp_path / "mine.npz"
+        np.savez(path, **{**IMAGES, **LABELS, **arrays})
+        return folder.read(folder.locate(path))
+
+    return _read
+
+
+def both(change, arrays):
+    return {key: change(array) for key, array in arrays.items()}
+
+
+SAME = {
+    "labels (n, 1)": (both(lambda y: y[:, None], LABELS), ()),
+    "labels as floats": (both(lambda y: y.astype(np.float32), LABELS), ()),
+    "labels from 1": (both(lambda y: y + 1, LABELS), ("labels were counted from 1",)),
+    "one-hot": (both(lambda y: np.eye(3)[y], LABELS), ("labels were one-hot",)),
+    "one-hot bools": (both(lambda y: np.eye(3, dtype=bool)[y], LABELS), ("labels were one-hot",)),
+    "names": (both(lambda y: WORDS[y], LABELS), ("the names of classes were sorted",)),
+    "a column of names": (
+        both(lambda y: WORDS[y][:, None], LABELS),
+        ("the names of classes were sorted",),
+    ),
+    "float32 in [0, 1]": (both(lambda x: (x / 255).astype(np.float32), IMAGES), ()),
+    "float64 in [0, 1]": (both(lambda x: x / 255, IMAGES), ()),
+    "float16 in [0, 1]": (both(lambda x: (x / 255).astype(np.float16), IMAGES), ()),
+    "float32 to 255": (both(lambda x: x.astype(np.float32), IMAGES), ()),
+    "int64": (both(lambda x: x.astype(np.int64), IMAGES), ()),
+}
+
+
+@pytest.mark.parametrize("how", SAME)
+def test_another_form_of_the_same_data_is_the_same_data(read, how):
+    changed, remarks = SAME[how]
+    content = read(**changed)
+    assert content.sha256 == read().sha256
+    assert content.remarks == remarks
+
+
+def test_images_have_a_channel_axis_or_not_and_bools_are_black_and_white(read):
+    assert splits.image_shape(read(**both(lambda x: x[..., None], IMAGES))) == (4, 5, 1)
+    assert splits.image_shape(read()) == (4, 5, 1)
+    train = read(**both(lambda x: x > 99, IMAGES)).arrays["train-images"]
+    assert (train == 255 * (IMAGES["x_train"] > 99)).all()
+
+
+CURED = {
+    "rows": (both(lambda x: x.reshape(len(x), -1), IMAGES), r"x = x.reshape\(-1, HEIGHT, WIDTH\)"),
+    "channels first": (both(lambda x: x[:, None], IMAGES), r"x = np.moveaxis\(x, 1, -1\)"),
+    "between the steps": (both(lambda x: (x + 0.4) / 256, IMAGES), r"x = np.round\(255 \* x\)"),
+    "standardised": (
+        both(lambda x: (x - 128.0) / 64, IMAGES),
+        r"run from -2\.\d+ to 1\.",
+    ),
+    "not a number": (both(lambda x: x * np.nan, IMAGES), r"run from nan to nan"),
+    "several labels": (both(lambda y: np.eye(3)[y] + np.eye(3)[0], LABELS), "one label a sample"),
+    "large numbers": (both(lambda y: y * 1000, LABELS), r"np.unique\(y, return_inverse=True\)"),
+    "a gap": (both(lambda y: y * 2, LABELS), "number the classes from 0"),
+    "another name": (
+        {**both(lambda y: WORDS[y], LABELS), "y_test": np.full(20, "dog")},
+        "have dog",
+    ),
+    "halves": (both(lambda y: y + 0.5, LABELS), "the number of a class for each image"),
+    "complex": (both(lambda x: x * 1j, IMAGES), "expected whole numbers in 3 or 4"),
+}
+
+
+@pytest.mark.parametrize("how", CURED)
+def test_what_cannot_be_taken_is_refused_with_its_cure(read, how):
+    arrays, cure = CURED[how]
+    with pytest.raises(DataError, match=cure):
+        read(**arrays)
+
+
+def test_pickled_labels_are_refused_with_their_cure(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez(path, **IMAGES, **both(lambda y: WORDS[y].astype(object), LABELS))
+    with pytest.raises(DataError, match=r"y = y.astype\(str\)"):
+        folder.read(path)
+
+
+def test_images_nearly_black_are_told(read):
+    (remark,) = read(**both(lambda x: (x > 99).astype(np.uint8), IMAGES)).remarks
+    assert "no pixel is brighter than 1 of 255" in remark
+
+
+@pytest.mark.parametrize("spelt", [str.upper, str.capitalize, str])
+def test_keys_are_known_in_several_spellings(tmp_path, spelt):
+    names = {"x_train": "train_x", "y_train": "train_y", "x_test": "test_x", "y_test": "test_y"}
+    for n, keys in enumerate([{name: name for name in names}, names]):
+        np.savez(
+            tmp_path / f"{n}.npz",
+            **{spelt(keys[name]): array for name, array in (IMAGES | LABELS).items()},
+        )
+        assert len(folder.read(tmp_path / f"{n}.npz").arrays["train-labels"]) == 60
+
+
+def test_medmnist_brings_its_own_split_for_validation(tmp_path):
+    """Its keys, its labels (n, 1), and its three splits, the middle one for validation."""
+    parts = {"train": slice(0, 40), "val": slice(40, 47), "test": slice(47, 60)}
+    held = {}
+    for name, part in parts.items():
+        held[f"{name}_images"] = IMAGES["x_train"][part]
+        held[f"{name}_labels"] = LABELS["y_train"][part, None].astype(np.uint8)
+    np.savez(tmp_path / "pathmnist.npz", **held)
+    chosen = catalog.choose(str(tmp_path / "pathmnist.npz"), {})
+    assert (chosen.name, chosen.classes) == ("pathmnist", 3)
+    dataset = catalog.load(chosen, {})
+    assert [len(one) for one in (dataset.train, dataset.validation, dataset.test)] == [40, 7, 13]
+    assert (dataset.validation.targets == LABELS["y_train"][40:47]).all()
+
+
+def write_idx(place, name, array):
+    place.mkdir(exist_ok=True)
+    (place / name).write_bytes(gzip.compress(idx.encode(array.astype(np.uint8))))
+
+
+def test_emnist_s_names_are_known_and_of_several_sets_one_is_named(tmp_path):
+    place = tmp_path / "gzip"
+    for name, first in (("emnist-digits", 0), ("emnist-letters", 1)):
+        for half, key in (("train", "train"), ("test", "test")):
+            write_idx(place, f"{name}-{half}-images-idx3-ubyte.gz", IMAGES[f"x_{key}"])
+            write_idx(place, f"{name}-{half}-labels-idx1-ubyte.gz", LABELS[f"y_{key}"] + first)
+    with pytest.raises(DataError, match=r"there are emnist-digits, emnist-letters; name one"):
+        catalog.choose(str(place), {})
+    letters = catalog.choose(str(place / "emnist-letters"), {})
+    digits = catalog.choose(str(place / "emnist-digits"), {})
+    assert (letters.name, digits.name) == ("emnist-letters", "emnist-digits")
+    assert letters.remarks == ("labels were counted from 1",)
+    assert letters.sha256 == digits.sha256
+    assert catalog.load(letters, {}).classes == 3
+    # What searches for MNIST takes neither of them, and does not end there.
+    assert container.locate(place) == place
+
+
+def test_qmnist_s_labels_of_eight_columns_are_read(tmp_path):
+    place = tmp_path / "qmnist"
+    for half in ("train", "test"):
+        write_idx(place, f"qmnist-{half}-images-idx3-ubyte.gz", IMAGES[f"x_{half}"])
+        labels = LABELS[f"y_{half}"]
+        rows = np.zeros((len(labels), 8), ">i4")
+        rows[:, 0], rows[:, 1:] = labels, 70_000
+        header = struct.pack(">xxBBII", 12, 2, *rows.shape)
+        (place / f"qmnist-{half}-labels-idx2-int.gz").write_bytes(
+            gzip.compress(header + rows.tobytes())
+        )
+    assert (catalog.load(catalog.choose(str(place), {}), {}).test.targets == LABELS["y_test"]).all()
+    path = place / "qmnist-test-labels-idx2-int.gz"
+    whole = gzip.decompress(path.read_bytes())
+    for bad, why in [
+        (whole[:-4], "expected 640 bytes .* truncated"),
+        (whole[:12] + struct.pack(">i", -1) + whole[16:], "from 0 to 255, but they run from -1"),
+        (
+            struct.pack(">xxBBII", 12, 2, 20, 7) + whole[12:-80],
+            r"QMNIST's, \(n, 8\), but its",
+        ),
+    ]:
+        path.write_bytes(gzip.compress(bad))
+        with pytest.raises(DataError, match=why):
+            folder.read(place)
+
+
+def test_two_folders_of_one_name_are_two_data_sets(tmp_path):
+    found = []
+    for place, shift in (("a", 0), ("b", 1)):
+        (tmp_path / place).mkdir()
+        images = both(lambda x, shift=shift: np.roll(x, shift), IMAGES)
+        np.savez(tmp_path / place / "same.npz", **images, **LABELS)
+        found.append(catalog.choose(str(tmp_path / place / "same.npz"), {}))
+    assert found[0].name == found[1].name == "same"
+    assert found[0].sha256 != found[1].sha256
+
+
+# Sorted labels.
+
+
+def choose_sorted(tmp_path, classes, *, test=None, quick=False, count=600):
+    labels = np.sort(np.arange(count) % classes)
+    images = RANDOM.integers(0, 256, (count, 4, 5), np.uint8)
+    path = tmp_path / "sorted.npz"
+    tested = LABELS["y_test"] % classes if test is None else test
+    np.savez(path, x_train=images, y_train=labels, x_test=images[: len(tested)], y_test=tested)
+    return catalog.choose(str(path), {}, quick=quick)
+
+
+def test_sorted_labels_whose_last_classes_are_not_trained_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"none of classes 8, 9: are the labels sorted\?.*permutat"):
+        choose_sorted(tmp_path, 10, test=np.arange(20) % 10)
+    with pytest.raises(DataError, match=r"left by --quick, but there is none of classes 1, 2"):
+        choose_sorted(tmp_path, 3, quick=True, test=np.arange(60) % 3)
+
+
+def test_sorted_labels_that_spoil_the_validation_are_told(tmp_path):
+    chosen = choose_sorted(tmp_path, 3)
+    (remark,) = chosen.remarks
+    assert remark.startswith("validation has no sample of classes 0, 1: are the labels sorted?")
+    assert "classes" not in "".join(choose_sorted(tmp_path, 2, count=20).remarks), "too few to tell"
+
+
+def test_a_plugin_s_sorted_labels_are_refused_too(tmp_path):
+    whole = splits.split(
+        container.Content(
+            {
+                "train-images": IMAGES["x_train"],
+                "train-labels": np.sort(LABELS["y_train"]).astype(np.uint8),
+                "t10k-images": IMAGES["x_test"],
+                "t10k-labels": LABELS["y_test"].astype(np.uint8),
+            },
+            dict.fromkeys(container.PARTS, ""),
+        ),
+        name="theirs",
+        validation_count=20,
+        source="a plugin",
+    )
+    with pytest.raises(DataError, match=r"'theirs': expected every class .* none of class 2"):
+        catalog.choose("theirs", {"theirs": DatasetInfo("theirs", lambda _: whole)})
+
+
+def test_a_remark_goes_with_the_choice_into_the_session(tmp_path):
+    from stage import make_session
+
+    chosen = choose_sorted(tmp_path, 3)
+    session = msgspec.structs.replace(make_session("numpy"), dataset=chosen)
+    (run,) = session.block(0)[0].runs
+    assert run.request.dataset.remarks == chosen.remarks
+
+
+# Downloads.
+
+
+@pytest.fixture
+def server():
+    """Serve bytes by name from this machine; after ten bytes it waits for `pace`."""
+    files, pace = {}, threading.Event()
+    pace.set()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            content = files.get(self.path.strip("/"))
+            if content is None:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[:10])
+            self.wfile.flush()
+            pace.wait(20)
+            self.wfile.write(content[10:])
+
+        def log_message(self, *_):
+            pass
+
+    serving = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{serving.server_port}", files, pace
+    pace.set()
+    serving.shutdown()
+    serving.server_close()
+
+
+def test_a_slow_download_is_told_with_its_total(server, monkeypatch):
+    monkeypatch.setattr(downloading, "_WORD_SECONDS", 0.05)
+    address, files, pace = server
+    files["x.gz"] = b"x" * 2_000_000
+    pace.clear()
+    told = []
+
+    def hear(text):
+        told.append(text)
+        if " of 2.0" in text:
+            pace.set()
+
+    (content,) = downloading.download(
+        [f"{address}/x.gz"], seconds=20, largest_bytes=1 << 22, told=hear, first_word_seconds=0.05
+    )
+    assert content == files["x.gz"]
+    assert told[-1] == "downloading x.gz, file 1 of 1: 0.0 of 2.0 MB"
+
+
+def test_a_mirror_of_ones_own_is_asked_first(server, monkeypatch, tmp_path):
+    address, files, _ = server
+    arrays = {
+        "train-images": IMAGES["x_train"],
+        "train-labels": LABELS["y_train"].astype(np.uint8),
+        "t10k-images": IMAGES["x_test"],
+        "t10k-labels": LABELS["y_test"].astype(np.uint8),
+    }
+    monkeypatch.setattr(mnist, "HASHES", {part: idx.sha256(one) for part, one in arrays.items()})
+    monkeypatch.setattr(mnist, "MIRRORS", ())
+    monkeypatch.setenv("BENCHBENCH_CACHE", str(tmp_path))
+    monkeypatch.setenv(mnist.MIRROR_VARIABLE, f"{address}/")
+    with pytest.raises(Unavailable, match=rf"any of 1 mirrors:\s+{address}.*404"):
+        mnist.fetch()
+    for part, array in arrays.items():
+        name = container.file_name(part, array.ndim)
+        files[f"{name}.gz"] = gzip.compress(idx.encode(array))
+    place, downloaded = mnist.fetch()
+    assert downloaded
+    assert mnist.read(place).sha256 == mnist.HASHES
+
+
+def test_label_numbers_have_a_type_of_their_own():
+    train, test, _ = saved.as_labels(np.array([1, 2]), np.array([2]), "x")
+    assert (train.dtype, train.tolist(), test.tolist()) == (np.uint8, [0, 1], [1])
