@@ -1,6 +1,7 @@
 """A process that is asked one question and may hang, crash, print without end, leave others behind.
 
 The question is its standard input; the answer comes back by a pipe that was its standard output.
+Without a question the standard input stays open, and it is told one line after another.
 It ends when it is told to, or with this process, however this one ends.
 """
 
@@ -38,15 +39,15 @@ class Child:
     """A process in a session of its own. A context: it and its group do not outlive the block."""
 
     def __init__(
-        self, command: Sequence[str], question: bytes, *, environment: Mapping[str, str]
+        self, command: Sequence[str], question: bytes | None, *, environment: Mapping[str, str]
     ) -> None:
         with tempfile.TemporaryFile() as asked:
-            asked.write(question)
+            asked.write(question or b"")
             asked.seek(0)
             self._tree = ProcessTree(
                 command,
                 environment=environment,
-                stdin=asked,
+                stdin=subprocess.PIPE if question is None else asked,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             )
@@ -74,6 +75,13 @@ class Child:
         """The end of what it printed so far."""
         return self._log.decode(errors="replace")
 
+    def say(self, line: bytes) -> None:
+        """Give it a line more. One that has ended is told nothing: `read_line` says that it has."""
+        assert self._process.stdin is not None  # noqa: S101 - it was started without a question
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(line + b"\n")
+            self._process.stdin.flush()
+
     def read_line(self, seconds: float) -> bytes | None:
         """Return its next line, empty if it ended without one, None where time ran out.
 
@@ -99,9 +107,10 @@ class Child:
         with interrupts_wait():
             self._tree.end()
             self._selector.close()
-            for pipe in (self._process.stdout, self._process.stderr):
+            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
                 if pipe is not None:
-                    pipe.close()
+                    with suppress(BrokenPipeError):
+                        pipe.close()
 
     def _read(self, seconds: float, enough: Callable[[], bool]) -> bool:
         """Read until there is enough or it has ended; False where time ran out."""

@@ -46,6 +46,7 @@ def benchbench_backends() -> list[BackendInfo]:
             ),
             removes=_REMOVES,
             notes=_NOTES,
+            ports=(("keras", "benchbench_keras.ports:KerasPort"),),
         ),
         BackendInfo(
             name="keras-torch",

@@ -21,5 +21,6 @@ def benchbench_backends() -> list[BackendInfo]:
             divisions=("idiomatic", "tuned"),
             install="pip install 'benchbench-harness[torch]'",
             notes=("PYTORCH_", "TORCH_"),
+            ports=(("torch", "benchbench_torch.ports:TorchPort"),),
         )
     ]

@@ -45,6 +45,7 @@ class BackendDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     deviations: tuple[DeviationDeclaration, ...]
     deterministic: bool
+    ports: tuple[tuple[str, str], ...]
 
 
 class FunctionDeclaration(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,146 @@
+"""The layers of a user's Keras model as blocks of a port. Keras's own layout is the canonical one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from benchbench.plugins.port_parts import plain, reshaped
+from benchbench.plugins.ports import Part, Piece, PortBlock, Setting
+
+_ROLES = {
+    "Dense": ("kernel", "bias"),
+    "Conv1D": ("kernel", "bias"),
+    "Conv2D": ("kernel", "bias"),
+    "Conv3D": ("kernel", "bias"),
+    "Conv1DTranspose": ("kernel", "bias"),
+    "Conv2DTranspose": ("kernel", "bias"),
+    "BatchNormalization": ("gamma", "beta", "moving_mean", "moving_variance"),
+    "LayerNormalization": ("gamma", "beta"),
+    "GroupNormalization": ("gamma", "beta"),
+    "Embedding": ("embeddings",),
+}
+_SETTINGS = {
+    "BatchNormalization": ("epsilon", "momentum"),
+    "LayerNormalization": ("epsilon",),
+    "GroupNormalization": ("epsilon", "groups"),
+    "Conv1D": ("strides", "padding", "dilation_rate", "groups"),
+    "Conv2D": ("strides", "padding", "dilation_rate", "groups"),
+    "Conv3D": ("strides", "padding", "dilation_rate", "groups"),
+    "Conv1DTranspose": ("strides",),
+    "Conv2DTranspose": ("strides",),
+}
+_OTHERS: dict[str, tuple[str, dict[str, str]]] = {
+    "Dropout": ("Dropout", {"rate": "rate"}),
+    "SpatialDropout1D": ("Dropout", {"rate": "rate"}),
+    "SpatialDropout2D": ("Dropout", {"rate": "rate"}),
+    "LeakyReLU": ("leaky_relu", {"negative_slope": "negative_slope"}),
+    "MaxPooling2D": ("MaxPooling2D", {"pool_size": "pool_size", "padding": "padding"}),
+    "AveragePooling2D": ("AveragePooling2D", {"pool_size": "pool_size", "padding": "padding"}),
+    "Softmax": ("softmax", {}),
+    "Flatten": ("Flatten", {}),
+}
+
+
+class Layers:
+    """The pieces of a model, and its Keras variables by the names that the parts give them."""
+
+    def __init__(self, model: Any) -> None:
+        self.variables: dict[str, Any] = {}
+        self.pieces: list[Piece] = []
+        self.others: list[PortBlock] = []
+        self._names: set[str] = set()
+        self._seen: set[int] = set()
+        self._visit(model, "")
+
+    def _visit(self, layer: Any, prefix: str) -> None:
+        if id(layer) in self._seen:
+            return
+        self._seen.add(id(layer))
+        name = self._unique(f"{prefix}{layer.name}") if prefix is not None else layer.name
+        kind = type(layer).__name__
+        if kind in _OTHERS:
+            known, settings = _OTHERS[kind]
+            found = {key: _setting(getattr(layer, own)) for key, own in settings.items()}
+            self.others.append(PortBlock(name=name, kind=known, variables={}, settings=found))
+        parts = tuple(self._parts(name, layer, kind))
+        if parts:
+            known = "Conv2D" if kind == "DepthwiseConv2D" else kind
+            self.pieces.append(Piece(name, known, layer, parts, _settings(layer, kind)))
+        if kind in {"MultiHeadAttention", "LSTM", "GRU"}:
+            return
+        root = isinstance(layer, keras.Model)
+        below = "" if root and not prefix else f"{name}/"
+        for inner in layer._layers:
+            self._visit(inner, below)
+
+    def _parts(self, name: str, layer: Any, kind: str) -> Iterator[Part]:
+        if kind == "MultiHeadAttention":
+            yield from self._attention(name, layer)
+        elif kind in {"LSTM", "GRU"}:
+            for role in ("kernel", "recurrent_kernel", "bias"):
+                yield from self._plain(name, role, getattr(layer.cell, role, None))
+        elif kind == "DepthwiseConv2D":
+            height, width, channels, multiplier = layer.kernel.shape
+            flat = (height, width, 1, channels * multiplier)
+            source = self._keep(name, "kernel", layer.kernel)
+            yield reshaped("kernel", source, flat, tuple(layer.kernel.shape))
+            yield from self._plain(name, "bias", layer.bias)
+        elif kind in _ROLES:
+            for role in _ROLES[kind]:
+                yield from self._plain(name, role, getattr(layer, role, None))
+        else:
+            for variable in (*layer._trainable_variables, *layer._non_trainable_variables):
+                yield from self._plain(name, variable.name, variable)
+
+    def _attention(self, name: str, layer: Any) -> Iterator[Part]:
+        for role in ("query", "key", "value", "output"):
+            dense = getattr(layer, f"_{role}_dense")
+            shape = tuple(dense.kernel.shape)
+            rows = math.prod(shape[:-1]) if role == "output" else shape[0]
+            source = self._keep(name, f"{role}_kernel", dense.kernel)
+            flat = (rows, math.prod(shape) // rows)
+            yield reshaped(f"{role}_kernel", source, flat, shape)
+            if dense.bias is not None:
+                own = tuple(dense.bias.shape)
+                source = self._keep(name, f"{role}_bias", dense.bias)
+                yield reshaped(f"{role}_bias", source, (math.prod(own),), own)
+
+    def _plain(self, name: str, role: str, variable: Any) -> Iterator[Part]:
+        if variable is not None:
+            source = self._keep(name, role, variable)
+            yield plain(role, source, fixed=not variable.trainable)
+
+    def _keep(self, name: str, role: str, variable: Any) -> str:
+        source = f"{name}.{role}"
+        self.variables[source] = variable
+        return source
+
+    def _unique(self, name: str) -> str:
+        number, found = 1, name
+        while found in self._names:
+            number += 1
+            found = f"{name}({number})"
+        self._names.add(found)
+        return found
+
+
+def _settings(layer: Any, kind: str) -> dict[str, Setting]:
+    settings = {name: _setting(getattr(layer, name)) for name in _SETTINGS.get(kind, ())}
+    if kind == "MultiHeadAttention":
+        settings["heads"] = layer.num_heads
+    if kind == "DepthwiseConv2D":
+        settings = {name: _setting(getattr(layer, name)) for name in _SETTINGS["Conv2D"][:3]}
+        settings["groups"] = int(layer.kernel.shape[2])
+    if kind == "GRU":
+        settings["reset_after"] = layer.reset_after
+    return settings
+
+
+def _setting(value: Any) -> Setting:
+    if isinstance(value, str | int | bool):
+        return value
+    return value if isinstance(value, float) else str(value)

@@ -1,0 +1,75 @@
+"""The loss and the optimizer that a user's Keras model was compiled with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from benchbench.plugins.ports import Outputs, PortLoss, PortOptimizer, Setting, Targets
+
+_TARGETS: dict[str, Targets] = {
+    "sparsecategoricalcrossentropy": "classes",
+    "categoricalcrossentropy": "one_hot",
+    "binarycrossentropy": "binary",
+    "meansquarederror": "values",
+    "meanabsoluteerror": "values",
+    "huber": "values",
+}
+_SETTINGS = (
+    *("momentum", "nesterov", "beta_1", "beta_2", "epsilon", "rho", "amsgrad", "weight_decay"),
+    *("clipnorm", "global_clipnorm", "clipvalue"),
+)
+
+
+def describe_loss(loss: Any) -> PortLoss:
+    """Return what a loss takes, given as Keras takes it: a name, a function, a `Loss`."""
+    known = keras.losses.get(loss)
+    name = getattr(known, "__name__", type(known).__name__)
+    targets = _TARGETS.get(name.replace("_", "").lower(), "unknown")
+    settings: dict[str, Setting] = {
+        key: value
+        for key, value in getattr(known, "_fn_kwargs", {}).items()
+        if key in {"from_logits", "label_smoothing", "delta"}
+    }
+    if hasattr(known, "reduction"):
+        mean = known.reduction in {"sum_over_batch_size", "mean"}
+        settings["reduction"] = "mean" if mean else str(known.reduction)
+    outputs: Outputs = "unknown"
+    if targets == "values":
+        outputs = "values"
+    elif targets != "unknown":
+        outputs = "logits" if settings.get("from_logits") else "probabilities"
+    settings.pop("from_logits", None)
+    return PortLoss(name=name, targets=targets, outputs=outputs, settings=settings)
+
+
+def describe_optimizer(optimizer: Any) -> PortOptimizer:
+    """Return an optimizer's settings by Keras's names."""
+    config = optimizer.get_config()
+    settings: dict[str, Setting] = {
+        name: config[name] for name in _SETTINGS if config.get(name) not in {None, False}
+    }
+    rate = config["learning_rate"]
+    settings["learning_rate"] = float(rate) if isinstance(rate, int | float) else str(rate)
+    if settings.get("weight_decay"):
+        settings["decoupled"] = True
+        excluded = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+        settings["decays_biases"] = not excluded
+    return PortOptimizer(
+        name=type(optimizer).__name__,
+        settings=settings,
+        steps_done=int(keras.ops.convert_to_numpy(optimizer.iterations)),
+    )
+
+
+def as_targets(targets: npt.NDArray[Any], kind: Targets, output: Any) -> npt.NDArray[Any]:
+    """Return canonical targets as the loss takes them."""
+    if kind == "one_hot":
+        classes = int(output[-1])
+        return np.eye(classes, dtype=keras.config.floatx())[targets]
+    if kind in {"binary", "values"}:
+        return targets.astype(keras.config.floatx()).reshape(-1, *output[1:])
+    return targets

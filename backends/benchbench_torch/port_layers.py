@@ -1,0 +1,225 @@
+"""The layers of a user's torch module as blocks of a port: variables in canonical layout, settings.
+
+Canonical is Keras's: kernels (in, out) and (height, width, in, out), gates i, f, c, o and z, r, h.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from benchbench.plugins.port_parts import (
+    gates,
+    plain,
+    stacked,
+    summed,
+    transposed,
+)
+from benchbench.plugins.ports import Part, Piece, PortBlock, Setting
+
+_CONVOLUTIONS = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
+_TRANSPOSED = {nn.ConvTranspose1d: 1, nn.ConvTranspose2d: 2, nn.ConvTranspose3d: 3}
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_RECURRENT = (nn.LSTM, nn.GRU)
+# torch keeps the gates of a GRU as r, z, n; Keras as z, r, h.
+_GRU_GATES = (1, 0, 2)
+
+
+def find_pieces(module: nn.Module) -> list[Piece]:
+    """Return the layers that hold variables, in the order of their registration."""
+    pieces: list[Piece] = []
+    inside: tuple[str, ...] = ()
+    for name, layer in module.named_modules():
+        if inside and name.startswith(inside):
+            continue
+        found = list(_pieces(name, layer))
+        if found and isinstance(layer, nn.MultiheadAttention):
+            inside = (*inside, f"{name}.")
+        pieces += found
+    return pieces
+
+
+def find_others(module: nn.Module) -> list[PortBlock]:
+    """Return the layers that have settings and no variables."""
+    return [
+        PortBlock(name=name, kind=kind, variables={}, settings=settings)
+        for name, layer in module.named_modules()
+        for kind, settings in _other(layer)
+    ]
+
+
+def _pieces(name: str, layer: nn.Module) -> Iterator[Piece]:
+    prefix = f"{name}." if name else ""
+    label = name or type(layer).__name__
+    if isinstance(layer, _RECURRENT):
+        yield from _recurrent(label, prefix, layer)
+        return
+    for kind, build in _KINDS:
+        if isinstance(layer, kind):
+            keras_kind, parts, settings = build(layer, prefix)
+            yield Piece(label, keras_kind, layer, tuple(_present(layer, prefix, parts)), settings)
+            return
+    own = {
+        **{key: (value, False) for key, value in layer._parameters.items()},
+        **{key: (value, True) for key, value in layer._buffers.items()},
+    }
+    unknown = [
+        plain(key, f"{prefix}{key}", fixed=fixed or not value.requires_grad)
+        for key, (value, fixed) in own.items()
+        if value is not None and value.is_floating_point() and key not in layer._non_persistent_buffers_set
+    ]
+    if unknown:
+        yield Piece(label, type(layer).__name__, layer, tuple(unknown))
+
+
+def _present(layer: nn.Module, prefix: str, parts: list[Part]) -> Iterator[Part]:
+    """Yield the parts whose arrays the layer has; those that are not trained are fixed."""
+    for part in parts:
+        arrays = [_array(layer, source.removeprefix(prefix)) for source in part.sources]
+        there = [one for one in arrays if one is not None]
+        if len(there) == len(arrays):
+            fixed = not any(one.requires_grad for one in there)
+            yield Part(part.role, part.sources, part.join, part.split, fixed)
+
+
+def _array(layer: nn.Module, path: str) -> torch.Tensor | None:
+    value: Any = layer
+    for step in path.split("#")[0].split("."):
+        value = getattr(value, step, None)
+    return value if isinstance(value, torch.Tensor) else None
+
+
+def _dense(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
+    parts = [transposed("kernel", f"{prefix}weight", (1, 0)), plain("bias", f"{prefix}bias")]
+    return "Dense", parts, {}
+
+
+def _convolution(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
+    rank = next(rank for kind, rank in _CONVOLUTIONS.items() if isinstance(layer, kind))
+    axes = (*range(2, 2 + rank), 1, 0)
+    parts = [transposed("kernel", f"{prefix}weight", axes), plain("bias", f"{prefix}bias")]
+    return f"Conv{rank}D", parts, {
+        "strides": str(layer.stride),
+        "padding": _padding(layer),
+        "dilation_rate": str(layer.dilation),
+        "groups": layer.groups,
+    }
+
+
+def _padding(layer: Any) -> str:
+    """Return "valid", "same" where it pads as Keras does, else the numbers."""
+    if isinstance(layer.padding, str):
+        return str(layer.padding)
+    if not any(layer.padding):
+        return "valid"
+    extents = zip(layer.kernel_size, layer.dilation, layer.padding, layer.stride, strict=True)
+    as_keras = all(s == 1 and 2 * p == d * (k - 1) for k, d, p, s in extents)
+    same = as_keras and layer.padding_mode == "zeros"
+    return "same" if same else f"{layer.padding} on both sides"
+
+
+def _transposed_convolution(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
+    rank = next(rank for kind, rank in _TRANSPOSED.items() if isinstance(layer, kind))
+    axes = (*range(2, 2 + rank), 1, 0)
+    parts = [transposed("kernel", f"{prefix}weight", axes), plain("bias", f"{prefix}bias")]
+    return f"Conv{rank}DTranspose", parts, {"strides": str(layer.stride)}
+
+
+def _batch_norm(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
+    parts = [
+        plain("gamma", f"{prefix}weight"),
+        plain("beta", f"{prefix}bias"),
+        plain("moving_mean", f"{prefix}running_mean"),
+        plain("moving_variance", f"{prefix}running_var"),
+    ]
+    momentum = "cumulative" if layer.momentum is None else round(1 - layer.momentum, 9)
+    return "BatchNormalization", parts, {"epsilon": layer.eps, "momentum": momentum}
+
+
+def _layer_norm(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
+    parts = [plain("gamma", f"{prefix}weight"), plain("beta", f"{prefix}bias")]
+    return "LayerNormalization", parts, {"epsilon": layer.eps}
+
+
+def _group_norm(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
+    parts = [plain("gamma", f"{prefix}weight"), plain("beta", f"{prefix}bias")]
+    return "GroupNormalization", parts, {"epsilon": layer.eps, "groups": layer.num_groups}
+
+
+def _embedding(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
+    settings: dict[str, Setting] = {}
+    if layer.padding_idx is not None:
+        settings["padding_idx"] = layer.padding_idx
+    return "Embedding", [plain("embeddings", f"{prefix}weight")], settings
+
+
+def _attention(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
+    parts: list[Part] = []
+    for place, role in enumerate(("query", "key", "value")):
+        parts.append(transposed(f"{role}_kernel", f"{prefix}in_proj_weight#{place}", (1, 0)))
+        parts.append(plain(f"{role}_bias", f"{prefix}in_proj_bias#{place}"))
+    parts.append(transposed("output_kernel", f"{prefix}out_proj.weight", (1, 0)))
+    parts.append(plain("output_bias", f"{prefix}out_proj.bias"))
+    return "MultiHeadAttention", parts, {"heads": layer.num_heads}
+
+
+def _recurrent(name: str, prefix: str, layer: Any) -> Iterator[Piece]:
+    """Yield a piece for each layer and direction of a stack."""
+    kind = type(layer).__name__
+    directions = ("", "_reverse") if layer.bidirectional else ("",)
+    for number in range(layer.num_layers):
+        for direction in directions:
+            tail = f"l{number}{direction}"
+            label = name if layer.num_layers == len(directions) == 1 else f"{name}.{tail}"
+            biases = (f"{prefix}bias_ih_{tail}", f"{prefix}bias_hh_{tail}")
+            parts = [
+                transposed("kernel", f"{prefix}weight_ih_{tail}", (1, 0)),
+                transposed("recurrent_kernel", f"{prefix}weight_hh_{tail}", (1, 0)),
+            ]
+            if kind == "GRU":
+                parts = [gates(part, _GRU_GATES) for part in parts]
+                rows = [gates(plain("bias", source), _GRU_GATES) for source in biases]
+                parts.append(stacked("bias", rows))
+            else:
+                parts.append(summed("bias", biases))
+            settings: dict[str, Setting] = {"batch_first": layer.batch_first}
+            yield Piece(label, kind, layer, tuple(_present(layer, prefix, parts)), settings)
+
+
+def _other(layer: nn.Module) -> Iterator[tuple[str, dict[str, Setting]]]:
+    for kind, keras_kind, names in _OTHERS:
+        if isinstance(layer, kind):
+            yield keras_kind, {key: _plain_setting(getattr(layer, own)) for key, own in names.items()}
+            return
+    if isinstance(layer, nn.MultiheadAttention) and layer.dropout:
+        yield "Dropout", {"rate": layer.dropout}
+
+
+def _plain_setting(value: Any) -> Setting:
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+_KINDS: tuple[tuple[Any, Callable[[Any, str], tuple[str, list[Part], dict[str, Setting]]]], ...] = (
+    (nn.Linear, _dense),
+    (tuple(_CONVOLUTIONS), _convolution),
+    (tuple(_TRANSPOSED), _transposed_convolution),
+    (_BATCH_NORMS, _batch_norm),
+    (nn.LayerNorm, _layer_norm),
+    (nn.GroupNorm, _group_norm),
+    (nn.Embedding, _embedding),
+    (nn.MultiheadAttention, _attention),
+)
+_OTHERS: tuple[tuple[Any, str, dict[str, str]], ...] = (
+    ((nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d), "Dropout", {"rate": "p"}),
+    (nn.ReLU, "relu", {}),
+    (nn.LeakyReLU, "leaky_relu", {"negative_slope": "negative_slope"}),
+    (nn.GELU, "gelu", {"approximate": "approximate"}),
+    (nn.MaxPool2d, "MaxPooling2D", {"pool_size": "kernel_size", "padding": "padding"}),
+    (nn.AvgPool2d, "AveragePooling2D", {"pool_size": "kernel_size", "padding": "padding"}),
+    (nn.Softmax, "softmax", {}),
+    (nn.LogSoftmax, "log_softmax", {}),
+    (nn.Flatten, "Flatten", {}),
+)

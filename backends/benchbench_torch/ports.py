@@ -1,0 +1,188 @@
+"""A user's torch module, taken up as it is: blocks by hooks, its own loss and optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from benchbench.plugins.ports import (
+    Batch,
+    Outputs,
+    Port,
+    PortDescription,
+    PortError,
+    Trace,
+)
+from benchbench_torch.port_layers import find_others, find_pieces
+from benchbench_torch.port_training import describe_loss, describe_optimizer, loss_of
+
+_CHANNELS_FIRST = (
+    *(nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d),
+    *(nn.AdaptiveAvgPool2d, nn.Conv1d, nn.BatchNorm1d, nn.Dropout2d),
+)
+_IMAGE_AXES_LAST = (0, 2, 3, 1)
+
+
+class TorchPort(Port):
+    """A module, or (module, optimizer, loss)."""
+
+    @staticmethod
+    @contextmanager
+    def working_in(precision: str) -> Iterator[None]:
+        torch.manual_seed(0)
+        torch.backends.mha.set_fastpath_enabled(False)
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(getattr(torch, precision))
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(before)
+
+    def __init__(self, made: Any, precision: str) -> None:
+        module, optimizer, loss = made if isinstance(made, tuple) else (made, None, None)
+        if not isinstance(module, nn.Module):
+            raise PortError(f"expected a torch.nn.Module, got {type(module).__name__}")
+        self.dtype = getattr(torch, precision)
+        self.module = module.to(self.dtype) if precision == "float64" else module
+        if isinstance(loss, nn.Module):
+            loss = loss.to(self.dtype)
+        if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
+            if not callable(optimizer):
+                raise PortError(
+                    f"expected a torch.optim.Optimizer, or a function of parameters that makes "
+                    f"one, got {type(optimizer).__name__}"
+                )
+            optimizer = optimizer(self.module.parameters())
+        if loss is not None and not callable(loss):
+            raise PortError(f"expected a loss of (outputs, targets), got {type(loss).__name__}")
+        self._optimizer, self._loss = optimizer, loss
+        self._criterion = loss_of(loss, self._outputs())
+        self.pieces = find_pieces(self.module)
+        names = [*self.module.named_parameters(), *self.module.named_buffers()]
+        self._arrays: dict[str, torch.Tensor] = dict(names)
+        self._channels_first = any(isinstance(one, _CHANNELS_FIRST) for one in self.module.modules())
+
+    def describe(self) -> PortDescription:
+        return PortDescription(
+            framework="torch",
+            blocks=self.blocks(),
+            others=tuple(find_others(self.module)),
+            loss=None if self._loss is None else describe_loss(self._loss),
+            optimizer=None if self._optimizer is None else describe_optimizer(self._optimizer),
+            outputs=self._outputs(),
+        )
+
+    def read(self, source: str) -> npt.NDArray[Any]:
+        name, _, place = source.partition("#")
+        return _third(self._arrays[name].detach(), place).cpu().numpy().copy()
+
+    def write(self, source: str, value: npt.NDArray[Any]) -> None:
+        name, _, place = source.partition("#")
+        with torch.no_grad():
+            array = self._arrays[name]
+            _third(array.data, place).copy_(torch.as_tensor(np.ascontiguousarray(value)).to(array))
+
+    def trace(self, inputs: npt.NDArray[Any]) -> Trace:
+        traced = Trace(np.empty(0))
+        hooks = [
+            piece.owner.register_forward_hook(_recorder(piece.name, piece.kind, traced))
+            for piece in self.pieces
+        ]
+        self.module.eval()
+        with torch.no_grad():
+            output = self.module(self._inputs(inputs))
+        for hook in hooks:
+            hook.remove()
+        traced.output = _array(output)
+        return traced
+
+    def loss(self, inputs: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
+        self.module.eval()
+        with torch.no_grad():
+            return float(self._criterion(self.module(self._inputs(inputs)), targets))
+
+    def still(self) -> None:
+        for layer in self.module.modules():
+            if isinstance(layer, nn.modules.dropout._DropoutNd):
+                layer.p = 0.0
+            elif isinstance(layer, nn.MultiheadAttention | nn.RNNBase):
+                layer.dropout = 0.0
+        for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"):
+            setattr(nn.functional, name, _no_dropout)
+
+    def gradients(self, batch: Batch) -> dict[str, npt.NDArray[Any]]:
+        self.module.train()
+        self.module.zero_grad()
+        self._criterion(self.module(self._inputs(batch[0])), batch[1]).backward()
+
+        def gradient(source: str) -> npt.NDArray[Any]:
+            name, _, place = source.partition("#")
+            array = self._arrays[name]
+            found = array.grad if array.grad is not None else torch.zeros_like(array)
+            return _array(_third(found, place))
+
+        return self.joined(gradient)
+
+    def step(self, batches: Sequence[Batch]) -> Iterator[None]:
+        assert self._optimizer is not None  # noqa: S101 - the core has asked for it
+        self.module.train()
+        for inputs, targets in batches:
+            self._optimizer.zero_grad()
+            self._criterion(self.module(self._inputs(inputs)), targets).backward()
+            self._optimizer.step()
+            yield
+
+    def _outputs(self) -> Outputs:
+        if self._loss is not None and describe_loss(self._loss).outputs != "unknown":
+            return describe_loss(self._loss).outputs
+        last = list(self.module.modules())[-1]
+        ends: dict[type, Outputs] = {nn.Softmax: "probabilities", nn.LogSoftmax: "log-probabilities"}
+        return ends.get(type(last), "unknown")
+
+    def _inputs(self, inputs: npt.NDArray[Any]) -> torch.Tensor:
+        tensor = torch.as_tensor(inputs)
+        if not tensor.is_floating_point():
+            return tensor.long()
+        if self._channels_first and tensor.ndim > 2:
+            tensor = tensor.movedim(-1, 1)
+        return tensor.to(self.dtype)
+
+
+def _recorder(name: str, kind: str, traced: Trace) -> Any:
+    def record(_module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
+        if name not in traced.inputs and arguments:
+            traced.inputs[name] = _canonical(arguments[0], kind)
+            first = output[0] if isinstance(output, tuple) else output
+            traced.outputs[name] = _canonical(first, kind)
+
+    return record
+
+
+def _canonical(value: torch.Tensor, kind: str) -> npt.NDArray[Any]:
+    """Return images, and the channels of what convolves, with the channels last."""
+    array = _array(value)
+    if kind.startswith("Conv") or (kind == "BatchNormalization" and array.ndim > 2):
+        return np.moveaxis(array, 1, -1)
+    return np.moveaxis(array, 1, -1) if array.ndim == 4 and kind == "GroupNormalization" else array
+
+
+def _array(value: torch.Tensor) -> npt.NDArray[Any]:
+    value = value.detach().cpu()
+    if value.dtype in {torch.bfloat16, torch.float16}:
+        value = value.float()
+    return value.numpy().copy()
+
+
+def _third(array: torch.Tensor, place: str) -> torch.Tensor:
+    """Return one of the three blocks of rows of a packed array, by its number."""
+    return array.chunk(3)[int(place)] if place else array
+
+
+def _no_dropout(input: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+    return input

@@ -1,0 +1,66 @@
+"""What is asked of the process that holds a user's network, and what it answers: JSON and npz."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from benchbench.plugins.ports import PortDescription
+
+READY = b"ready"
+Action: TypeAlias = Literal["load", "trace", "loss", "gradients", "train"]
+Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
+
+# Names of arrays in a question: "w:block.role" of variables, "x0", "x1", ... inputs, "y0" targets.
+WEIGHT = "w:"
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """One question. `arrays` is the file that holds its arrays, empty for none.
+
+    `load` names a factory, and `ports` the place of the `Port` of each framework. The others make
+    the network anew in `precision`, set its variables, and exercise it on the inputs.
+    `own_optimizer`: train by the file's, else by the protocol's. `snapshots`: after how many steps
+    the variables are wanted.
+    """
+
+    action: Action
+    path: str = ""
+    name: str = ""
+    ports: dict[str, str] = {}
+    precision: str = "float32"
+    own_optimizer: bool = True
+    snapshots: tuple[int, ...] = ()
+    arrays: str = ""
+    reply: str = ""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it. `trouble` says what went wrong, with `traceback` where code raised.
+
+    `called` are the blocks in the order of their first call.
+    """
+
+    trouble: str = ""
+    traceback: str = ""
+    description: PortDescription | None = None
+    called: tuple[str, ...] = ()
+    values: dict[str, float] = {}
+
+
+def save(path: str, arrays: Arrays) -> None:
+    """Write arrays into a file, by name. Names may hold what a zip file's members may."""
+    np.savez(path, **{str(place): value for place, value in enumerate(arrays.values())})
+    with open(f"{path}.names", "wb") as names:  # noqa: PTH123 - beside the other
+        names.write(msgspec.json.encode(list(arrays)))
+
+
+def restore(path: str) -> Arrays:
+    """Read arrays back."""
+    with open(f"{path}.names", "rb") as names:  # noqa: PTH123
+        known = msgspec.json.decode(names.read(), type=list[str])
+    with np.load(path, allow_pickle=False) as found:
+        return {name: found[str(place)] for place, name in enumerate(known)}

@@ -1,0 +1,125 @@
+"""A user's file in a process of its own: asked one question after another, ended with the block."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from benchbench.children import AnswerTooLong, Child, ending
+from benchbench.errors import BenchbenchError
+from benchbench.plugins.ports import PortDescription
+from benchbench.ports.messages import READY, Action, Answer, Arrays, Question, restore, save
+
+_MODULE = "benchbench.ports.side"
+_STARTING_SECONDS = 60.0
+_LAST_LINE = 300
+# Set unless the user has: frameworks say much on starting, and Keras needs an engine.
+_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1", "JAX_PLATFORMS": "cpu"}
+
+
+class PortFailure(BenchbenchError):
+    """A user's file, or the network in it, that cannot be certified. `traceback` is its code's."""
+
+    def __init__(self, message: str, traceback: str = "") -> None:
+        super().__init__(message)
+        self.traceback = traceback
+
+
+class PortProcess:
+    """A context that holds one process; it can load one factory after another."""
+
+    def __init__(self, ports: Mapping[str, str], *, timeout_seconds: float) -> None:
+        self._ports = dict(ports)
+        self._timeout = timeout_seconds
+        self._label = ""
+        self._folder = tempfile.TemporaryDirectory(prefix="benchbench-")
+        environment = _ENVIRONMENT | os.environ
+        # CUDA's rounding and cards are not what is asked: both sides run on the CPU.
+        environment = {**environment, "CUDA_VISIBLE_DEVICES": ""}
+        self._child = Child([sys.executable, "-m", _MODULE], None, environment=environment)
+        self._started = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._child.end()
+        self._folder.cleanup()
+
+    def load(self, path: Path, name: str, label: str, sample: Arrays) -> tuple[PortDescription, Arrays]:
+        """Import a file and take up what its factory makes; return it with its first variables.
+
+        Raises PortFailure.
+        """
+        self._label = label
+        question = Question(action="load", path=str(path), name=name, ports=self._ports)
+        answer, arrays = self._exchange(question, sample)
+        assert answer.description is not None  # noqa: S101 - it answers so to `load`
+        return answer.description, arrays
+
+    def ask(
+        self,
+        action: Action,
+        arrays: Arrays,
+        *,
+        precision: str = "float32",
+        own_optimizer: bool = True,
+        snapshots: tuple[int, ...] = (),
+    ) -> tuple[Answer, Arrays]:
+        """Exercise the network. Raises PortFailure."""
+        question = Question(
+            action=action, precision=precision, own_optimizer=own_optimizer, snapshots=snapshots
+        )
+        return self._exchange(question, arrays)
+
+    def _exchange(self, question: Question, arrays: Arrays) -> tuple[Answer, Arrays]:
+        if not self._started:
+            if self._read(_STARTING_SECONDS) != READY:
+                raise PortFailure(f"no process could be started for {self._label}: {self._last()}")
+            self._started = True
+        folder = Path(self._folder.name)
+        asked, reply = str(folder / "asked.npz"), str(folder / "reply.npz")
+        save(asked, arrays)
+        named = msgspec.structs.replace(question, arrays=asked, reply=reply)
+        self._child.say(msgspec.json.encode(named))
+        line = self._read(self._timeout)
+        if line is None:
+            raise PortFailure(
+                f"{self._label} gave no answer within {self._timeout:g} s (--timeout), in "
+                f"`{question.action}`{self._last()}"
+            )
+        if not line:
+            raise PortFailure(
+                f"the process of {self._label} {ending(self._child.code or 0)}, in "
+                f"`{question.action}`{self._last()}"
+            )
+        answer = msgspec.json.decode(line, type=Answer)
+        if answer.trouble:
+            where = {"load": "its factory", "trace": "its forward pass"}.get(
+                question.action, f"its {question.action}"
+            )
+            said = f"{where} raised {answer.trouble}" if answer.traceback else answer.trouble
+            raise PortFailure(f"{self._label}: {said}", answer.traceback)
+        return answer, restore(reply)
+
+    def _read(self, seconds: float) -> bytes | None:
+        try:
+            return self._child.read_line(seconds)
+        except AnswerTooLong:
+            raise PortFailure(f"{self._label} answers too much to be read") from None
+
+    def _last(self) -> str:
+        lines = self._child.log.strip().splitlines()
+        return f": {lines[-1][:_LAST_LINE]}" if lines else ""

@@ -1,0 +1,186 @@
+"""The process that runs a user's file: `python -m` this, see `process`.
+
+It imports the file that a question names, and nothing before. What it prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from benchbench.children import answer_pipe
+from benchbench.errors import nearest
+from benchbench.plugins.ports import Port, PortError
+from benchbench.ports.messages import READY, WEIGHT, Answer, Arrays, Question, restore, save
+from benchbench.ports.protocol import protocol_steps
+
+
+class Side:
+    """A factory, and the port that fits what it makes."""
+
+    def __init__(self) -> None:
+        self._make: Callable[[], Any] = lambda: None
+        self._port: type[Port]
+
+    def answer(self, asked: Question) -> Answer:
+        """Answer one question. Raises PortError, and what the user's code raises."""
+        arrays = restore(asked.arrays) if asked.arrays else {}
+        if asked.action == "load":
+            self._make = _factory(Path(asked.path), asked.name)
+            self._port = _find_port(self._make(), asked.ports)
+        with self._port.working_in(asked.precision):
+            port = self._port(self._make(), asked.precision)
+            if "x0" in arrays:
+                port.build(arrays["x0"])
+            values = {
+                name.removeprefix(WEIGHT): value
+                for name, value in arrays.items()
+                if name.startswith(WEIGHT)
+            }
+            if values:
+                port.set_variables(values)
+            made, numbers, called = _exercise(port, asked, arrays)
+            if asked.reply:
+                save(asked.reply, made)
+            return Answer(
+                description=port.describe() if asked.action == "load" else None,
+                called=called,
+                values=numbers,
+            )
+
+
+def _exercise(
+    port: Port, asked: Question, arrays: Arrays
+) -> tuple[Arrays, dict[str, float], tuple[str, ...]]:
+    """Do what is asked; return arrays, numbers and the blocks in the order of their calls."""
+    inputs = [arrays[name] for name in arrays if name.startswith("x")]
+    targets = [arrays[name] for name in arrays if name.startswith("y")]
+    batches = list(zip(inputs, targets, strict=False))
+    made: Arrays = {}
+    if asked.action == "load":
+        known = port.variables() if port.pieces else {}
+        return {f"{WEIGHT}{name}": value for name, value in known.items()}, {}, ()
+    if asked.action == "trace":
+        called: tuple[str, ...] = ()
+        for place, one in enumerate(inputs):
+            traced = port.trace(one)
+            made[f"output{place}"] = traced.output
+            made |= {f"in{place}:{name}": value for name, value in traced.inputs.items()}
+            made |= {f"out{place}:{name}": value for name, value in traced.outputs.items()}
+            called = called or tuple(traced.inputs)
+        return made, {}, called
+    if asked.action == "loss":
+        losses = [port.loss(*batch) for batch in batches]
+        return {}, {str(place): value for place, value in enumerate(losses)}, ()
+    port.still()
+    if asked.action == "gradients":
+        for place, batch in enumerate(batches):
+            made |= {f"g{place}:{name}": value for name, value in port.gradients(batch).items()}
+        return made, {}, ()
+    steps = port.step(batches) if asked.own_optimizer else protocol_steps(port, batches)
+    for number, _ in enumerate(steps, 1):
+        if number in asked.snapshots:
+            made |= {f"{number}:{name}": value for name, value in port.variables().items()}
+    made["output"] = port.trace(inputs[0]).output
+    return made, {}, ()
+
+
+def _factory(path: Path, name: str) -> Callable[[], Any]:
+    """Import the file and return what it has under this name. Raises PortError."""
+    sys.path.insert(0, str(path.parent))
+    specification = importlib.util.spec_from_file_location("certified_" + path.stem, path)
+    if specification is None or specification.loader is None:
+        raise PortError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module
+    specification.loader.exec_module(module)
+    found = getattr(module, name, None)
+    if found is None:
+        own = [key for key, value in vars(module).items() if inspect.isroutine(value)]
+        hint = nearest(name, own) or f"; its functions are {', '.join(own) or 'none'}"
+        raise PortError(f"{path} has no '{name}'{hint}")
+    if not callable(found) or not (inspect.isroutine(found) or inspect.isclass(found)):
+        raise PortError(
+            f"{path}:{name} is a {type(found).__name__}; expected a function that makes the "
+            f"network anew at every call, such as `def {name}(): return ...`"
+        )
+    needed = [
+        one.name
+        for one in inspect.signature(found).parameters.values()
+        if one.default is one.empty and one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}
+    ]
+    if needed:
+        raise PortError(
+            f"{path}:{name} needs the arguments {', '.join(needed)}; write a function without, "
+            f"that calls it with the values to be certified"
+        )
+    return found  # type: ignore[no-any-return] # any function
+
+
+def _find_port(made: Any, ports: dict[str, str]) -> type[Port]:
+    """Return the port of the framework that the network is of. Raises PortError."""
+    if isinstance(made, tuple) and len(made) != 3:
+        raise PortError(
+            f"the factory returned a tuple of {len(made)}; expected a network, or (network, "
+            f"optimizer, loss), where the last two may be None"
+        )
+    network = made[0] if isinstance(made, tuple) else made
+    for kind in type(network).__mro__:
+        place = ports.get(kind.__module__.partition(".")[0])
+        if place:
+            module, _, name = place.partition(":")
+            found: type[Port] = getattr(importlib.import_module(module), name)
+            return found
+    raise PortError(
+        f"the factory returned {_kind(network)}; expected a network of one of: {', '.join(ports)} "
+        f"(a torch.nn.Module, a keras.Model, a flax.nnx.Module), or (network, optimizer, loss)"
+    )
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "None: is a `return` missing?"
+    if isinstance(value, np.ndarray):
+        return "an array"
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def _safe_answer(side: Side, asked: Question) -> Answer:
+    try:
+        return side.answer(asked)
+    except PortError as error:
+        return Answer(trouble=str(error))
+    # A user's file may raise anything, SystemExit too.
+    except BaseException as error:
+        lines = traceback.format_exception(error)
+        return Answer(
+            trouble=f"{type(error).__name__}: {str(error).strip()[:2000]}",
+            traceback="".join(lines).encode(errors="backslashreplace").decode(),
+        )
+
+
+def _main() -> None:
+    side = Side()
+    with answer_pipe() as pipe:
+        pipe.write(READY + b"\n")
+        pipe.flush()
+        for line in sys.stdin.buffer:
+            answer = _safe_answer(side, msgspec.json.decode(line, type=Question))
+            pipe.write(msgspec.json.encode(answer) + b"\n")
+            pipe.flush()
+    # Threads that a framework started hold up nobody.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    _main()
