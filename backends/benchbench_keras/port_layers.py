@@ -1,4 +1,4 @@
-"""The layers of a user's Keras model as blocks of a port. Keras's own layout is the canonical one."""
+"""The layers of a user's Keras model as blocks of a port: Keras's layout is the canonical one."""
 
 from __future__ import annotations
 

@@ -118,7 +118,11 @@ class KerasPort(Port):
 
     def still(self) -> None:
         for layer in self.model._flatten_layers():
-            for owner in (layer, getattr(layer, "cell", None), getattr(layer, "_dropout_layer", None)):
+            for owner in (
+                layer,
+                getattr(layer, "cell", None),
+                getattr(layer, "_dropout_layer", None),
+            ):
                 for name in ("rate", "dropout", "recurrent_dropout"):
                     if isinstance(getattr(owner, name, None), float):
                         setattr(owner, name, 0.0)

@@ -69,7 +69,9 @@ def _pieces(name: str, layer: nn.Module) -> Iterator[Piece]:
     unknown = [
         plain(key, f"{prefix}{key}", fixed=fixed or not value.requires_grad)
         for key, (value, fixed) in own.items()
-        if value is not None and value.is_floating_point() and key not in layer._non_persistent_buffers_set
+        if value is not None
+        and value.is_floating_point()
+        and key not in layer._non_persistent_buffers_set
     ]
     if unknown:
         yield Piece(label, type(layer).__name__, layer, tuple(unknown))
@@ -87,7 +89,7 @@ def _present(layer: nn.Module, prefix: str, parts: list[Part]) -> Iterator[Part]
 
 def _array(layer: nn.Module, path: str) -> torch.Tensor | None:
     value: Any = layer
-    for step in path.split("#")[0].split("."):
+    for step in path.split("#", maxsplit=1)[0].split("."):
         value = getattr(value, step, None)
     return value if isinstance(value, torch.Tensor) else None
 
@@ -101,12 +103,16 @@ def _convolution(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Se
     rank = next(rank for kind, rank in _CONVOLUTIONS.items() if isinstance(layer, kind))
     axes = (*range(2, 2 + rank), 1, 0)
     parts = [transposed("kernel", f"{prefix}weight", axes), plain("bias", f"{prefix}bias")]
-    return f"Conv{rank}D", parts, {
-        "strides": str(layer.stride),
-        "padding": _padding(layer),
-        "dilation_rate": str(layer.dilation),
-        "groups": layer.groups,
-    }
+    return (
+        f"Conv{rank}D",
+        parts,
+        {
+            "strides": str(layer.stride),
+            "padding": _padding(layer),
+            "dilation_rate": str(layer.dilation),
+            "groups": layer.groups,
+        },
+    )
 
 
 def _padding(layer: Any) -> str:
@@ -192,7 +198,10 @@ def _recurrent(name: str, prefix: str, layer: Any) -> Iterator[Piece]:
 def _other(layer: nn.Module) -> Iterator[tuple[str, dict[str, Setting]]]:
     for kind, keras_kind, names in _OTHERS:
         if isinstance(layer, kind):
-            yield keras_kind, {key: _plain_setting(getattr(layer, own)) for key, own in names.items()}
+            yield (
+                keras_kind,
+                {key: _plain_setting(getattr(layer, own)) for key, own in names.items()},
+            )
             return
     if isinstance(layer, nn.MultiheadAttention) and layer.dropout:
         yield "Dropout", {"rate": layer.dropout}

@@ -40,9 +40,7 @@ def describe_loss(loss: Any) -> PortLoss:
         if isinstance(loss, module) or loss is function:
             names = ("label_smoothing", "reduction", "beta", "delta")
             found = {name: getattr(loss, name) for name in names if hasattr(loss, name)}
-            return PortLoss(
-                name=module.__name__, targets=targets, outputs=outputs, settings=found
-            )
+            return PortLoss(name=module.__name__, targets=targets, outputs=outputs, settings=found)
     return PortLoss(name=getattr(loss, "__name__", type(loss).__name__))
 
 
@@ -59,7 +57,13 @@ def describe_optimizer(optimizer: torch.optim.Optimizer) -> PortOptimizer:
     decays = [group.get("weight_decay", 0) for group in groups]
     if any(decays):
         settings["weight_decay"] = max(decays)
-        flat = [p for group in groups if group.get("weight_decay") for p in group["params"] if p.ndim == 1]
+        flat = [
+            p
+            for group in groups
+            if group.get("weight_decay")
+            for p in group["params"]
+            if p.ndim == 1
+        ]
         settings["decays_biases"] = bool(flat)
         name = type(optimizer).__name__
         settings["decoupled"] = name == "AdamW" or bool(groups[0].get("decoupled_weight_decay"))

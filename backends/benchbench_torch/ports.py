@@ -66,7 +66,9 @@ class TorchPort(Port):
         self.pieces = find_pieces(self.module)
         names = [*self.module.named_parameters(), *self.module.named_buffers()]
         self._arrays: dict[str, torch.Tensor] = dict(names)
-        self._channels_first = any(isinstance(one, _CHANNELS_FIRST) for one in self.module.modules())
+        self._channels_first = any(
+            isinstance(one, _CHANNELS_FIRST) for one in self.module.modules()
+        )
 
     def describe(self) -> PortDescription:
         return PortDescription(
@@ -142,7 +144,10 @@ class TorchPort(Port):
         if self._loss is not None and describe_loss(self._loss).outputs != "unknown":
             return describe_loss(self._loss).outputs
         last = list(self.module.modules())[-1]
-        ends: dict[type, Outputs] = {nn.Softmax: "probabilities", nn.LogSoftmax: "log-probabilities"}
+        ends: dict[type, Outputs] = {
+            nn.Softmax: "probabilities",
+            nn.LogSoftmax: "log-probabilities",
+        }
         return ends.get(type(last), "unknown")
 
     def _inputs(self, inputs: npt.NDArray[Any]) -> torch.Tensor:

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from benchbench.cli import options
+from benchbench.cli.certificates import print_certificates
 from benchbench.cli.outcome import test_outcome
-from benchbench.cli.progress import certification_line, note
+from benchbench.cli.ports import certify_networks
 from benchbench.experiments.selection import (
     find_backends,
     find_cells,
@@ -22,7 +23,8 @@ _OUTCOME_SEEDS = 10
 
 
 def certify(  # noqa: PLR0917 - one parameter an option
-    backend: options.Backends,
+    networks: options.Networks = None,
+    backend: options.SomeBackends = None,
     model: options.SomeModels = None,
     division: options.Division = "all",
     device: options.Device = "auto",
@@ -39,20 +41,24 @@ def certify(  # noqa: PLR0917 - one parameter an option
     margin: options.OutcomeMargin = None,
     epochs: options.Epochs = None,
     timeout: options.Timeout = _TIMEOUT_SECONDS,
+    port_map: options.PortMap = None,
+    port_input: options.PortInput = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Prove that backends train the function of the spec, or say where they do not.
+    """Prove that backends train the function of the spec, or two files the same function.
 
     Without --model all models. Each is compared with a float64 reference, by the very `fit` that
     `run` times.
     """
-    from benchbench.experiments.certification import certify as certify_requests
-    from benchbench.experiments.certification import exit_code, requests_for, save_certificate
+    from benchbench.experiments.certification import requests_for
     from benchbench.plugins.registry import load_registry
-    from benchbench.report import ladder
-    from benchbench.report.renderers import json, markdown, terminal
 
     registry = load_registry()
+    if networks or not backend:
+        code = certify_networks(
+            networks or [], registry, port_input, port_map, timeout=timeout, as_json=as_json
+        )
+        raise typer.Exit(code)
     cells = find_cells(
         find_backends(backend, registry), division, find_models(model or ["all"], registry)
     )
@@ -82,18 +88,8 @@ def certify(  # noqa: PLR0917 - one parameter an option
         cpus=cpus,
         seeds=range(seed, seed + (seeds or 1)),
     )
-    infos = {name: offer.item for name, offer in registry.backends.items()}
-    done = []
-    for one in certify_requests(requests, infos, timeout_seconds=timeout, renew=renew):
-        done.append(one)
-        note(certification_line(one))
-        if one.certificate and save:
-            save_certificate(one.certificate, save)
-        if one.certificate and not as_json:
-            print(terminal.render(ladder.build(one.certificate)), end="\n\n", flush=True)
-    certificates = [one.certificate for one in done if one.certificate]
-    if as_json:
-        print(json.render(certificates))
-    elif len(certificates) > 1:
-        print(markdown.render(ladder.summary(certificates)))
-    raise typer.Exit(exit_code(done))
+    raise typer.Exit(
+        print_certificates(
+            requests, registry, timeout=timeout, renew=renew, save=save, as_json=as_json
+        )
+    )

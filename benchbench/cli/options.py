@@ -59,6 +59,17 @@ Save = Annotated[
     Path | None, typer.Option(help="Also write each certificate into this folder, as JSON.")
 ]
 Renew = Annotated[bool, typer.Option("--renew", help="Certify anew what was certified before.")]
+Networks = Annotated[
+    list[str] | None,
+    typer.Argument(help="Two networks of your own files instead: my_port.py:net my_model.py:build"),
+]
+PortMap = Annotated[
+    Path | None,
+    typer.Option("--map", help="Of two files: which variable is which; written if not there."),
+]
+PortInput = Annotated[
+    str | None, typer.Option("--input", help="Of two files: the shape of a sample, 28,28,1.")
+]
 Seeds = Annotated[
     int | None,
     typer.Option(min=1, help="So many seeds: 1, from --seed on; with --outcome 10, from 0 on."),

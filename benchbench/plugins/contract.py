@@ -205,8 +205,8 @@ class BackendInfo:
     `{home}` for an empty folder of the run's own. `removes` names variables of the user's that the
     worker must not see, `notes` the beginnings of those that a record keeps, for they can change
     what is measured. `deviations` are shown with every certificate.
-    `ports` has, for each framework whose networks the plugin can train as they are in a user's file,
-    the name of its module and the place of a `benchbench.Port`:
+    `ports` has, for each framework whose networks the plugin can train as a user's file makes
+    them, the name of its module and the place of a `benchbench.Port`:
     `(("torch", "benchbench_torch.ports:TorchPort"),)`.
     `deterministic`: the same seed gives the same result twice, but for the order of sums.
     """

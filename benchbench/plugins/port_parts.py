@@ -63,7 +63,7 @@ def concatenated(role: str, sources: tuple[str, ...], *, fixed: bool = False) ->
 
 def gates(part: Part, order: Sequence[int]) -> Part:
     """Return a part whose last axis holds gates: they come in `order` of the part's own."""
-    back = np.argsort(order)
+    back = [int(place) for place in np.argsort(order)]
 
     def arranged(value: np.ndarray, places: Sequence[int]) -> np.ndarray:
         blocks = np.split(value, len(order), axis=-1)
@@ -87,4 +87,3 @@ def stacked(role: str, parts: Sequence[Part], *, fixed: bool = False) -> Part:
         lambda value: [p.split(row)[0] for p, row in zip(parts, value, strict=True)],
         fixed,
     )
-

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import msgspec
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
 Setting: TypeAlias = str | int | float | bool
@@ -159,7 +158,7 @@ class Port(ABC):
 
     @abstractmethod
     def still(self) -> None:
-        """Leave dropout out of training from now on: its draws differ from framework to framework."""
+        """Leave dropout out of training from now on: each framework draws otherwise."""
 
     @abstractmethod
     def gradients(self, batch: Batch) -> dict[str, npt.NDArray[Any]]:

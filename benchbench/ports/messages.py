@@ -53,7 +53,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 def save(path: str, arrays: Arrays) -> None:
     """Write arrays into a file, by name. Names may hold what a zip file's members may."""
-    np.savez(path, **{str(place): value for place, value in enumerate(arrays.values())})
+    numbered: Any = {str(place): value for place, value in enumerate(arrays.values())}
+    np.savez(path, **numbered)
     with open(f"{path}.names", "wb") as names:  # noqa: PTH123 - beside the other
         names.write(msgspec.json.encode(list(arrays)))
 

@@ -24,7 +24,7 @@ _LAST_LINE = 300
 _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1", "JAX_PLATFORMS": "cpu"}
 
 
-class PortFailure(BenchbenchError):
+class PortFailure(BenchbenchError):  # noqa: N818 - a state of the world, like `Unavailable`
     """A user's file, or the network in it, that cannot be certified. `traceback` is its code's."""
 
     def __init__(self, message: str, traceback: str = "") -> None:
@@ -58,7 +58,9 @@ class PortProcess:
         self._child.end()
         self._folder.cleanup()
 
-    def load(self, path: Path, name: str, label: str, sample: Arrays) -> tuple[PortDescription, Arrays]:
+    def load(
+        self, path: Path, name: str, label: str, sample: Arrays
+    ) -> tuple[PortDescription, Arrays]:
         """Import a file and take up what its factory makes; return it with its first variables.
 
         Raises PortFailure.

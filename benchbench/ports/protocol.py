@@ -26,8 +26,6 @@ def protocol_steps(port: Port, batches: Sequence[Batch]) -> Iterator[None]:
             g = gradient.astype(np.float64)
             mean[name] = rule.beta_1 * mean.get(name, 0.0) + (1 - rule.beta_1) * g
             square[name] = rule.beta_2 * square.get(name, 0.0) + (1 - rule.beta_2) * g * g
-            values[name] = values[name] - rate * mean[name] / (
-                np.sqrt(square[name]) + rule.epsilon
-            )
+            values[name] = values[name] - rate * mean[name] / (np.sqrt(square[name]) + rule.epsilon)
         port.set_variables(values)
         yield

@@ -124,7 +124,7 @@ def _factory(path: Path, name: str) -> Callable[[], Any]:
             f"{path}:{name} needs the arguments {', '.join(needed)}; write a function without, "
             f"that calls it with the values to be certified"
         )
-    return found  # type: ignore[no-any-return] # any function
+    return found
 
 
 def _find_port(made: Any, ports: dict[str, str]) -> type[Port]:

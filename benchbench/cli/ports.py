@@ -1,0 +1,51 @@
+"""`benchbench certify A B`: do two networks of one's own files train the same function?"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from benchbench.errors import UsageError
+from benchbench.printable import own_lines
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchbench.plugins.registry import Registry
+
+
+def certify_networks(
+    networks: list[str],
+    registry: Registry,
+    shape: str | None,
+    map_path: Path | None,
+    *,
+    timeout: float,
+    as_json: bool,
+) -> int:
+    """Compare, print the report, and return the exit code: 0 if they are the same function."""
+    from benchbench.experiments.ports import certify_files
+    from benchbench.ports.process import PortFailure
+    from benchbench.report.ports import build
+    from benchbench.report.renderers import json, terminal
+
+    if len(networks) != 2:
+        raise UsageError(
+            f"expected --backend NAME, to certify a backend, or two networks to compare, such as "
+            f"my_port.py:net my_model.py:build; got {len(networks)} networks and no backend"
+        )
+    try:
+        report = certify_files(
+            networks[0],
+            networks[1],
+            registry,
+            shape=shape,
+            map_path=map_path,
+            timeout_seconds=timeout,
+        )
+    except PortFailure as error:
+        if error.traceback:
+            print(own_lines(error.traceback.rstrip()), file=sys.stderr)
+        raise
+    print(json.render(report) if as_json else terminal.render(build(report)))
+    return 0 if report.same else 1

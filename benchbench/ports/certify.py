@@ -1,0 +1,251 @@
+"""Certify one network of a user's file against another: load both, pair them, climb the rungs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchbench.errors import UsageError
+from benchbench.plugins.ports import PortBlock, PortDescription, Targets
+from benchbench.ports import forward, inputs
+from benchbench.ports.climb import broken, climb
+from benchbench.ports.evidence import Evidence, Network
+from benchbench.ports.map_file import read_map, write_map
+from benchbench.ports.messages import Arrays
+from benchbench.ports.pairing import Pairing, Unpaired, first_weights, pair, pair_by
+from benchbench.ports.process import PortFailure, PortProcess
+from benchbench.ports.report import Break, PortReport, Trap
+
+TIMEOUT_SECONDS = 600.0
+_TRIES = 4
+
+
+@dataclass(frozen=True)
+class Factory:
+    """A function in a file: `path.py:name`."""
+
+    path: Path
+    name: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.path.name}:{self.name}"
+
+
+def find_factory(text: str) -> Factory:
+    """Read "file.py:name". Raises UsageError, before anything of the file runs."""
+    path, colon, name = text.rpartition(":")
+    if not colon or not name.isidentifier() or not path.endswith(".py"):
+        raise UsageError(
+            f"'{text}': expected FILE.py:NAME, a Python file and a function in it that makes the "
+            f"network, such as my_model.py:build"
+        )
+    if not Path(path).is_file():
+        raise UsageError(f"'{text}': there is no file {path}")
+    return Factory(Path(path).absolute(), name)
+
+
+def certify_ports(
+    a: Factory,
+    b: Factory,
+    ports: Mapping[str, str],
+    *,
+    shape: tuple[int, ...] | None = None,
+    map_path: Path | None = None,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> PortReport:
+    """Compare two networks, each in a process of its own.
+
+    `ports` has the place of a `Port` for each framework. `shape` is that of a sample, channels
+    last, where neither network says it. Raises PortFailure for a network that cannot be run, and
+    UsageError for a map that must be filled in.
+    """
+    with ExitStack() as stack:
+        sides = [
+            stack.enter_context(PortProcess(ports, timeout_seconds=timeout_seconds))
+            for _ in range(2)
+        ]
+        return compare(sides[0], sides[1], a, b, shape=shape, map_path=map_path)
+
+
+def compare(
+    process_a: PortProcess,
+    process_b: PortProcess,
+    a: Factory,
+    b: Factory,
+    *,
+    shape: tuple[int, ...] | None = None,
+    map_path: Path | None = None,
+) -> PortReport:
+    """Compare two networks in these processes, which may serve others before and after."""
+    network_a, network_b = _load(process_a, a), _load(process_b, b)
+    _must_be_untrained(network_a)
+    _must_be_untrained(network_b)
+    settled, output = _settle(network_a, network_b, (a, b), shape)
+    try:
+        targets = _targets(network_a.description, network_b.description, output)
+        pairing = _pairing(network_a, network_b, map_path)
+    except Unpaired as error:
+        trap = Trap(error.trap, "") if error.trap else None
+        layer = " / ".join(name or "-" for name in error.layers) if any(error.layers) else ""
+        stop = Break("architecture", layer=layer, trap=trap, words=str(error))
+        return broken(network_a.label, network_b.label, [], stop)
+    evidence = Evidence(
+        a=network_a,
+        b=network_b,
+        pairing=pairing,
+        shape=settled,
+        targets=targets,
+        weights=first_weights(network_a.first),
+        output_shape=output,
+    )
+    for side in (network_a, network_b):
+        if side.flat:
+            evidence.notes.append(f"{side.label} takes its inputs flat")
+    if not evidence.own_optimizer:
+        evidence.notes.append(
+            "without an optimizer in both files, both were trained by Adam of the protocol"
+        )
+    _settle_flattening(evidence)
+    return climb(evidence)
+
+
+def _load(process: PortProcess, factory: Factory, sample: Arrays | None = None) -> Network:
+    description, first = process.load(factory.path, factory.name, factory.label, sample or {})
+    return Network(factory.label, process, description, first)
+
+
+def _must_be_untrained(side: Network) -> None:
+    optimizer = side.description.optimizer
+    if optimizer and optimizer.steps_done:
+        raise PortFailure(
+            f"{side.label} returns a network that was trained: its {optimizer.name} has done "
+            f"{optimizer.steps_done} steps. Return it before training: the weights of the first "
+            f"network are copied into the second"
+        )
+
+
+def _settle(
+    a: Network, b: Network, factories: Sequence[Factory], given: tuple[int, ...] | None
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Find inputs that both take; return the shape of a sample and that of an output.
+
+    Builds what builds itself when called, and puts blocks in the order of their calls.
+    """
+    failure: PortFailure | None = None
+    known = given or a.description.input_shape or b.description.input_shape
+    shapes = [known] if known else list(inputs.candidates(a.description, b.description, None))
+    for shape in shapes:
+        tokens = inputs.vocabulary(a.description) or inputs.vocabulary(b.description)
+        sample = inputs.draw(shape, tokens, 3, seed=0)
+        try:
+            found = [_try(side, of, sample) for side, of in zip((a, b), factories, strict=True)]
+        except PortFailure as error:
+            failure = failure or error
+            continue
+        if found[0] != found[1] and np.prod(found[0]) != np.prod(found[1]):
+            raise PortFailure(
+                f"{a.label} answers {found[0]} a sample, {b.label} {found[1]}: expected one shape"
+            )
+        return shape, found[0]
+    raise PortFailure(
+        f"no inputs were found that both take (tried {', '.join(map(str, shapes)) or 'none'}; "
+        f"--input HEIGHT,WIDTH,CHANNELS says what they are): {failure}",
+        failure.traceback if failure else "",
+    )
+
+
+def _try(side: Network, factory: Factory, sample: np.ndarray) -> tuple[int, ...]:
+    if not side.description.blocks:
+        built = _load(side.process, factory, {"x0": sample})
+        side.description, side.first = built.description, built.first
+    try:
+        answer, arrays = side.process.ask("trace", {"x0": sample})
+    except PortFailure:
+        if sample.ndim < 3 or np.issubdtype(sample.dtype, np.integer):
+            raise
+        side.flat = True
+        try:
+            answer, arrays = side.process.ask("trace", {"x0": side.sample(sample)})
+        except PortFailure:
+            side.flat = False
+            answer, arrays = side.process.ask("trace", {"x0": sample})
+    named = {block.name: block for block in side.description.blocks}
+    called = [named[name] for name in answer.called]
+    side.blocks = (*called, *(one for one in side.description.blocks if one not in called))
+    if arrays["output0"].ndim == 0 or len(arrays["output0"]) != len(sample):
+        raise PortFailure(
+            f"{side.label} answers {arrays['output0'].shape} for {len(sample)} samples"
+        )
+    return tuple(arrays["output0"].shape[1:])
+
+
+def _targets(a: PortDescription, b: PortDescription, output: tuple[int, ...]) -> Targets:
+    """Return what both losses take. Raises Unpaired where they are of different kinds."""
+    kinds: list[Targets] = []
+    for one in (a.loss, b.loss):
+        if one and one.targets != "unknown":
+            kinds.append("classes" if one.targets == "one_hot" else one.targets)
+    if len(set(kinds)) > 1:
+        raise Unpaired(
+            f"the losses take different targets: {a.loss.name if a.loss else ''} takes {kinds[0]}, "
+            f"{b.loss.name if b.loss else ''} {kinds[1]}",
+            "another loss",
+        )
+    if kinds:
+        return kinds[0]
+    return "classes" if output and output[-1] > 1 else "values"
+
+
+def _pairing(a: Network, b: Network, map_path: Path | None) -> Pairing:
+    """Return what is what: by the map that the user edited, else by themselves.
+
+    Raises UsageError where a map was written to be filled in, Unpaired where sizes differ.
+    """
+    if map_path and map_path.exists():
+        return pair_by(read_map(map_path), a.blocks, b.blocks)
+    try:
+        pairing = pair(a.blocks, b.blocks)
+    except Unpaired:
+        if map_path is None or _total(a.blocks) != _total(b.blocks):
+            raise
+        pairing = Pairing()
+    if map_path:
+        asked = write_map(map_path, pairing, a.blocks, b.blocks)
+        if asked:
+            raise UsageError(
+                f"wrote {map_path}: say there what {', '.join(asked)} of {b.label} are, and run "
+                f"this again"
+            )
+    elif pairing.unsure:
+        asked_for = "; ".join(
+            f"{name} may be {' or '.join(those)}" for name, those in pairing.unsure.items()
+        )
+        raise UsageError(
+            f"which variable is which cannot be told: {asked_for}. With --map map.toml a map is "
+            f"written for you to edit"
+        )
+    return pairing
+
+
+def _settle_flattening(evidence: Evidence) -> None:
+    """Find the layers of B that take flat maps channels first; their weights are copied so."""
+    for _ in range(_TRIES):
+        found = forward.flattened(evidence)
+        if not found:
+            return
+        evidence.pairing.channels |= found
+        del evidence.traces
+        for name, channels in found.items():
+            evidence.notes.append(
+                f"{name} takes its features over ({channels} channels, positions), the other over "
+                f"(positions, channels): its weights are copied in that order"
+            )
+
+
+def _total(blocks: Sequence[PortBlock]) -> int:
+    return sum(int(np.prod(shape)) for one in blocks for shape in one.variables.values())

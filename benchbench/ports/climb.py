@@ -1,0 +1,221 @@
+"""The rungs, one after another, to the first at which two networks differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from benchbench.ports import forward
+from benchbench.ports.evidence import Evidence, Triple, relative
+from benchbench.ports.forward import tolerance
+from benchbench.ports.report import RUNG_NAMES, Break, PortReport, PortRung, Trap
+from benchbench.ports.traps import training
+
+_LOSS = 1e-5
+_GRADIENTS = 1e-4
+_FIRST_STEP = 1e-3
+_LATER_STEPS = 5e-3
+_STATISTICS = 1e-4
+# A variable that moves less than this fraction of what all move is judged on the scale of all.
+_STILL = 1e-5
+
+
+def climb(evidence: Evidence) -> PortReport:
+    """Compare rung by rung. Raises PortFailure where one of the networks cannot do it."""
+    done: list[PortRung] = [PortRung(name="architecture", state="same")]
+    for name, measure in _measures(evidence).items():
+        try:
+            worst = measure()
+        except Break as stop:
+            return broken(evidence.a.label, evidence.b.label, done, stop, evidence)
+        done.append(PortRung(name=name, state="same", difference=worst))
+    return PortReport(
+        a=evidence.a.label,
+        b=evidence.b.label,
+        same=True,
+        rungs=tuple(done),
+        notes=tuple(evidence.notes),
+        pairs=evidence.pairing.variables,
+    )
+
+
+def broken(
+    a: str, b: str, done: list[PortRung], stop: Break, evidence: Evidence | None = None
+) -> PortReport:
+    """Return the report of two networks that differ."""
+    number = (
+        stop.difference if stop.difference is not None and np.isfinite(stop.difference) else None
+    )
+    done = [
+        *done,
+        PortRung(name=stop.rung, state="differs", difference=number, tolerance=stop.tolerance),
+    ]
+    rest = [PortRung(name=name, state="not reached") for name in RUNG_NAMES[len(done) :]]
+    said = [one for one in (stop.words, stop.trap.words if stop.trap else "") if one]
+    return PortReport(
+        a=a,
+        b=b,
+        same=False,
+        rungs=(*done, *rest),
+        rung=stop.rung,
+        layer=stop.layer,
+        variable=stop.variable,
+        trap=stop.trap.name if stop.trap else "",
+        explanation="; ".join(said),
+        notes=tuple(evidence.notes) if evidence else (),
+        pairs=evidence.pairing.variables if evidence else {},
+    )
+
+
+def _measures(evidence: Evidence) -> dict[str, Callable[[], float]]:
+    def forward_pass() -> float:
+        return max(forward.layers(evidence), forward.outputs(evidence))
+
+    def updates(rung: str, moved: Callable[[], Mapping[str, Triple]], least: float) -> float:
+        fixed = evidence.fixed()
+        found = {name: one for name, one in moved().items() if name not in fixed}
+        return _variables(
+            rung,
+            found,
+            least,
+            lambda name, one: training.of_update(name, one, evidence, rung),
+            evidence,
+        )
+
+    return {
+        "evaluation mode": lambda: forward.modes(evidence),
+        "forward": forward_pass,
+        "loss": lambda: _loss(evidence),
+        "gradients": lambda: _gradients(evidence),
+        "update after 1 step": lambda: updates(
+            "update after 1 step", lambda: evidence.update(1), _FIRST_STEP
+        ),
+        "small gradients": lambda: updates(
+            "small gradients", lambda: evidence.small_update, _FIRST_STEP
+        ),
+        "update after 2 steps": lambda: updates(
+            "update after 2 steps", lambda: evidence.update(2), _FIRST_STEP
+        ),
+        "update after 10 steps": lambda: updates(
+            "update after 10 steps", lambda: evidence.update(10), _LATER_STEPS
+        ),
+        "statistics": lambda: _statistics(evidence),
+        "after training": lambda: _after(evidence),
+        "dropout": lambda: _dropout(evidence),
+    }
+
+
+def _loss(evidence: Evidence) -> float:
+    worst = 0.0
+    for one in evidence.losses:
+        worst = max(worst, one.difference)
+        if one.difference > tolerance(one, _LOSS):
+            raise Break(
+                "loss",
+                difference=one.difference,
+                tolerance=tolerance(one, _LOSS),
+                trap=training.of_loss(evidence),
+                words=(
+                    f"the same outputs have the losses {float(one.exact[0]):.6g} and "
+                    f"{float(one.other[0]):.6g}"
+                ),
+            )
+    return worst
+
+
+def _gradients(evidence: Evidence) -> float:
+    fixed = evidence.fixed()
+    found = {name: one for name, one in evidence.gradients.items() if name not in fixed}
+    return _variables(
+        "gradients",
+        found,
+        _GRADIENTS,
+        lambda name, one: training.of_gradients(name, one, evidence),
+        evidence,
+    )
+
+
+def _variables(
+    rung: str,
+    found: Mapping[str, Triple],
+    least: float,
+    explain: Callable[[str, Triple], Trap | None],
+    evidence: Evidence,
+) -> float:
+    """Compare arrays by name, each on its own scale. Raises Break at the worst of them."""
+    largest = max((float(np.linalg.norm(one.exact)) for one in found.values()), default=0.0)
+    worst, excess, at = 0.0, 1.0, ""
+    for name, one in found.items():
+        scale = _STILL * largest
+        difference = relative(one.other, one.exact, scale=scale)
+        allowed = max(least, forward.TIMES_NOISE * relative(one.own, one.exact, scale=scale))
+        worst = max(worst, difference)
+        if difference / allowed > excess:
+            excess, at = difference / allowed, name
+    if not at:
+        return worst
+    one = found[at]
+    raise Break(
+        rung,
+        difference=relative(one.other, one.exact, scale=_STILL * largest),
+        tolerance=least,
+        layer=at.rpartition(".")[0],
+        variable=f"{at} / {_twin(evidence, at)}",
+        trap=explain(at, one),
+    )
+
+
+def _statistics(evidence: Evidence) -> float:
+    moved = {name: one for name, one in evidence.update(1).items() if name in evidence.fixed()}
+    worst = 0.0
+    for name, one in moved.items():
+        if one.difference <= tolerance(one, _STATISTICS):
+            worst = max(worst, one.difference)
+            continue
+        factor = training.unbiased_variance(name, one, evidence)
+        if factor is None:
+            raise Break(
+                "statistics",
+                difference=one.difference,
+                tolerance=tolerance(one, _STATISTICS),
+                layer=name.rpartition(".")[0],
+                variable=f"{name} / {_twin(evidence, name)}",
+                trap=training.of_statistics(name, one, evidence),
+            )
+        evidence.notes.append(
+            f"{name}: the second keeps {factor:.6g} times the batch's variance: torch's is the "
+            f"unbiased one, Keras's and Flax's is not. Evaluation differs by as much as that"
+        )
+    return worst
+
+
+def _after(evidence: Evidence) -> float:
+    one = evidence.probabilities(evidence.trained_outputs)
+    allowed = max(tolerance(one, _LATER_STEPS), 0.05 if evidence.notes else 0.0)
+    if one.difference > allowed:
+        raise Break("after training", difference=one.difference, tolerance=allowed)
+    return one.difference
+
+
+def _dropout(evidence: Evidence) -> float:
+    rates = [
+        sorted(
+            float(layer.settings["rate"])
+            for layer in side.description.others
+            if layer.kind == "Dropout" and float(layer.settings["rate"])
+        )
+        for side in (evidence.a, evidence.b)
+    ]
+    if len(rates[0]) == len(rates[1]) and np.allclose(rates[0], rates[1]):
+        return 0.0
+    keep = len(rates[0]) == len(rates[1]) and np.allclose(
+        rates[0], [1 - r for r in reversed(rates[1])]
+    )
+    name = "rate taken for keep" if keep else "dropout rate" if all(rates) else "dropout left out"
+    words = f"the rates are {rates[0] or 'none'} and {rates[1] or 'none'}"
+    raise Break("dropout", trap=Trap(name, words))
+
+
+def _twin(evidence: Evidence, name: str) -> str:
+    return next(own for own, other in evidence.pairing.variables.items() if other == name)

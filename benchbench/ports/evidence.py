@@ -1,0 +1,290 @@
+"""What both networks did: A in float64 and float32, B in float32, by A's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from benchbench.plugins.ports import Outputs, PortBlock, PortDescription, Targets
+from benchbench.ports import inputs
+from benchbench.ports.messages import WEIGHT, Action, Arrays
+from benchbench.ports.pairing import Pairing, shapes_of
+from benchbench.ports.process import PortFailure, PortProcess
+
+Array: TypeAlias = npt.NDArray[Any]
+SNAPSHOTS = (1, 2, 10)
+# So much smaller is the last layer where small gradients are wanted.
+_SMALL = 1e-3
+
+
+@dataclass
+class Network:
+    """One side: its process, what it is, its blocks in the order of their calls."""
+
+    label: str
+    process: PortProcess
+    description: PortDescription
+    first: Arrays
+    blocks: tuple[PortBlock, ...] = ()
+    flat: bool = False
+
+    def sample(self, value: Array) -> Array:
+        """Return a batch as this side takes it: flat, where its file flattens elsewhere."""
+        return value.reshape(len(value), -1) if self.flat else value
+
+    def block(self, name: str) -> PortBlock:
+        return next(one for one in self.blocks if one.name == name)
+
+
+@dataclass(frozen=True)
+class Triple:
+    """One quantity, three times: A in float64, A in float32, B."""
+
+    exact: Array
+    own: Array
+    other: Array
+
+    @property
+    def difference(self) -> float:
+        """How far B is from A, as a fraction of A."""
+        return relative(self.other, self.exact)
+
+    @property
+    def noise(self) -> float:
+        """How far A in float32 is from A in float64."""
+        return relative(self.own, self.exact)
+
+
+def relative(value: Array, reference: Array, *, scale: float = 0.0) -> float:
+    """Return the norm of the difference over that of the reference, infinite for other shapes."""
+    if value.shape != reference.shape:
+        return float("inf")
+    exact = reference.astype(np.float64)
+    norm = max(float(np.linalg.norm(exact)), scale, 1e-30)
+    found = float(np.linalg.norm(value.astype(np.float64) - exact)) / norm
+    return found if np.isfinite(found) else float("inf")
+
+
+@dataclass
+class Evidence:
+    """Both networks with the same variables, and what they answered so far."""
+
+    a: Network
+    b: Network
+    pairing: Pairing
+    shape: tuple[int, ...]
+    targets: Targets
+    weights: Arrays
+    output_shape: tuple[int, ...]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def own_optimizer(self) -> bool:
+        return self.a.description.optimizer is not None and self.b.description.optimizer is not None
+
+    @cached_property
+    def batches(self) -> list[tuple[Array, Array]]:
+        """Ten batches, the third of them short."""
+        tokens = inputs.vocabulary(self.a.description) or inputs.vocabulary(self.b.description)
+        made = []
+        for number in range(SNAPSHOTS[-1]):
+            count = inputs.SHORT if number == 2 else inputs.BATCH
+            made.append(
+                (
+                    inputs.draw(self.shape, tokens, count, seed=number),
+                    inputs.draw_targets(self.targets, (count, *self.output_shape), seed=number),
+                )
+            )
+        return made
+
+    @cached_property
+    def traces(self) -> tuple[Arrays, Arrays, Arrays]:
+        """Traces of a batch, itself again, a short one, one sample, and a large-valued one."""
+        x = self.batches[0][0]
+        large = x if np.issubdtype(x.dtype, np.integer) else x * np.float32(inputs.LARGE)
+        wanted = [x, x, x[: inputs.SHORT], x[:1], large]
+        return self._three(
+            "trace", lambda side: {f"x{i}": side.sample(v) for i, v in enumerate(wanted)}
+        )
+
+    def trace(self, name: str) -> Triple:
+        return Triple(*(one[name] for one in self.traces))
+
+    @cached_property
+    def losses(self) -> tuple[Triple, ...]:
+        """The loss of a batch and of a short one."""
+        found = []
+        for side, precision in self._runs():
+            answer, _ = side.process.ask(
+                "loss", self._asked(side, [self.batches[0], self.batches[2]]), precision=precision
+            )
+            found.append(answer.values)
+        return tuple(Triple(*(np.array([one[str(place)]]) for one in found)) for place in range(2))
+
+    @cached_property
+    def gradients(self) -> dict[str, Triple]:
+        """The gradients of the first batch."""
+        return self._named("gradients", self.batches[:1], "g0:")
+
+    @cached_property
+    def training(self) -> tuple[Arrays, Arrays, Arrays]:
+        return self._three("train", None, snapshots=SNAPSHOTS)
+
+    def update(self, steps: int) -> dict[str, Triple]:
+        """How far each variable went in so many steps."""
+        return self._moved(self.training, f"{steps}:", self.weights)
+
+    @cached_property
+    def trained_outputs(self) -> Triple:
+        return Triple(*(one["output"] for one in self.training))
+
+    @cached_property
+    def small_update(self) -> dict[str, Triple]:
+        """How far each variable goes in a step where gradients are small: the last layer is."""
+        last = self.a.blocks[-1].name
+        weights = {
+            name: (value * np.float32(_SMALL) if name == f"{last}.kernel" else value)
+            for name, value in self.weights.items()
+        }
+        made = self._three("train", None, snapshots=(1,), weights=weights, steps=1)
+        return self._moved(made, "1:", weights)
+
+    def fixed(self) -> set[str]:
+        """Return the variables of A that no optimizer moves: statistics."""
+        return {f"{one.name}.{role}" for one in self.a.blocks for role in one.fixed}
+
+    def meaning(self, side: Network, output: Array) -> Outputs:
+        """Return what a side takes its outputs for: by its loss, else by their values."""
+        known = side.description.loss.outputs if side.description.loss else "unknown"
+        if known == "unknown":
+            known = side.description.outputs
+        if known != "unknown":
+            return known
+        if self.targets == "values":
+            return "values"
+        return "probabilities" if sums_to_one(output) else "logits"
+
+    def probabilities(self, triple: Triple) -> Triple:
+        """Return outputs as what both sides can be compared in: probabilities, or values."""
+        meanings = (self.a, self.a, self.b)
+        arrays = (triple.exact, triple.own, triple.other)
+        made = [
+            to_probabilities(one, self.meaning(side, one), self.targets)
+            for side, one in zip(meanings, arrays, strict=True)
+        ]
+        return Triple(*made)
+
+    def _runs(self) -> tuple[tuple[Network, str], ...]:
+        return (self.a, "float64"), (self.a, "float32"), (self.b, "float32")
+
+    def _asked(
+        self,
+        side: Network,
+        batches: Sequence[tuple[Array, Array]],
+        weights: Arrays | None = None,
+    ) -> Arrays:
+        made: Arrays = dict(self._weights(side, self.weights if weights is None else weights))
+        for place, (x, y) in enumerate(batches):
+            made[f"x{place}"] = side.sample(x)
+            made[f"y{place}"] = y
+        return made
+
+    def _weights(self, side: Network, weights: Arrays) -> Arrays:
+        if side is self.b:
+            weights = self.pairing.to_b(weights, shapes_of(self.b.blocks))
+        return {f"{WEIGHT}{name}": value for name, value in weights.items()}
+
+    def _three(
+        self,
+        action: Action,
+        samples: Callable[[Network], Arrays] | None,
+        *,
+        snapshots: tuple[int, ...] = (),
+        weights: Arrays | None = None,
+        steps: int | None = None,
+    ) -> tuple[Arrays, Arrays, Arrays]:
+        """Have both do it, A in both precisions: on samples, or on the first `steps` batches."""
+        found: list[Arrays] = []
+        for side, precision in self._runs():
+            if samples is not None:
+                arrays = self._weights(side, self.weights) | samples(side)
+            else:
+                arrays = self._asked(side, self.batches[:steps], weights)
+            try:
+                _, answered = side.process.ask(
+                    action,
+                    arrays,
+                    precision=precision,
+                    own_optimizer=self.own_optimizer,
+                    snapshots=snapshots,
+                )
+            except PortFailure as error:
+                if precision == "float32":
+                    raise
+                self._no_reference(str(error))
+                continue
+            found.append(answered)
+        return found[0], found[-2], found[-1]
+
+    def _no_reference(self, reason: str) -> None:
+        note = f"{self.a.label} does not run in float64 ({reason}): B is compared with its float32"
+        if note not in self.notes:
+            self.notes.append(note)
+
+    def _named(
+        self, action: Action, batches: Sequence[tuple[Array, Array]], start: str
+    ) -> dict[str, Triple]:
+        made = []
+        for side, precision in self._runs():
+            _, found = side.process.ask(
+                action,
+                self._asked(side, batches),
+                precision=precision,
+            )
+            made.append({n.removeprefix(start): v for n, v in found.items() if n.startswith(start)})
+        return self._triples(made)
+
+    def _moved(self, three: Sequence[Arrays], start: str, weights: Arrays) -> dict[str, Triple]:
+        after = [
+            {n.removeprefix(start): v for n, v in one.items() if n.startswith(start)}
+            for one in three
+        ]
+        triples = self._triples(after)
+        return {
+            name: Triple(
+                *(
+                    value.astype(np.float64) - weights[name].astype(np.float64)
+                    for value in (one.exact, one.own, one.other)
+                )
+            )
+            for name, one in triples.items()
+        }
+
+    def _triples(self, made: Sequence[Arrays]) -> dict[str, Triple]:
+        other = self.pairing.to_a(made[2], shapes_of(self.a.blocks))
+        return {name: Triple(made[0][name], made[1][name], other[name]) for name in other}
+
+
+def sums_to_one(output: Array) -> bool:
+    """Say whether these are probabilities: no negative, rows that sum to one."""
+    values = output.astype(np.float64)
+    return bool(
+        values.shape[-1] > 1 and (values >= 0).all() and np.allclose(values.sum(-1), 1, atol=1e-4)
+    )
+
+
+def to_probabilities(output: Array, meaning: Outputs, targets: Targets) -> Array:
+    """Return what outputs mean. Values stay what they are."""
+    values = output.astype(np.float64)
+    if meaning == "logits":
+        if targets == "binary":
+            return 1 / (1 + np.exp(-values))
+        shifted = np.exp(values - values.max(-1, keepdims=True))
+        softmax: Array = shifted / shifted.sum(-1, keepdims=True)
+        return softmax
+    return np.exp(values) if meaning == "log-probabilities" else values

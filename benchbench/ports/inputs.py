@@ -1,0 +1,78 @@
+"""What the two networks are exercised on: inputs of a shape that both take, targets, batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from benchbench.plugins.ports import PortDescription, Targets
+
+Array = npt.NDArray[np.generic]
+
+BATCH = 16
+SHORT = 5
+LARGE = 8.0
+# The features of the first eighth are so faint: they give small gradients, where an epsilon shows.
+_FAINT = 1e-3
+_SIDES = (28, 32, 16, 64, 8, 12, 224)
+_STEPS = 12
+
+
+def candidates(
+    a: PortDescription, b: PortDescription, given: tuple[int, ...] | None
+) -> Iterator[tuple[int, ...]]:
+    """Yield shapes of one sample to try, channels last: that given, that known, else guesses."""
+    known = given or a.input_shape or b.input_shape
+    if known:
+        yield known
+        return
+    for blocks in (a.blocks, b.blocks):
+        first = next((one for one in blocks if one.kind != "Embedding"), None)
+        if any(one.kind == "Embedding" for one in blocks):
+            rows = [one.variables["embeddings"][0] for one in blocks if one.kind == "Embedding"]
+            yield (min(_STEPS, *rows, _STEPS),)
+            lengths = {s[-2] for one in blocks for s in one.variables.values() if len(s) == 3}
+            yield from ((length,) for length in sorted(lengths))
+            return
+        if first is None:
+            continue
+        shape = tuple(next(iter(first.variables.values())))
+        if first.kind in {"Conv2D", "Conv2DTranspose"}:
+            yield from ((side, side, shape[2]) for side in _SIDES)
+        elif first.kind == "Conv1D":
+            yield from ((side, shape[1]) for side in _SIDES)
+        elif first.kind in {"LSTM", "GRU", "MultiHeadAttention"}:
+            yield (_STEPS, shape[0])
+        else:
+            yield (shape[0],)
+            yield (_STEPS, shape[0])
+            yield from ((side, side, 1) for side in _SIDES if side * side == shape[0])
+        return
+
+
+def vocabulary(description: PortDescription) -> int | None:
+    """Return the number of tokens where the network starts with an embedding, else None."""
+    rows = [one.variables["embeddings"][0] for one in description.blocks if one.kind == "Embedding"]
+    return rows[0] if rows else None
+
+
+def draw(shape: tuple[int, ...], tokens: int | None, count: int, *, seed: int) -> Array:
+    """Draw a batch: tokens, or numbers of which the first eighth are faint."""
+    random = np.random.default_rng(seed)
+    if tokens:
+        return random.integers(0, tokens, (count, *shape))
+    values = random.uniform(-0.6, 1.4, (count, *shape))
+    values[:, : max(1, shape[0] // 8)] *= _FAINT
+    return values.astype(np.float32)
+
+
+def draw_targets(kind: Targets, output: tuple[int, ...], *, seed: int) -> Array:
+    """Draw targets for outputs of this shape, batch included."""
+    random = np.random.default_rng(1000 + seed)
+    if kind == "values":
+        return random.normal(size=output).astype(np.float32)
+    if kind == "binary":
+        return random.integers(0, 2, output).astype(np.float32)
+    return random.integers(0, output[-1], output[:-1])

@@ -1,0 +1,263 @@
+"""Which variable of one network is which of the other: by kind, shape and order of the calls."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from benchbench.plugins.ports import PortBlock
+from benchbench.ports.messages import WEIGHT, Arrays
+
+Shape = tuple[int, ...]
+
+
+class Unpaired(Exception):  # noqa: N818 - an answer: the two networks differ here
+    """The networks do not have the same variables. `trap` names the mistake it looks like."""
+
+    def __init__(self, reason: str, trap: str = "", layers: tuple[str, str] = ("", "")) -> None:
+        super().__init__(reason)
+        self.trap = trap
+        self.layers = layers
+
+
+@dataclass
+class Pairing:
+    """Which variable of A each variable of B is, and which block of A each block of B.
+
+    `unsure` are variables of B with those of A that each may be. `channels`: blocks of B whose
+    kernel's rows run over (channels, positions), where A's run over (positions, channels).
+    """
+
+    variables: dict[str, str] = field(default_factory=dict)
+    blocks: dict[str, str] = field(default_factory=dict)
+    unsure: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    channels: dict[str, int] = field(default_factory=dict)
+
+    def to_b(self, values: Arrays, shapes: dict[str, Shape]) -> Arrays:
+        """Return A's arrays as B's: by B's names, in B's shapes."""
+        made = {}
+        for own, other in self.variables.items():
+            value = values[other]
+            if value.shape != shapes[own]:
+                value = value.T if value.T.shape == shapes[own] else value.reshape(shapes[own])
+            made[own] = self._rows(own, value, to_b=True)
+        return made
+
+    def to_a(self, values: Arrays, shapes: dict[str, Shape]) -> Arrays:
+        """Return B's arrays as A's."""
+        made = {}
+        for own, other in self.variables.items():
+            value = self._rows(own, values[own], to_b=False)
+            if value.shape != shapes[other]:
+                value = value.T if value.T.shape == shapes[other] else value.reshape(shapes[other])
+            made[other] = value
+        return made
+
+    def features_to_a(self, block: str, value: np.ndarray) -> np.ndarray:
+        """Return the input of a block of B with its features in A's order."""
+        count = self.channels.get(block)
+        return value[..., channels_last(value.shape[-1], count)] if count else value
+
+    def _rows(self, name: str, value: np.ndarray, *, to_b: bool) -> np.ndarray:
+        block, _, role = name.rpartition(".")
+        count = self.channels.get(block)
+        if not count or role != "kernel":
+            return value
+        order = channels_last(value.shape[0], count)
+        return value[np.argsort(order)] if to_b else value[order]
+
+
+def channels_last(features: int, channels: int) -> np.ndarray:
+    """Return where features in (channels, positions) are, in (positions, channels) order."""
+    return np.arange(features).reshape(channels, -1).T.ravel()
+
+
+def shapes_of(blocks: Sequence[PortBlock]) -> dict[str, Shape]:
+    """Return the shapes of all variables by "block.role"."""
+    return {
+        f"{block.name}.{role}": tuple(shape)
+        for block in blocks
+        for role, shape in block.variables.items()
+    }
+
+
+def pair(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> Pairing:
+    """Pair blocks given in the order of their calls. Raises Unpaired, with a table of both."""
+    pairing = Pairing()
+    groups_a, groups_b = _groups(a), _groups(b)
+    if {key: len(value) for key, value in groups_a.items()} != {
+        key: len(value) for key, value in groups_b.items()
+    }:
+        raise _different(a, b)
+    for key, own in groups_b.items():
+        for block_b, block_a in zip(own, _by_name(groups_a[key], own), strict=True):
+            pairing.blocks[block_b.name] = block_a.name
+            _pair_roles(block_a, block_b, pairing)
+    return pairing
+
+
+def pair_by(chosen: dict[str, str], a: Sequence[PortBlock], b: Sequence[PortBlock]) -> Pairing:
+    """Pair by what the user says: B's variables to A's. Raises Unpaired for what does not fit."""
+    shapes_a, shapes_b = shapes_of(a), shapes_of(b)
+    missing = [name for name in shapes_b if name not in chosen]
+    strange = [*(set(chosen) - set(shapes_b)), *(set(chosen.values()) - set(shapes_a))]
+    if missing or strange:
+        raise Unpaired(
+            f"the map lacks {', '.join(missing) or 'nothing'} and names "
+            f"{', '.join(sorted(strange)) or 'nothing'} that is not there"
+        )
+    pairing = Pairing(variables=dict(chosen))
+    for own, other in chosen.items():
+        if not _fits(shapes_a[other], shapes_b[own]):
+            raise Unpaired(
+                f"the map pairs {own} {shapes_b[own]} with {other} {shapes_a[other]}: "
+                f"expected one shape"
+            )
+        pairing.blocks.setdefault(own.rpartition(".")[0], other.rpartition(".")[0])
+    return pairing
+
+
+def first_weights(values: Arrays) -> Arrays:
+    """Return A's first values, with noise on what starts constant, so that each matters."""
+    random = np.random.default_rng(0)
+    made = {}
+    for name, value in values.items():
+        key = name.removeprefix(WEIGHT)
+        role = key.rpartition(".")[2]
+        if value.ndim > 1 and np.ptp(value) > 0:
+            made[key] = value
+        elif "variance" in role:
+            made[key] = (value + random.uniform(0, 1, value.shape)).astype(value.dtype)
+        else:
+            made[key] = (value + 0.1 * random.normal(size=value.shape)).astype(value.dtype)
+    return made
+
+
+def _groups(blocks: Sequence[PortBlock]) -> dict[tuple[object, ...], list[PortBlock]]:
+    groups = defaultdict(list)
+    for block in blocks:
+        groups[_signature(block)].append(block)
+    return groups
+
+
+def _signature(block: PortBlock) -> tuple[object, ...]:
+    """Return what paired blocks share: of known kinds the first shape, of others all shapes."""
+    shapes = [tuple(shape) for shape in block.variables.values()]
+    if block.kind in _KNOWN:
+        return (len(shapes[0]), shapes[0])
+    return tuple(sorted(tuple(sorted(shape)) for shape in shapes))
+
+
+_KNOWN = {"Dense", "Conv1D", "Conv2D", "Conv3D", "BatchNormalization", "LayerNormalization"}
+
+
+def _by_name(a: list[PortBlock], b: list[PortBlock]) -> list[PortBlock]:
+    """Return A's blocks in B's order: where names say more than the order of calls, by names."""
+    if len(a) == 1 or len(a) > 8:
+        return a
+    tails_a = [_tail(block.name) for block in a]
+    tails_b = [_tail(block.name) for block in b]
+    if len(set(tails_a)) == len(a) and set(tails_a) == set(tails_b):
+        return [a[tails_a.index(tail)] for tail in tails_b]
+    return a
+
+
+_ALIASES = {"q": "query", "k": "key", "v": "value", "o": "output", "out": "output"}
+
+
+def _tail(name: str) -> str:
+    """Return a block's own name in plain words: "q_proj" and "query" are one."""
+    last = name.replace("/", ".").rpartition(".")[2].lower()
+    for ending in ("_proj", "_projection", "_dense", "_linear"):
+        last = last.removesuffix(ending)
+    return _ALIASES.get(last, last)
+
+
+def _pair_roles(a: PortBlock, b: PortBlock, pairing: Pairing) -> None:
+    """Pair the variables of two blocks: by role, else by a shape that is there once."""
+    if len(a.variables) != len(b.variables):
+        raise _missing_role(a, b)
+    left_a = {role: tuple(shape) for role, shape in a.variables.items()}
+    left_b = {role: tuple(shape) for role, shape in b.variables.items()}
+    for role in [role for role in left_b if role in left_a]:
+        if _fits(left_a[role], left_b[role]):
+            pairing.variables[f"{b.name}.{role}"] = f"{a.name}.{role}"
+            del left_a[role], left_b[role]
+    for role, shape in left_b.items():
+        fitting = [other for other, own in left_a.items() if _fits(own, shape)]
+        if not fitting:
+            raise Unpaired(
+                f"'{b.name}' has {role} {shape}, and nothing of '{a.name}' has that shape",
+                layers=(a.name, b.name),
+            )
+        pairing.variables[f"{b.name}.{role}"] = f"{a.name}.{fitting[0]}"
+        if len(fitting) > 1:
+            pairing.unsure[f"{b.name}.{role}"] = tuple(f"{a.name}.{one}" for one in fitting)
+        else:
+            del left_a[fitting[0]]
+
+
+def _fits(a: Shape, b: Shape) -> bool:
+    return a == b or a[::-1] == b or (len(a) != len(b) and np.prod(a) == np.prod(b))
+
+
+def _missing_role(a: PortBlock, b: PortBlock) -> Unpaired:
+    only_a = [role for role in a.variables if role not in b.variables]
+    only_b = [role for role in b.variables if role not in a.variables]
+    trap = (
+        "bias missing" if any("bias" in role for role in (*only_a, *only_b)) else "variable missing"
+    )
+    return Unpaired(
+        f"'{a.name}' has {', '.join(a.variables)}; '{b.name}' has {', '.join(b.variables)}",
+        trap,
+        (a.name, b.name),
+    )
+
+
+def _different(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> Unpaired:
+    """Return the error for networks of different sizes: the first difference in a table of both."""
+    rows: list[tuple[str, str, str]] = []
+    first, layers = None, ("", "")
+    matcher = difflib.SequenceMatcher(
+        None, [_signature(one) for one in a], [_signature(one) for one in b], autojunk=False
+    )
+    for tag, a0, a1, b0, b1 in matcher.get_opcodes():
+        for place in range(max(a1 - a0, b1 - b0)):
+            left = a[a0 + place] if a0 + place < a1 else None
+            right = b[b0 + place] if b0 + place < b1 else None
+            differs = tag != "equal"
+            if differs and first is None:
+                first = len(rows)
+                layers = (left.name if left else "", right.name if right else "")
+            rows.append(("->" if differs else "  ", _shown(left), _shown(right)))
+    width = max(len(left) for _, left, _ in rows)
+    shown = rows[max(0, (first or 0) - 2) : (first or 0) + 6]
+    table = "\n".join(f"  {mark} {left:<{width}}  {right}" for mark, left, right in shown)
+    custom = [one for one in (*a, *b) if one.kind not in _KNOWN | _RECURRENT]
+    hint = (
+        "\nwhere these are the same in another form, pair the variables in a map: --map map.toml"
+        if custom
+        else ""
+    )
+    return Unpaired(
+        f"the networks differ in size: {_total(a):,} and {_total(b):,} values\n{table}{hint}",
+        layers=layers,
+    )
+
+
+_RECURRENT = {"LSTM", "GRU", "Embedding", "MultiHeadAttention", "GroupNormalization"}
+
+
+def _shown(block: PortBlock | None) -> str:
+    if block is None:
+        return "-"
+    shapes = ", ".join(f"{role} {tuple(shape)}" for role, shape in block.variables.items())
+    return f"{block.name}: {block.kind}, {shapes}"
+
+
+def _total(blocks: Sequence[PortBlock]) -> int:
+    return sum(int(np.prod(shape)) for block in blocks for shape in block.variables.values())

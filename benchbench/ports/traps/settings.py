@@ -1,0 +1,108 @@
+"""Mistakes that two paired layers, or two optimizers, own up to in their settings."""
+
+from __future__ import annotations
+
+from benchbench.plugins.ports import PortBlock, PortLoss, PortOptimizer, Setting
+from benchbench.ports.report import Trap
+
+_SHORT = {"BatchNormalization": "BatchNorm", "LayerNormalization": "LayerNorm"}
+# Where a framework does not have the setting, it is as if it had this one.
+_DEFAULTS: dict[str, Setting] = {
+    "momentum": 0,
+    "nesterov": False,
+    "dampening": 0,
+    "weight_decay": 0,
+    "label_smoothing": 0,
+    "reduction": "mean",
+    "amsgrad": False,
+    "clipnorm": 0,
+    "global_clipnorm": 0,
+    "clipvalue": 0,
+}
+
+
+def of_layers(a: PortBlock, b: PortBlock) -> Trap | None:
+    """Return the first setting of two layers that differs, for a forward pass."""
+    for name in (name for name in a.settings if name in b.settings and name != "momentum"):
+        left, right = a.settings[name], b.settings[name]
+        if _same(left, right):
+            continue
+        if name == "padding":
+            symmetric = "on both sides" in f"{left}{right}"
+            trap = "symmetric padding" if symmetric else "padding"
+            words = (
+                f"it pads {left}, the other {right}; 'same' with strides pads more at the end"
+                if symmetric
+                else f"it pads '{left}', the other '{right}'"
+            )
+            return Trap(trap, words)
+        kind = _SHORT.get(a.kind, a.kind)
+        return Trap(f"{kind} {name}", f"it has {name} {left}, the other {right}")
+    if b.settings.get("batch_first") is False or a.settings.get("batch_first") is False:
+        return Trap(
+            "batch_first",
+            "torch's recurrent layers take (time, batch, features) without batch_first=True",
+        )
+    return None
+
+
+def of_momentum(a: PortBlock, b: PortBlock) -> Trap | None:
+    """Return that two BatchNorms move their statistics by another momentum."""
+    left, right = a.settings.get("momentum"), b.settings.get("momentum")
+    if not isinstance(left, float) or not isinstance(right, float) or _same(left, right):
+        return None
+    complement = abs(left + right - 1) < 1e-9
+    words = f"in Keras's terms it keeps {left:g} of the old statistics, the other {right:g}" + (
+        ": the complement. torch's momentum is the share of the NEW batch" if complement else ""
+    )
+    return Trap("momentum complement" if complement else "BatchNorm momentum", words)
+
+
+def of_losses(a: PortLoss | None, b: PortLoss | None) -> Trap | None:
+    """Return the setting of two losses that differs."""
+    left, right = (one.settings if one else {} for one in (a, b))
+    for name, trap in (("label_smoothing", "label smoothing"), ("reduction", "loss summed")):
+        values = [one.get(name, _DEFAULTS[name]) for one in (left, right)]
+        if not _same(*values):
+            return Trap(trap, f"the loss has {name} {values[0]}, the other {values[1]}")
+    return None
+
+
+def of_optimizers(a: PortOptimizer | None, b: PortOptimizer | None, *names: str) -> Trap | None:
+    """Return what two optimizers differ in, among these settings; without any, in all."""
+    if a is None or b is None:
+        return None
+    for name in names or ("learning_rate", *_TRAPS):
+        values = [one.settings.get(name, _DEFAULTS.get(name)) for one in (a, b)]
+        if None in values or _same(*values):  # type: ignore[arg-type] # neither is None
+            continue
+        trap = _TRAPS.get(name, name.replace("_", " "))
+        return Trap(trap, f"{a.name} has {name} {values[0]}, {b.name} has {values[1]}")
+    if not names and a.name.lower() != b.name.lower():
+        return Trap("another optimizer", f"one trains by {a.name}, the other by {b.name}")
+    return None
+
+
+_TRAPS = {
+    "learning_rate": "learning rate",
+    "nesterov": "Nesterov left out",
+    "momentum": "momentum",
+    "dampening": "dampening",
+    "decoupled": "L2 in the gradient for decoupled decay",
+    "weight_decay": "weight decay",
+    "decays_biases": "decay of biases",
+    "beta_1": "Adam's beta_1",
+    "beta_2": "Adam's beta_2",
+    "rho": "RMSprop's rho",
+    "epsilon": "epsilon of the optimizer",
+    "amsgrad": "amsgrad",
+    "clipnorm": "gradient clipping",
+    "global_clipnorm": "gradient clipping",
+    "clipvalue": "gradient clipping",
+}
+
+
+def _same(left: Setting, right: Setting) -> bool:
+    if isinstance(left, int | float) and isinstance(right, int | float):
+        return abs(left - right) <= 1e-6 * max(abs(left), abs(right))
+    return str(left).lower() == str(right).lower()
