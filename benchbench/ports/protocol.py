@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from benchbench.plugins.ports import Batch, Port
-from benchbench.spec.protocol import Adam
+from benchbench.spec.optimizers import Adam
 
 
 def protocol_steps(port: Port, batches: Sequence[Batch]) -> Iterator[None]:
-    """Train a step a batch by Adam's formula (`spec.protocol.Adam`); yield after each."""
+    """Train a step a batch by Adam's formula (`spec.optimizers.Adam`); yield after each."""
     rule = Adam()
     fixed = {f"{block.name}.{role}" for block in port.blocks() for role in block.fixed}
     mean: dict[str, np.ndarray] = {}

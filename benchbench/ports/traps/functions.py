@@ -190,11 +190,15 @@ _ELEMENTWISE: dict[str, Callable[[Values], Values]] = {
 def _pooling(before: Values, after: Values) -> str:
     """Return the pooling, over an activation, that fits: images are (batch, h, w, channels)."""
     for name in ("nothing", "relu", "gelu", "tanh", "leaky 0.01"):
-        function = _ELEMENTWISE.get(name, lambda x: np.where(x > 0, x, 0.01 * x))
+        function: Callable[[Values], Values] = _ELEMENTWISE.get(name, _leaky)
         for pool, value in _pools(function(before), after.shape):
             if value.shape == after.shape and relative(value, after) < _FITS:
                 return f"{pool} of {name}" if name != "nothing" else pool
     return ""
+
+
+def _leaky(x: Values) -> Values:
+    return np.where(x > 0, x, 0.01 * x)
 
 
 def _pools(images: Values, wanted: tuple[int, ...]) -> Iterator[tuple[str, Values]]:
