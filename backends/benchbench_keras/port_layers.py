@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from benchbench.plugins.port_parts import plain, reshaped
-from benchbench.plugins.ports import Part, Piece, PortBlock, Setting
+from benchbench.plugins.ports import Piece, PortBlock, PortSetting, VariablePart
 
 _ROLES = {
     "Dense": ("kernel", "bias"),
@@ -77,7 +77,7 @@ class Layers:
         for inner in layer._layers:
             self._visit(inner, below)
 
-    def _parts(self, name: str, layer: Any, kind: str) -> Iterator[Part]:
+    def _parts(self, name: str, layer: Any, kind: str) -> Iterator[VariablePart]:
         if kind == "MultiHeadAttention":
             yield from self._attention(name, layer)
         elif kind in {"LSTM", "GRU"}:
@@ -96,7 +96,7 @@ class Layers:
             for variable in (*layer._trainable_variables, *layer._non_trainable_variables):
                 yield from self._plain(name, variable.name, variable)
 
-    def _attention(self, name: str, layer: Any) -> Iterator[Part]:
+    def _attention(self, name: str, layer: Any) -> Iterator[VariablePart]:
         for role in ("query", "key", "value", "output"):
             dense = getattr(layer, f"_{role}_dense")
             shape = tuple(dense.kernel.shape)
@@ -109,7 +109,7 @@ class Layers:
                 source = self._keep(name, f"{role}_bias", dense.bias)
                 yield reshaped(f"{role}_bias", source, (math.prod(own),), own)
 
-    def _plain(self, name: str, role: str, variable: Any) -> Iterator[Part]:
+    def _plain(self, name: str, role: str, variable: Any) -> Iterator[VariablePart]:
         if variable is not None:
             source = self._keep(name, role, variable)
             yield plain(role, source, fixed=not variable.trainable)
@@ -128,7 +128,7 @@ class Layers:
         return found
 
 
-def _settings(layer: Any, kind: str) -> dict[str, Setting]:
+def _settings(layer: Any, kind: str) -> dict[str, PortSetting]:
     settings = {name: _setting(getattr(layer, name)) for name in _SETTINGS.get(kind, ())}
     if kind == "MultiHeadAttention":
         settings["heads"] = layer.num_heads
@@ -140,7 +140,7 @@ def _settings(layer: Any, kind: str) -> dict[str, Setting]:
     return settings
 
 
-def _setting(value: Any) -> Setting:
+def _setting(value: Any) -> PortSetting:
     if isinstance(value, str | int | bool):
         return value
     return value if isinstance(value, float) else str(value)

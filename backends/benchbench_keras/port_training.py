@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from benchbench.plugins.ports import Outputs, PortLoss, PortOptimizer, Setting, Targets
+from benchbench.plugins.ports import PortLoss, PortOptimizer, PortOutputs, PortSetting, PortTargets
 
-_TARGETS: dict[str, Targets] = {
+_TARGETS: dict[str, PortTargets] = {
     "sparsecategoricalcrossentropy": "classes",
     "categoricalcrossentropy": "one_hot",
     "binarycrossentropy": "binary",
@@ -29,7 +29,7 @@ def describe_loss(loss: Any) -> PortLoss:
     known = keras.losses.get(loss)
     name = getattr(known, "__name__", type(known).__name__)
     targets = _TARGETS.get(name.replace("_", "").lower(), "unknown")
-    settings: dict[str, Setting] = {
+    settings: dict[str, PortSetting] = {
         key: value
         for key, value in getattr(known, "_fn_kwargs", {}).items()
         if key in {"from_logits", "label_smoothing", "delta"}
@@ -37,7 +37,7 @@ def describe_loss(loss: Any) -> PortLoss:
     if hasattr(known, "reduction"):
         mean = known.reduction in {"sum_over_batch_size", "mean"}
         settings["reduction"] = "mean" if mean else str(known.reduction)
-    outputs: Outputs = "unknown"
+    outputs: PortOutputs = "unknown"
     if targets == "values":
         outputs = "values"
     elif targets != "unknown":
@@ -49,7 +49,7 @@ def describe_loss(loss: Any) -> PortLoss:
 def describe_optimizer(optimizer: Any) -> PortOptimizer:
     """Return an optimizer's settings by Keras's names."""
     config = optimizer.get_config()
-    settings: dict[str, Setting] = {
+    settings: dict[str, PortSetting] = {
         name: config[name] for name in _SETTINGS if config.get(name) not in {None, False}
     }
     rate = config["learning_rate"]
@@ -65,7 +65,7 @@ def describe_optimizer(optimizer: Any) -> PortOptimizer:
     )
 
 
-def as_targets(targets: npt.NDArray[Any], kind: Targets, output: Any) -> npt.NDArray[Any]:
+def as_targets(targets: npt.NDArray[Any], kind: PortTargets, output: Any) -> npt.NDArray[Any]:
     """Return canonical targets as the loss takes them."""
     if kind == "one_hot":
         classes = int(output[-1])

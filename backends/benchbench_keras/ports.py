@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbench.plugins.ports import (
-    Batch,
-    Outputs,
+    ForwardTrace,
     Port,
+    PortBatch,
     PortDescription,
     PortError,
-    Trace,
+    PortOutputs,
 )
 from benchbench_keras.port_layers import Layers
 from benchbench_keras.port_training import as_targets, describe_loss, describe_optimizer
@@ -90,8 +90,8 @@ class KerasPort(Port):
     def write(self, source: str, value: npt.NDArray[Any]) -> None:
         self._layers.variables[source].assign(value)
 
-    def trace(self, inputs: npt.NDArray[Any]) -> Trace:
-        traced = Trace(np.empty(0))
+    def trace(self, inputs: npt.NDArray[Any]) -> ForwardTrace:
+        traced = ForwardTrace(np.empty(0))
         restore = []
         for piece in self.pieces:
             if piece.owner is not self.model:
@@ -129,7 +129,7 @@ class KerasPort(Port):
             if isinstance(getattr(layer, "_dropout", None), float):
                 layer._dropout = 0.0
 
-    def gradients(self, batch: Batch) -> dict[str, npt.NDArray[Any]]:
+    def gradients(self, batch: PortBatch) -> dict[str, npt.NDArray[Any]]:
         before = {name: self.read(name).astype(np.float64) for name in self._layers.variables}
         own, self.model.optimizer = self.model.optimizer, keras.optimizers.SGD(_LONG_STEP)
         self._train(batch)
@@ -143,7 +143,7 @@ class KerasPort(Port):
                 gradients[name] = np.zeros_like(before[name])
         return self.joined(gradients.__getitem__)
 
-    def step(self, batches: Sequence[Batch]) -> Iterator[None]:
+    def step(self, batches: Sequence[PortBatch]) -> Iterator[None]:
         for batch in batches:
             self._train(batch)
             yield
@@ -152,7 +152,7 @@ class KerasPort(Port):
         self._layers = Layers(self.model)
         self.pieces = self._layers.pieces
 
-    def _train(self, batch: Batch) -> None:
+    def _train(self, batch: PortBatch) -> None:
         self.model.train_on_batch(self._inputs(batch[0]), self._targets(batch[1]))
 
     def _targets(self, targets: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -164,7 +164,7 @@ class KerasPort(Port):
             return keras.ops.convert_to_tensor(inputs.astype(np.int32))
         return keras.ops.convert_to_tensor(inputs.astype(self._precision))
 
-    def _outputs(self) -> Outputs:
+    def _outputs(self) -> PortOutputs:
         known = describe_loss(self._loss).outputs if self._loss is not None else "unknown"
         if known != "unknown":
             return known
@@ -177,7 +177,7 @@ class KerasPort(Port):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
 
 
-def _recorder(name: str, call: Any, traced: Trace) -> Any:
+def _recorder(name: str, call: Any, traced: ForwardTrace) -> Any:
     def record(*arguments: Any, **named: Any) -> Any:
         output = call(*arguments, **named)
         if name not in traced.inputs and arguments:
@@ -189,7 +189,7 @@ def _recorder(name: str, call: Any, traced: Trace) -> Any:
     return record
 
 
-def _before(name: str, activation: Any, traced: Trace) -> Any:
+def _before(name: str, activation: Any, traced: ForwardTrace) -> Any:
     def record(value: Any) -> Any:
         traced.outputs.setdefault(name, _array(value))
         return activation(value)

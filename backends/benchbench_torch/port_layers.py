@@ -18,7 +18,7 @@ from benchbench.plugins.port_parts import (
     summed,
     transposed,
 )
-from benchbench.plugins.ports import Part, Piece, PortBlock, Setting
+from benchbench.plugins.ports import Piece, PortBlock, PortSetting, VariablePart
 
 _CONVOLUTIONS = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 _TRANSPOSED = {nn.ConvTranspose1d: 1, nn.ConvTranspose2d: 2, nn.ConvTranspose3d: 3}
@@ -77,14 +77,14 @@ def _pieces(name: str, layer: nn.Module) -> Iterator[Piece]:
         yield Piece(label, type(layer).__name__, layer, tuple(unknown))
 
 
-def _present(layer: nn.Module, prefix: str, parts: list[Part]) -> Iterator[Part]:
+def _present(layer: nn.Module, prefix: str, parts: list[VariablePart]) -> Iterator[VariablePart]:
     """Yield the parts whose arrays the layer has; those that are not trained are fixed."""
     for part in parts:
         arrays = [_array(layer, source.removeprefix(prefix)) for source in part.sources]
         there = [one for one in arrays if one is not None]
         if len(there) == len(arrays):
             fixed = not any(one.requires_grad for one in there)
-            yield Part(part.role, part.sources, part.join, part.split, fixed)
+            yield VariablePart(part.role, part.sources, part.join, part.split, fixed)
 
 
 def _array(layer: nn.Module, path: str) -> torch.Tensor | None:
@@ -94,12 +94,12 @@ def _array(layer: nn.Module, path: str) -> torch.Tensor | None:
     return value if isinstance(value, torch.Tensor) else None
 
 
-def _dense(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
+def _dense(layer: Any, prefix: str) -> tuple[str, list[VariablePart], dict[str, PortSetting]]:
     parts = [transposed("kernel", f"{prefix}weight", (1, 0)), plain("bias", f"{prefix}bias")]
     return "Dense", parts, {}
 
 
-def _convolution(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
+def _convolution(layer: Any, prefix: str) -> tuple[str, list[VariablePart], dict[str, PortSetting]]:
     rank = next(rank for kind, rank in _CONVOLUTIONS.items() if isinstance(layer, kind))
     axes = (*range(2, 2 + rank), 1, 0)
     parts = [transposed("kernel", f"{prefix}weight", axes), plain("bias", f"{prefix}bias")]
@@ -127,14 +127,16 @@ def _padding(layer: Any) -> str:
     return "same" if same else f"{layer.padding} on both sides"
 
 
-def _transposed_convolution(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
+def _transposed_convolution(
+    layer: Any, prefix: str
+) -> tuple[str, list[VariablePart], dict[str, PortSetting]]:
     rank = next(rank for kind, rank in _TRANSPOSED.items() if isinstance(layer, kind))
     axes = (*range(2, 2 + rank), 1, 0)
     parts = [transposed("kernel", f"{prefix}weight", axes), plain("bias", f"{prefix}bias")]
     return f"Conv{rank}DTranspose", parts, {"strides": str(layer.stride)}
 
 
-def _batch_norm(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
+def _batch_norm(layer: Any, prefix: str) -> tuple[str, list[VariablePart], dict[str, PortSetting]]:
     parts = [
         plain("gamma", f"{prefix}weight"),
         plain("beta", f"{prefix}bias"),
@@ -145,25 +147,25 @@ def _batch_norm(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Set
     return "BatchNormalization", parts, {"epsilon": layer.eps, "momentum": momentum}
 
 
-def _layer_norm(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
+def _layer_norm(layer: Any, prefix: str) -> tuple[str, list[VariablePart], dict[str, PortSetting]]:
     parts = [plain("gamma", f"{prefix}weight"), plain("beta", f"{prefix}bias")]
     return "LayerNormalization", parts, {"epsilon": layer.eps}
 
 
-def _group_norm(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
+def _group_norm(layer: Any, prefix: str) -> tuple[str, list[VariablePart], dict[str, PortSetting]]:
     parts = [plain("gamma", f"{prefix}weight"), plain("beta", f"{prefix}bias")]
     return "GroupNormalization", parts, {"epsilon": layer.eps, "groups": layer.num_groups}
 
 
-def _embedding(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
-    settings: dict[str, Setting] = {}
+def _embedding(layer: Any, prefix: str) -> tuple[str, list[VariablePart], dict[str, PortSetting]]:
+    settings: dict[str, PortSetting] = {}
     if layer.padding_idx is not None:
         settings["padding_idx"] = layer.padding_idx
     return "Embedding", [plain("embeddings", f"{prefix}weight")], settings
 
 
-def _attention(layer: Any, prefix: str) -> tuple[str, list[Part], dict[str, Setting]]:
-    parts: list[Part] = []
+def _attention(layer: Any, prefix: str) -> tuple[str, list[VariablePart], dict[str, PortSetting]]:
+    parts: list[VariablePart] = []
     for place, role in enumerate(("query", "key", "value")):
         parts.append(transposed(f"{role}_kernel", f"{prefix}in_proj_weight#{place}", (1, 0)))
         parts.append(plain(f"{role}_bias", f"{prefix}in_proj_bias#{place}"))
@@ -191,11 +193,11 @@ def _recurrent(name: str, prefix: str, layer: Any) -> Iterator[Piece]:
                 parts.append(stacked("bias", rows))
             else:
                 parts.append(summed("bias", biases))
-            settings: dict[str, Setting] = {"batch_first": layer.batch_first}
+            settings: dict[str, PortSetting] = {"batch_first": layer.batch_first}
             yield Piece(label, kind, layer, tuple(_present(layer, prefix, parts)), settings)
 
 
-def _other(layer: nn.Module) -> Iterator[tuple[str, dict[str, Setting]]]:
+def _other(layer: nn.Module) -> Iterator[tuple[str, dict[str, PortSetting]]]:
     for kind, keras_kind, names in _OTHERS:
         if isinstance(layer, kind):
             yield (
@@ -207,11 +209,13 @@ def _other(layer: nn.Module) -> Iterator[tuple[str, dict[str, Setting]]]:
         yield "Dropout", {"rate": layer.dropout}
 
 
-def _plain_setting(value: Any) -> Setting:
+def _plain_setting(value: Any) -> PortSetting:
     return value if isinstance(value, str | int | float | bool) else str(value)
 
 
-_KINDS: tuple[tuple[Any, Callable[[Any, str], tuple[str, list[Part], dict[str, Setting]]]], ...] = (
+_KINDS: tuple[
+    tuple[Any, Callable[[Any, str], tuple[str, list[VariablePart], dict[str, PortSetting]]]], ...
+] = (
     (nn.Linear, _dense),
     (tuple(_CONVOLUTIONS), _convolution),
     (tuple(_TRANSPOSED), _transposed_convolution),

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchbench.plugins.ports import Outputs, PortLoss, PortOptimizer, Setting, Targets
+from benchbench.plugins.ports import PortLoss, PortOptimizer, PortOutputs, PortSetting, PortTargets
 
-_LOSSES: tuple[tuple[type[nn.Module], Any, Targets, Outputs], ...] = (
+_LOSSES: tuple[tuple[type[nn.Module], Any, PortTargets, PortOutputs], ...] = (
     (nn.CrossEntropyLoss, functional.cross_entropy, "classes", "logits"),
     (nn.NLLLoss, functional.nll_loss, "classes", "log-probabilities"),
     (nn.BCEWithLogitsLoss, functional.binary_cross_entropy_with_logits, "binary", "logits"),
@@ -47,7 +47,7 @@ def describe_loss(loss: Any) -> PortLoss:
 def describe_optimizer(optimizer: torch.optim.Optimizer) -> PortOptimizer:
     """Return an optimizer's settings by Keras's names, those of its first group."""
     groups = optimizer.param_groups
-    settings: dict[str, Setting] = {
+    settings: dict[str, PortSetting] = {
         name: groups[0][own]
         for name, own in _SETTINGS.items()
         if isinstance(groups[0].get(own), int | float | bool)
@@ -73,7 +73,7 @@ def describe_optimizer(optimizer: torch.optim.Optimizer) -> PortOptimizer:
     )
 
 
-def loss_of(loss: Any, outputs: Outputs) -> Callable[[torch.Tensor, Any], torch.Tensor]:
+def loss_of(loss: Any, outputs: PortOutputs) -> Callable[[torch.Tensor, Any], torch.Tensor]:
     """Return the loss as a function of output and canonical targets.
 
     Without one it is the protocol's cross-entropy of what the outputs are.
@@ -84,7 +84,7 @@ def loss_of(loss: Any, outputs: Outputs) -> Callable[[torch.Tensor, Any], torch.
     return lambda output, targets: _scalar(loss(output, _targets(output, targets, kind)))
 
 
-def _cross_entropy(output: torch.Tensor, targets: Any, outputs: Outputs) -> torch.Tensor:
+def _cross_entropy(output: torch.Tensor, targets: Any, outputs: PortOutputs) -> torch.Tensor:
     if not np.issubdtype(targets.dtype, np.integer):
         return functional.mse_loss(output, torch.as_tensor(targets).to(output))
     if outputs == "probabilities":
@@ -93,7 +93,7 @@ def _cross_entropy(output: torch.Tensor, targets: Any, outputs: Outputs) -> torc
     return functional.cross_entropy(rows, torch.as_tensor(targets).reshape(-1))
 
 
-def _targets(output: torch.Tensor, targets: Any, kind: Targets) -> torch.Tensor:
+def _targets(output: torch.Tensor, targets: Any, kind: PortTargets) -> torch.Tensor:
     """Return targets as the loss takes them: classes as they are, else like the output."""
     tensor = torch.as_tensor(targets)
     if kind in {"binary", "values"} or not np.issubdtype(targets.dtype, np.integer):

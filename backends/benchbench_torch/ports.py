@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from benchbench.plugins.ports import (
-    Batch,
-    Outputs,
+    ForwardTrace,
     Port,
+    PortBatch,
     PortDescription,
     PortError,
-    Trace,
+    PortOutputs,
 )
 from benchbench_torch.port_layers import find_others, find_pieces
 from benchbench_torch.port_training import describe_loss, describe_optimizer, loss_of
@@ -90,8 +90,8 @@ class TorchPort(Port):
             array = self._arrays[name]
             _third(array.data, place).copy_(torch.as_tensor(np.ascontiguousarray(value)).to(array))
 
-    def trace(self, inputs: npt.NDArray[Any]) -> Trace:
-        traced = Trace(np.empty(0))
+    def trace(self, inputs: npt.NDArray[Any]) -> ForwardTrace:
+        traced = ForwardTrace(np.empty(0))
         hooks = [
             piece.owner.register_forward_hook(_recorder(piece.name, piece.kind, traced))
             for piece in self.pieces
@@ -118,7 +118,7 @@ class TorchPort(Port):
         for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"):
             setattr(nn.functional, name, _no_dropout)
 
-    def gradients(self, batch: Batch) -> dict[str, npt.NDArray[Any]]:
+    def gradients(self, batch: PortBatch) -> dict[str, npt.NDArray[Any]]:
         self.module.train()
         self.module.zero_grad()
         self._criterion(self.module(self._inputs(batch[0])), batch[1]).backward()
@@ -131,7 +131,7 @@ class TorchPort(Port):
 
         return self.joined(gradient)
 
-    def step(self, batches: Sequence[Batch]) -> Iterator[None]:
+    def step(self, batches: Sequence[PortBatch]) -> Iterator[None]:
         assert self._optimizer is not None  # noqa: S101 - the core has asked for it
         self.module.train()
         for inputs, targets in batches:
@@ -140,11 +140,11 @@ class TorchPort(Port):
             self._optimizer.step()
             yield
 
-    def _outputs(self) -> Outputs:
+    def _outputs(self) -> PortOutputs:
         if self._loss is not None and describe_loss(self._loss).outputs != "unknown":
             return describe_loss(self._loss).outputs
         last = list(self.module.modules())[-1]
-        ends: dict[type, Outputs] = {
+        ends: dict[type, PortOutputs] = {
             nn.Softmax: "probabilities",
             nn.LogSoftmax: "log-probabilities",
         }
@@ -159,7 +159,7 @@ class TorchPort(Port):
         return tensor.to(self.dtype)
 
 
-def _recorder(name: str, kind: str, traced: Trace) -> Any:
+def _recorder(name: str, kind: str, traced: ForwardTrace) -> Any:
     def record(_module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
         if name not in traced.inputs and arguments:
             traced.inputs[name] = _canonical(arguments[0], kind)

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchbench.plugins.ports import Part
+from benchbench.plugins.ports import VariablePart
 
 
-def plain(role: str, source: str, *, fixed: bool = False) -> Part:
+def plain(role: str, source: str, *, fixed: bool = False) -> VariablePart:
     """Return a variable that is an array of the framework's as it is."""
-    return Part(role, (source,), lambda arrays: arrays[0], lambda value: [value], fixed)
+    return VariablePart(role, (source,), lambda arrays: arrays[0], lambda value: [value], fixed)
 
 
-def transposed(role: str, source: str, axes: Sequence[int], *, fixed: bool = False) -> Part:
+def transposed(role: str, source: str, axes: Sequence[int], *, fixed: bool = False) -> VariablePart:
     """Return a variable whose axes are those of the framework's array in this order."""
     back = np.argsort(axes)
-    return Part(
+    return VariablePart(
         role,
         (source,),
         lambda arrays: np.transpose(arrays[0], axes),
@@ -28,9 +28,9 @@ def transposed(role: str, source: str, axes: Sequence[int], *, fixed: bool = Fal
 
 def reshaped(
     role: str, source: str, shape: tuple[int, ...], own: tuple[int, ...], *, fixed: bool = False
-) -> Part:
+) -> VariablePart:
     """Return a variable of `shape` where the framework's array has the shape `own`."""
-    return Part(
+    return VariablePart(
         role,
         (source,),
         lambda arrays: np.reshape(arrays[0], shape),
@@ -39,9 +39,9 @@ def reshaped(
     )
 
 
-def summed(role: str, sources: tuple[str, ...], *, fixed: bool = False) -> Part:
+def summed(role: str, sources: tuple[str, ...], *, fixed: bool = False) -> VariablePart:
     """Return a variable that acts as the sum of several arrays; it is set in the first."""
-    return Part(
+    return VariablePart(
         role,
         sources,
         lambda arrays: np.sum(arrays, axis=0),
@@ -50,9 +50,9 @@ def summed(role: str, sources: tuple[str, ...], *, fixed: bool = False) -> Part:
     )
 
 
-def concatenated(role: str, sources: tuple[str, ...], *, fixed: bool = False) -> Part:
+def concatenated(role: str, sources: tuple[str, ...], *, fixed: bool = False) -> VariablePart:
     """Return a variable whose last axis is that of several arrays, one behind the other."""
-    return Part(
+    return VariablePart(
         role,
         sources,
         lambda arrays: np.concatenate(arrays, axis=-1),
@@ -61,7 +61,7 @@ def concatenated(role: str, sources: tuple[str, ...], *, fixed: bool = False) ->
     )
 
 
-def gates(part: Part, order: Sequence[int]) -> Part:
+def gates(part: VariablePart, order: Sequence[int]) -> VariablePart:
     """Return a part whose last axis holds gates: they come in `order` of the part's own."""
     back = [int(place) for place in np.argsort(order)]
 
@@ -69,7 +69,7 @@ def gates(part: Part, order: Sequence[int]) -> Part:
         blocks = np.split(value, len(order), axis=-1)
         return np.concatenate([blocks[place] for place in places], axis=-1)
 
-    return Part(
+    return VariablePart(
         part.role,
         part.sources,
         lambda arrays: arranged(part.join(arrays), order),
@@ -78,9 +78,9 @@ def gates(part: Part, order: Sequence[int]) -> Part:
     )
 
 
-def stacked(role: str, parts: Sequence[Part], *, fixed: bool = False) -> Part:
+def stacked(role: str, parts: Sequence[VariablePart], *, fixed: bool = False) -> VariablePart:
     """Return a variable with one row for each of several parts of one array each."""
-    return Part(
+    return VariablePart(
         role,
         tuple(part.sources[0] for part in parts),
         lambda arrays: np.stack([p.join([a]) for p, a in zip(parts, arrays, strict=True)]),

@@ -18,9 +18,11 @@ import msgspec
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-Setting: TypeAlias = str | int | float | bool
-Targets: TypeAlias = Literal["classes", "one_hot", "binary", "values", "unknown"]
-Outputs: TypeAlias = Literal["logits", "log-probabilities", "probabilities", "values", "unknown"]
+PortSetting: TypeAlias = str | int | float | bool
+PortTargets: TypeAlias = Literal["classes", "one_hot", "binary", "values", "unknown"]
+PortOutputs: TypeAlias = Literal[
+    "logits", "log-probabilities", "probabilities", "values", "unknown"
+]
 
 
 class PortBlock(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,23 +37,23 @@ class PortBlock(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     variables: dict[str, tuple[int, ...]]
     fixed: tuple[str, ...] = ()
-    settings: dict[str, Setting] = {}
+    settings: dict[str, PortSetting] = {}
 
 
 class PortLoss(msgspec.Struct, frozen=True, kw_only=True):
     """A loss as the file gives it: what it takes as targets, and what it takes the outputs for."""
 
     name: str
-    targets: Targets = "unknown"
-    outputs: Outputs = "unknown"
-    settings: dict[str, Setting] = {}
+    targets: PortTargets = "unknown"
+    outputs: PortOutputs = "unknown"
+    settings: dict[str, PortSetting] = {}
 
 
 class PortOptimizer(msgspec.Struct, frozen=True, kw_only=True):
     """An optimizer as the file gives it. `steps_done` is above 0 if it has trained already."""
 
     name: str
-    settings: dict[str, Setting] = {}
+    settings: dict[str, PortSetting] = {}
     steps_done: int = 0
 
 
@@ -68,7 +70,7 @@ class PortDescription(msgspec.Struct, frozen=True, kw_only=True):
     input_shape: tuple[int, ...] | None = None
     loss: PortLoss | None = None
     optimizer: PortOptimizer | None = None
-    outputs: Outputs = "unknown"
+    outputs: PortOutputs = "unknown"
     notes: tuple[str, ...] = ()
 
 
@@ -77,7 +79,7 @@ class PortError(Exception):
 
 
 @dataclass(frozen=True)
-class Part:
+class VariablePart:
     """A variable in canonical layout, made of arrays of the framework's (often one).
 
     `join` and `split` are linear: what holds for values holds for gradients.
@@ -97,12 +99,12 @@ class Piece:
     name: str
     kind: str
     owner: Any
-    parts: tuple[Part, ...]
-    settings: dict[str, Setting] = field(default_factory=dict)
+    parts: tuple[VariablePart, ...]
+    settings: dict[str, PortSetting] = field(default_factory=dict)
 
 
 @dataclass
-class Trace:
+class ForwardTrace:
     """One forward pass: the output, and of each block, in the order of the calls, its ends.
 
     Images are (batch, height, width, channels). A block's output is that before its activation.
@@ -113,7 +115,7 @@ class Trace:
     outputs: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
 
 
-Batch: TypeAlias = "tuple[npt.NDArray[Any], npt.NDArray[Any]]"
+PortBatch: TypeAlias = "tuple[npt.NDArray[Any], npt.NDArray[Any]]"
 
 
 class Port(ABC):
@@ -142,14 +144,14 @@ class Port(ABC):
 
     @abstractmethod
     def read(self, source: str) -> npt.NDArray[Any]:
-        """Return an array of the framework's by the name that a `Part` gives it."""
+        """Return an array of the framework's by the name that a `VariablePart` gives it."""
 
     @abstractmethod
     def write(self, source: str, value: npt.NDArray[Any]) -> None:
         """Set an array of the framework's."""
 
     @abstractmethod
-    def trace(self, inputs: npt.NDArray[Any]) -> Trace:
+    def trace(self, inputs: npt.NDArray[Any]) -> ForwardTrace:
         """Evaluate: dropout off, statistics fixed, as far as the network obeys."""
 
     @abstractmethod
@@ -161,14 +163,14 @@ class Port(ABC):
         """Leave dropout out of training from now on: each framework draws otherwise."""
 
     @abstractmethod
-    def gradients(self, batch: Batch) -> dict[str, npt.NDArray[Any]]:
+    def gradients(self, batch: PortBatch) -> dict[str, npt.NDArray[Any]]:
         """Return the canonical gradients of one training pass, zeros for what is not trained.
 
         What training passes change besides, running statistics, changes.
         """
 
     @abstractmethod
-    def step(self, batches: Sequence[Batch]) -> Iterator[None]:
+    def step(self, batches: Sequence[PortBatch]) -> Iterator[None]:
         """Train with the file's own optimizer, a step a batch; yield after each."""
 
     def variables(self) -> dict[str, npt.NDArray[Any]]:

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from benchbench.errors import UsageError
-from benchbench.plugins.ports import PortBlock, PortDescription, Targets
+from benchbench.plugins.ports import PortBlock, PortDescription, PortTargets
 from benchbench.ports import forward, inputs
 from benchbench.ports.climb import broken, climb
-from benchbench.ports.evidence import Evidence, Network
+from benchbench.ports.evidence import Network, PortEvidence
 from benchbench.ports.map_file import read_map, write_map
-from benchbench.ports.messages import Arrays
-from benchbench.ports.pairing import Pairing, Unpaired, first_weights, pair, pair_by
+from benchbench.ports.messages import NamedArrays
+from benchbench.ports.pairing import Unpaired, VariablePairing, first_weights, pair, pair_by
 from benchbench.ports.process import PortFailure, PortProcess
 from benchbench.ports.report import Break, PortReport, Trap
 
@@ -94,7 +94,7 @@ def compare(
         layer = " / ".join(name or "-" for name in error.layers) if any(error.layers) else ""
         stop = Break("architecture", layer=layer, trap=trap, words=str(error))
         return broken(network_a.label, network_b.label, [], stop)
-    evidence = Evidence(
+    evidence = PortEvidence(
         a=network_a,
         b=network_b,
         pairing=pairing,
@@ -114,7 +114,7 @@ def compare(
     return climb(evidence)
 
 
-def _load(process: PortProcess, factory: Factory, sample: Arrays | None = None) -> Network:
+def _load(process: PortProcess, factory: Factory, sample: NamedArrays | None = None) -> Network:
     description, first = process.load(factory.path, factory.name, factory.label, sample or {})
     return Network(factory.label, process, description, first)
 
@@ -184,9 +184,9 @@ def _try(side: Network, factory: Factory, sample: np.ndarray) -> tuple[int, ...]
     return tuple(arrays["output0"].shape[1:])
 
 
-def _targets(a: PortDescription, b: PortDescription, output: tuple[int, ...]) -> Targets:
+def _targets(a: PortDescription, b: PortDescription, output: tuple[int, ...]) -> PortTargets:
     """Return what both losses take. Raises Unpaired where they are of different kinds."""
-    kinds: list[Targets] = []
+    kinds: list[PortTargets] = []
     for one in (a.loss, b.loss):
         if one and one.targets != "unknown":
             kinds.append("classes" if one.targets == "one_hot" else one.targets)
@@ -201,7 +201,7 @@ def _targets(a: PortDescription, b: PortDescription, output: tuple[int, ...]) ->
     return "classes" if output and output[-1] > 1 else "values"
 
 
-def _pairing(a: Network, b: Network, map_path: Path | None) -> Pairing:
+def _pairing(a: Network, b: Network, map_path: Path | None) -> VariablePairing:
     """Return what is what: by the map that the user edited, else by themselves.
 
     Raises UsageError where a map was written to be filled in, Unpaired where sizes differ.
@@ -213,7 +213,7 @@ def _pairing(a: Network, b: Network, map_path: Path | None) -> Pairing:
     except Unpaired:
         if map_path is None or _total(a.blocks) != _total(b.blocks):
             raise
-        pairing = Pairing()
+        pairing = VariablePairing()
     if map_path:
         asked = write_map(map_path, pairing, a.blocks, b.blocks)
         if asked:
@@ -232,7 +232,7 @@ def _pairing(a: Network, b: Network, map_path: Path | None) -> Pairing:
     return pairing
 
 
-def _settle_flattening(evidence: Evidence) -> None:
+def _settle_flattening(evidence: PortEvidence) -> None:
     """Find the layers of B that take flat maps channels first; their weights are copied so."""
     for _ in range(_TRIES):
         found = forward.flattened(evidence)

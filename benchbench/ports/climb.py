@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from benchbench.ports import forward
-from benchbench.ports.evidence import Evidence, Triple, relative
+from benchbench.ports.evidence import PortEvidence, Triple, relative
 from benchbench.ports.forward import tolerance
 from benchbench.ports.report import RUNG_NAMES, Break, PortReport, PortRung, Trap
 from benchbench.ports.traps import training
@@ -21,7 +21,7 @@ _STATISTICS = 1e-4
 _STILL = 1e-5
 
 
-def climb(evidence: Evidence) -> PortReport:
+def climb(evidence: PortEvidence) -> PortReport:
     """Compare rung by rung. Raises PortFailure where one of the networks cannot do it."""
     done: list[PortRung] = [PortRung(name="architecture", state="same")]
     for name, measure in _measures(evidence).items():
@@ -41,7 +41,7 @@ def climb(evidence: Evidence) -> PortReport:
 
 
 def broken(
-    a: str, b: str, done: list[PortRung], stop: Break, evidence: Evidence | None = None
+    a: str, b: str, done: list[PortRung], stop: Break, evidence: PortEvidence | None = None
 ) -> PortReport:
     """Return the report of two networks that differ."""
     number = (
@@ -68,7 +68,7 @@ def broken(
     )
 
 
-def _measures(evidence: Evidence) -> dict[str, Callable[[], float]]:
+def _measures(evidence: PortEvidence) -> dict[str, Callable[[], float]]:
     def forward_pass() -> float:
         return max(forward.layers(evidence), forward.outputs(evidence))
 
@@ -106,7 +106,7 @@ def _measures(evidence: Evidence) -> dict[str, Callable[[], float]]:
     }
 
 
-def _loss(evidence: Evidence) -> float:
+def _loss(evidence: PortEvidence) -> float:
     worst = 0.0
     for one in evidence.losses:
         worst = max(worst, one.difference)
@@ -124,7 +124,7 @@ def _loss(evidence: Evidence) -> float:
     return worst
 
 
-def _gradients(evidence: Evidence) -> float:
+def _gradients(evidence: PortEvidence) -> float:
     fixed = evidence.fixed()
     found = {name: one for name, one in evidence.gradients.items() if name not in fixed}
     return _variables(
@@ -141,7 +141,7 @@ def _variables(
     found: Mapping[str, Triple],
     least: float,
     explain: Callable[[str, Triple], Trap | None],
-    evidence: Evidence,
+    evidence: PortEvidence,
 ) -> float:
     """Compare arrays by name, each on its own scale. Raises Break at the worst of them."""
     largest = max((float(np.linalg.norm(one.exact)) for one in found.values()), default=0.0)
@@ -166,7 +166,7 @@ def _variables(
     )
 
 
-def _statistics(evidence: Evidence) -> float:
+def _statistics(evidence: PortEvidence) -> float:
     moved = {name: one for name, one in evidence.update(1).items() if name in evidence.fixed()}
     worst = 0.0
     for name, one in moved.items():
@@ -190,7 +190,7 @@ def _statistics(evidence: Evidence) -> float:
     return worst
 
 
-def _after(evidence: Evidence) -> float:
+def _after(evidence: PortEvidence) -> float:
     one = evidence.probabilities(evidence.trained_outputs)
     allowed = max(tolerance(one, _LATER_STEPS), 0.05 if evidence.notes else 0.0)
     if one.difference > allowed:
@@ -198,7 +198,7 @@ def _after(evidence: Evidence) -> float:
     return one.difference
 
 
-def _dropout(evidence: Evidence) -> float:
+def _dropout(evidence: PortEvidence) -> float:
     rates = [
         sorted(
             float(layer.settings["rate"])
@@ -217,5 +217,5 @@ def _dropout(evidence: Evidence) -> float:
     raise Break("dropout", trap=Trap(name, words))
 
 
-def _twin(evidence: Evidence, name: str) -> str:
+def _twin(evidence: PortEvidence, name: str) -> str:
     return next(own for own, other in evidence.pairing.variables.items() if other == name)

@@ -10,13 +10,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from benchbench.plugins.ports import Outputs, PortBlock, PortDescription, Targets
+from benchbench.plugins.ports import PortBlock, PortDescription, PortOutputs, PortTargets
 from benchbench.ports import inputs
-from benchbench.ports.messages import WEIGHT, Action, Arrays
-from benchbench.ports.pairing import Pairing, shapes_of
+from benchbench.ports.messages import WEIGHT, Action, NamedArrays
+from benchbench.ports.pairing import VariablePairing, shapes_of
 from benchbench.ports.process import PortFailure, PortProcess
 
-Array: TypeAlias = npt.NDArray[Any]
+AnyArray: TypeAlias = npt.NDArray[Any]
 SNAPSHOTS = (1, 2, 10)
 # So much smaller is the last layer where small gradients are wanted.
 _SMALL = 1e-3
@@ -29,11 +29,11 @@ class Network:
     label: str
     process: PortProcess
     description: PortDescription
-    first: Arrays
+    first: NamedArrays
     blocks: tuple[PortBlock, ...] = ()
     flat: bool = False
 
-    def sample(self, value: Array) -> Array:
+    def sample(self, value: AnyArray) -> AnyArray:
         """Return a batch as this side takes it: flat, where its file flattens elsewhere."""
         return value.reshape(len(value), -1) if self.flat else value
 
@@ -45,9 +45,9 @@ class Network:
 class Triple:
     """One quantity, three times: A in float64, A in float32, B."""
 
-    exact: Array
-    own: Array
-    other: Array
+    exact: AnyArray
+    own: AnyArray
+    other: AnyArray
 
     @property
     def difference(self) -> float:
@@ -60,7 +60,7 @@ class Triple:
         return relative(self.own, self.exact)
 
 
-def relative(value: Array, reference: Array, *, scale: float = 0.0) -> float:
+def relative(value: AnyArray, reference: AnyArray, *, scale: float = 0.0) -> float:
     """Return the norm of the difference over that of the reference, infinite for other shapes."""
     if value.shape != reference.shape:
         return float("inf")
@@ -71,15 +71,15 @@ def relative(value: Array, reference: Array, *, scale: float = 0.0) -> float:
 
 
 @dataclass
-class Evidence:
+class PortEvidence:
     """Both networks with the same variables, and what they answered so far."""
 
     a: Network
     b: Network
-    pairing: Pairing
+    pairing: VariablePairing
     shape: tuple[int, ...]
-    targets: Targets
-    weights: Arrays
+    targets: PortTargets
+    weights: NamedArrays
     output_shape: tuple[int, ...]
     notes: list[str] = field(default_factory=list)
 
@@ -88,7 +88,7 @@ class Evidence:
         return self.a.description.optimizer is not None and self.b.description.optimizer is not None
 
     @cached_property
-    def batches(self) -> list[tuple[Array, Array]]:
+    def batches(self) -> list[tuple[AnyArray, AnyArray]]:
         """Ten batches, the third of them short."""
         tokens = inputs.vocabulary(self.a.description) or inputs.vocabulary(self.b.description)
         made = []
@@ -103,7 +103,7 @@ class Evidence:
         return made
 
     @cached_property
-    def traces(self) -> tuple[Arrays, Arrays, Arrays]:
+    def traces(self) -> tuple[NamedArrays, NamedArrays, NamedArrays]:
         """Traces of a batch, itself again, a short one, one sample, and a large-valued one."""
         x = self.batches[0][0]
         large = x if np.issubdtype(x.dtype, np.integer) else x * np.float32(inputs.LARGE)
@@ -132,7 +132,7 @@ class Evidence:
         return self._named("gradients", self.batches[:1], "g0:")
 
     @cached_property
-    def training(self) -> tuple[Arrays, Arrays, Arrays]:
+    def training(self) -> tuple[NamedArrays, NamedArrays, NamedArrays]:
         return self._three("train", None, snapshots=SNAPSHOTS)
 
     def update(self, steps: int) -> dict[str, Triple]:
@@ -158,7 +158,7 @@ class Evidence:
         """Return the variables of A that no optimizer moves: statistics."""
         return {f"{one.name}.{role}" for one in self.a.blocks for role in one.fixed}
 
-    def meaning(self, side: Network, output: Array) -> Outputs:
+    def meaning(self, side: Network, output: AnyArray) -> PortOutputs:
         """Return what a side takes its outputs for: by its loss, else by their values."""
         known = side.description.loss.outputs if side.description.loss else "unknown"
         if known == "unknown":
@@ -185,16 +185,16 @@ class Evidence:
     def _asked(
         self,
         side: Network,
-        batches: Sequence[tuple[Array, Array]],
-        weights: Arrays | None = None,
-    ) -> Arrays:
-        made: Arrays = dict(self._weights(side, self.weights if weights is None else weights))
+        batches: Sequence[tuple[AnyArray, AnyArray]],
+        weights: NamedArrays | None = None,
+    ) -> NamedArrays:
+        made: NamedArrays = dict(self._weights(side, self.weights if weights is None else weights))
         for place, (x, y) in enumerate(batches):
             made[f"x{place}"] = side.sample(x)
             made[f"y{place}"] = y
         return made
 
-    def _weights(self, side: Network, weights: Arrays) -> Arrays:
+    def _weights(self, side: Network, weights: NamedArrays) -> NamedArrays:
         if side is self.b:
             weights = self.pairing.to_b(weights, shapes_of(self.b.blocks))
         return {f"{WEIGHT}{name}": value for name, value in weights.items()}
@@ -202,14 +202,14 @@ class Evidence:
     def _three(
         self,
         action: Action,
-        samples: Callable[[Network], Arrays] | None,
+        samples: Callable[[Network], NamedArrays] | None,
         *,
         snapshots: tuple[int, ...] = (),
-        weights: Arrays | None = None,
+        weights: NamedArrays | None = None,
         steps: int | None = None,
-    ) -> tuple[Arrays, Arrays, Arrays]:
+    ) -> tuple[NamedArrays, NamedArrays, NamedArrays]:
         """Have both do it, A in both precisions: on samples, or on the first `steps` batches."""
-        found: list[Arrays] = []
+        found: list[NamedArrays] = []
         for side, precision in self._runs():
             if samples is not None:
                 arrays = self._weights(side, self.weights) | samples(side)
@@ -237,7 +237,7 @@ class Evidence:
             self.notes.append(note)
 
     def _named(
-        self, action: Action, batches: Sequence[tuple[Array, Array]], start: str
+        self, action: Action, batches: Sequence[tuple[AnyArray, AnyArray]], start: str
     ) -> dict[str, Triple]:
         made = []
         for side, precision in self._runs():
@@ -249,7 +249,9 @@ class Evidence:
             made.append({n.removeprefix(start): v for n, v in found.items() if n.startswith(start)})
         return self._triples(made)
 
-    def _moved(self, three: Sequence[Arrays], start: str, weights: Arrays) -> dict[str, Triple]:
+    def _moved(
+        self, three: Sequence[NamedArrays], start: str, weights: NamedArrays
+    ) -> dict[str, Triple]:
         after = [
             {n.removeprefix(start): v for n, v in one.items() if n.startswith(start)}
             for one in three
@@ -265,12 +267,12 @@ class Evidence:
             for name, one in triples.items()
         }
 
-    def _triples(self, made: Sequence[Arrays]) -> dict[str, Triple]:
+    def _triples(self, made: Sequence[NamedArrays]) -> dict[str, Triple]:
         other = self.pairing.to_a(made[2], shapes_of(self.a.blocks))
         return {name: Triple(made[0][name], made[1][name], other[name]) for name in other}
 
 
-def sums_to_one(output: Array) -> bool:
+def sums_to_one(output: AnyArray) -> bool:
     """Say whether these are probabilities: no negative, rows that sum to one."""
     values = output.astype(np.float64)
     return bool(
@@ -278,13 +280,13 @@ def sums_to_one(output: Array) -> bool:
     )
 
 
-def to_probabilities(output: Array, meaning: Outputs, targets: Targets) -> Array:
+def to_probabilities(output: AnyArray, meaning: PortOutputs, targets: PortTargets) -> AnyArray:
     """Return what outputs mean. Values stay what they are."""
     values = output.astype(np.float64)
     if meaning == "logits":
         if targets == "binary":
             return 1 / (1 + np.exp(-values))
         shifted = np.exp(values - values.max(-1, keepdims=True))
-        softmax: Array = shifted / shifted.sum(-1, keepdims=True)
+        softmax: AnyArray = shifted / shifted.sum(-1, keepdims=True)
         return softmax
     return np.exp(values) if meaning == "log-probabilities" else values

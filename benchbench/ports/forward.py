@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchbench.ports.evidence import Evidence, Triple, relative, sums_to_one
+from benchbench.ports.evidence import PortEvidence, Triple, relative, sums_to_one
 from benchbench.ports.pairing import channels_last
 from benchbench.ports.report import Break, Trap
 from benchbench.ports.traps import functions, settings
@@ -23,7 +23,7 @@ def tolerance(one: Triple, least: float = TOLERANCE) -> float:
     return max(least, TIMES_NOISE * one.noise)
 
 
-def modes(evidence: Evidence) -> float:
+def modes(evidence: PortEvidence) -> float:
     """Compare each network with itself: twice, and in other company. Raises Break."""
     worst = 0.0
     for side, index in ((evidence.a, 1), (evidence.b, 2)):
@@ -45,7 +45,7 @@ def modes(evidence: Evidence) -> float:
     return worst
 
 
-def layers(evidence: Evidence) -> float:
+def layers(evidence: PortEvidence) -> float:
     """Compare what goes into each layer and what comes out. Raises Break."""
     worst = 0.0
     for trace, where in _TRACES:
@@ -66,7 +66,7 @@ def layers(evidence: Evidence) -> float:
     return worst
 
 
-def outputs(evidence: Evidence) -> float:
+def outputs(evidence: PortEvidence) -> float:
     """Compare what the networks answer. Raises Break."""
     worst = 0.0
     for trace, where in (("0", ""), ("2", " on a short batch"), ("4", " on large inputs")):
@@ -81,7 +81,7 @@ def outputs(evidence: Evidence) -> float:
     return worst
 
 
-def flattened(evidence: Evidence) -> dict[str, int]:
+def flattened(evidence: PortEvidence) -> dict[str, int]:
     """Return the blocks of B with flat features over (channels, positions), and the channels."""
     found = {}
     channels = 0
@@ -101,7 +101,7 @@ def flattened(evidence: Evidence) -> dict[str, int]:
     return found
 
 
-def _pairs(evidence: Evidence) -> Iterator[tuple[str, str]]:
+def _pairs(evidence: PortEvidence) -> Iterator[tuple[str, str]]:
     """Yield paired blocks in the order in which A calls them."""
     twins = {other: own for own, other in evidence.pairing.blocks.items()}
     for block in evidence.a.blocks:
@@ -109,7 +109,7 @@ def _pairs(evidence: Evidence) -> Iterator[tuple[str, str]]:
             yield block.name, twins[block.name]
 
 
-def _ends(evidence: Evidence, end: str, a: str, b: str) -> Triple | None:
+def _ends(evidence: PortEvidence, end: str, a: str, b: str) -> Triple | None:
     """Return what went into or came out of a layer; None where one of them was not seen."""
     exact, own, other = evidence.traces
     if f"{end}:{a}" not in exact or f"{end}:{b}" not in other:
@@ -127,7 +127,7 @@ def _ends(evidence: Evidence, end: str, a: str, b: str) -> Triple | None:
 
 
 def _inside(
-    evidence: Evidence, trace: str, _before: object, pair: tuple[str, str], one: Triple
+    evidence: PortEvidence, trace: str, _before: object, pair: tuple[str, str], one: Triple
 ) -> tuple[Trap | None, str]:
     a, b = evidence.a.block(pair[0]), evidence.b.block(pair[1])
     trap = settings.of_layers(a, b) or functions.of_precision(one.other)
@@ -141,7 +141,7 @@ def _inside(
 
 
 def _between(
-    evidence: Evidence,
+    evidence: PortEvidence,
     trace: str,
     before: tuple[str, str] | None,
     pair: tuple[str, str],
@@ -163,7 +163,7 @@ def _between(
     return trap, "what goes into it differs already, and all layers before agree"
 
 
-def _earlier(evidence: Evidence, name: str, trace: str) -> list[np.ndarray]:
+def _earlier(evidence: PortEvidence, name: str, trace: str) -> list[np.ndarray]:
     """Return outputs of A's blocks called before, the nearest first."""
     names = [one.name for one in evidence.a.blocks]
     found = [f"out{trace}:{one}" for one in reversed(names[: names.index(name)])]
@@ -172,7 +172,7 @@ def _earlier(evidence: Evidence, name: str, trace: str) -> list[np.ndarray]:
 
 
 def _attention(
-    evidence: Evidence, trace: str, name: str, a: np.ndarray, b: np.ndarray
+    evidence: PortEvidence, trace: str, name: str, a: np.ndarray, b: np.ndarray
 ) -> Trap | None:
     nearest = _earlier(evidence, name, trace)
     if len(nearest) < 3:
@@ -188,7 +188,7 @@ def _attention(
     return functions.of_attention(query, key, value, a, b)
 
 
-def _of_output(evidence: Evidence, trace: str, last: tuple[str, str]) -> Trap | None:
+def _of_output(evidence: PortEvidence, trace: str, last: tuple[str, str]) -> Trap | None:
     raw = evidence.trace(f"output{trace}")
     for side, output in ((evidence.a, raw.exact), (evidence.b, raw.other)):
         meaning = evidence.meaning(side, output)
@@ -219,7 +219,7 @@ def _of_output(evidence: Evidence, trace: str, last: tuple[str, str]) -> Trap | 
     return found or functions.of_precision(raw.other)
 
 
-def _mode_break(evidence: Evidence, difference: float, trap: Trap) -> Break:
+def _mode_break(evidence: PortEvidence, difference: float, trap: Trap) -> Break:
     return Break("evaluation mode", difference=difference, tolerance=TOLERANCE, trap=trap)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from benchbench.plugins.ports import PortDescription, Targets
+from benchbench.plugins.ports import PortDescription, PortTargets
 
-Array = npt.NDArray[np.generic]
+AnyArray = npt.NDArray[np.generic]
 
 BATCH = 16
 SHORT = 5
@@ -58,7 +58,7 @@ def vocabulary(description: PortDescription) -> int | None:
     return rows[0] if rows else None
 
 
-def draw(shape: tuple[int, ...], tokens: int | None, count: int, *, seed: int) -> Array:
+def draw(shape: tuple[int, ...], tokens: int | None, count: int, *, seed: int) -> AnyArray:
     """Draw a batch: tokens, or numbers of which the first eighth are faint."""
     random = np.random.default_rng(seed)
     if tokens:
@@ -68,7 +68,7 @@ def draw(shape: tuple[int, ...], tokens: int | None, count: int, *, seed: int) -
     return values.astype(np.float32)
 
 
-def draw_targets(kind: Targets, output: tuple[int, ...], *, seed: int) -> Array:
+def draw_targets(kind: PortTargets, output: tuple[int, ...], *, seed: int) -> AnyArray:
     """Draw targets for outputs of this shape, batch included."""
     random = np.random.default_rng(1000 + seed)
     if kind == "values":

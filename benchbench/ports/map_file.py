@@ -10,7 +10,7 @@ import tomli_w
 
 from benchbench.errors import UsageError
 from benchbench.plugins.ports import PortBlock
-from benchbench.ports.pairing import Pairing, shapes_of
+from benchbench.ports.pairing import VariablePairing, shapes_of
 
 _ASK = "?"
 
@@ -38,7 +38,7 @@ def read_map(path: Path) -> dict[str, str]:
 
 
 def write_map(
-    path: Path, pairing: Pairing, a: Sequence[PortBlock], b: Sequence[PortBlock]
+    path: Path, pairing: VariablePairing, a: Sequence[PortBlock], b: Sequence[PortBlock]
 ) -> tuple[str, ...]:
     """Write the map as far as it is known, and return the variables of B left open, `?`.
 

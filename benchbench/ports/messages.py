@@ -12,13 +12,13 @@ from benchbench.plugins.ports import PortDescription
 
 READY = b"ready"
 Action: TypeAlias = Literal["load", "trace", "loss", "gradients", "train"]
-Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
+NamedArrays: TypeAlias = dict[str, npt.NDArray[Any]]
 
 # Names of arrays in a question: "w:block.role" of variables, "x0", "x1", ... inputs, "y0" targets.
 WEIGHT = "w:"
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
+class PortQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """One question. `arrays` is the file that holds its arrays, empty for none.
 
     `load` names a factory, and `ports` the place of the `Port` of each framework. The others make
@@ -38,7 +38,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     reply: str = ""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class PortAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it. `trouble` says what went wrong, with `traceback` where code raised.
 
     `called` are the blocks in the order of their first call.
@@ -51,7 +51,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, float] = {}
 
 
-def save(path: str, arrays: Arrays) -> None:
+def save(path: str, arrays: NamedArrays) -> None:
     """Write arrays into a file, by name. Names may hold what a zip file's members may."""
     numbered: Any = {str(place): value for place, value in enumerate(arrays.values())}
     np.savez(path, **numbered)
@@ -59,7 +59,7 @@ def save(path: str, arrays: Arrays) -> None:
         names.write(msgspec.json.encode(list(arrays)))
 
 
-def restore(path: str) -> Arrays:
+def restore(path: str) -> NamedArrays:
     """Read arrays back."""
     with open(f"{path}.names", "rb") as names:  # noqa: PTH123
         known = msgspec.json.decode(names.read(), type=list[str])

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchbench.plugins.ports import PortBlock
-from benchbench.ports.messages import WEIGHT, Arrays
+from benchbench.ports.messages import WEIGHT, NamedArrays
 
-Shape = tuple[int, ...]
+ArrayShape = tuple[int, ...]
 
 
 class Unpaired(Exception):  # noqa: N818 - an answer: the two networks differ here
@@ -25,7 +25,7 @@ class Unpaired(Exception):  # noqa: N818 - an answer: the two networks differ he
 
 
 @dataclass
-class Pairing:
+class VariablePairing:
     """Which variable of A each variable of B is, and which block of A each block of B.
 
     `unsure` are variables of B with those of A that each may be. `channels`: blocks of B whose
@@ -37,7 +37,7 @@ class Pairing:
     unsure: dict[str, tuple[str, ...]] = field(default_factory=dict)
     channels: dict[str, int] = field(default_factory=dict)
 
-    def to_b(self, values: Arrays, shapes: dict[str, Shape]) -> Arrays:
+    def to_b(self, values: NamedArrays, shapes: dict[str, ArrayShape]) -> NamedArrays:
         """Return A's arrays as B's: by B's names, in B's shapes."""
         made = {}
         for own, other in self.variables.items():
@@ -47,7 +47,7 @@ class Pairing:
             made[own] = self._rows(own, value, to_b=True)
         return made
 
-    def to_a(self, values: Arrays, shapes: dict[str, Shape]) -> Arrays:
+    def to_a(self, values: NamedArrays, shapes: dict[str, ArrayShape]) -> NamedArrays:
         """Return B's arrays as A's."""
         made = {}
         for own, other in self.variables.items():
@@ -76,7 +76,7 @@ def channels_last(features: int, channels: int) -> np.ndarray:
     return np.arange(features).reshape(channels, -1).T.ravel()
 
 
-def shapes_of(blocks: Sequence[PortBlock]) -> dict[str, Shape]:
+def shapes_of(blocks: Sequence[PortBlock]) -> dict[str, ArrayShape]:
     """Return the shapes of all variables by "block.role"."""
     return {
         f"{block.name}.{role}": tuple(shape)
@@ -85,9 +85,9 @@ def shapes_of(blocks: Sequence[PortBlock]) -> dict[str, Shape]:
     }
 
 
-def pair(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> Pairing:
+def pair(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> VariablePairing:
     """Pair blocks given in the order of their calls. Raises Unpaired, with a table of both."""
-    pairing = Pairing()
+    pairing = VariablePairing()
     groups_a, groups_b = _groups(a), _groups(b)
     if {key: len(value) for key, value in groups_a.items()} != {
         key: len(value) for key, value in groups_b.items()
@@ -100,7 +100,9 @@ def pair(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> Pairing:
     return pairing
 
 
-def pair_by(chosen: dict[str, str], a: Sequence[PortBlock], b: Sequence[PortBlock]) -> Pairing:
+def pair_by(
+    chosen: dict[str, str], a: Sequence[PortBlock], b: Sequence[PortBlock]
+) -> VariablePairing:
     """Pair by what the user says: B's variables to A's. Raises Unpaired for what does not fit."""
     shapes_a, shapes_b = shapes_of(a), shapes_of(b)
     missing = [name for name in shapes_b if name not in chosen]
@@ -110,7 +112,7 @@ def pair_by(chosen: dict[str, str], a: Sequence[PortBlock], b: Sequence[PortBloc
             f"the map lacks {', '.join(missing) or 'nothing'} and names "
             f"{', '.join(sorted(strange)) or 'nothing'} that is not there"
         )
-    pairing = Pairing(variables=dict(chosen))
+    pairing = VariablePairing(variables=dict(chosen))
     for own, other in chosen.items():
         if not _fits(shapes_a[other], shapes_b[own]):
             raise Unpaired(
@@ -121,7 +123,7 @@ def pair_by(chosen: dict[str, str], a: Sequence[PortBlock], b: Sequence[PortBloc
     return pairing
 
 
-def first_weights(values: Arrays) -> Arrays:
+def first_weights(values: NamedArrays) -> NamedArrays:
     """Return A's first values, with noise on what starts constant, so that each matters."""
     random = np.random.default_rng(0)
     made = {}
@@ -177,7 +179,7 @@ def _tail(name: str) -> str:
     return _ALIASES.get(last, last)
 
 
-def _pair_roles(a: PortBlock, b: PortBlock, pairing: Pairing) -> None:
+def _pair_roles(a: PortBlock, b: PortBlock, pairing: VariablePairing) -> None:
     """Pair the variables of two blocks: by role, else by a shape that is there once."""
     if len(a.variables) != len(b.variables):
         raise _missing_role(a, b)
@@ -201,7 +203,7 @@ def _pair_roles(a: PortBlock, b: PortBlock, pairing: Pairing) -> None:
             del left_a[fitting[0]]
 
 
-def _fits(a: Shape, b: Shape) -> bool:
+def _fits(a: ArrayShape, b: ArrayShape) -> bool:
     return a == b or a[::-1] == b or (len(a) != len(b) and np.prod(a) == np.prod(b))
 
 

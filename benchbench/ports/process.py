@@ -15,7 +15,15 @@ import msgspec
 from benchbench.children import AnswerTooLong, Child, ending
 from benchbench.errors import BenchbenchError
 from benchbench.plugins.ports import PortDescription
-from benchbench.ports.messages import READY, Action, Answer, Arrays, Question, restore, save
+from benchbench.ports.messages import (
+    READY,
+    Action,
+    NamedArrays,
+    PortAnswer,
+    PortQuestion,
+    restore,
+    save,
+)
 
 _MODULE = "benchbench.ports.side"
 _STARTING_SECONDS = 60.0
@@ -59,14 +67,14 @@ class PortProcess:
         self._folder.cleanup()
 
     def load(
-        self, path: Path, name: str, label: str, sample: Arrays
-    ) -> tuple[PortDescription, Arrays]:
+        self, path: Path, name: str, label: str, sample: NamedArrays
+    ) -> tuple[PortDescription, NamedArrays]:
         """Import a file and take up what its factory makes; return it with its first variables.
 
         Raises PortFailure.
         """
         self._label = label
-        question = Question(action="load", path=str(path), name=name, ports=self._ports)
+        question = PortQuestion(action="load", path=str(path), name=name, ports=self._ports)
         answer, arrays = self._exchange(question, sample)
         assert answer.description is not None  # noqa: S101 - it answers so to `load`
         return answer.description, arrays
@@ -74,19 +82,21 @@ class PortProcess:
     def ask(
         self,
         action: Action,
-        arrays: Arrays,
+        arrays: NamedArrays,
         *,
         precision: str = "float32",
         own_optimizer: bool = True,
         snapshots: tuple[int, ...] = (),
-    ) -> tuple[Answer, Arrays]:
+    ) -> tuple[PortAnswer, NamedArrays]:
         """Exercise the network. Raises PortFailure."""
-        question = Question(
+        question = PortQuestion(
             action=action, precision=precision, own_optimizer=own_optimizer, snapshots=snapshots
         )
         return self._exchange(question, arrays)
 
-    def _exchange(self, question: Question, arrays: Arrays) -> tuple[Answer, Arrays]:
+    def _exchange(
+        self, question: PortQuestion, arrays: NamedArrays
+    ) -> tuple[PortAnswer, NamedArrays]:
         if not self._started:
             if self._read(_STARTING_SECONDS) != READY:
                 raise PortFailure(f"no process could be started for {self._label}: {self._last()}")
@@ -107,7 +117,7 @@ class PortProcess:
                 f"the process of {self._label} {ending(self._child.code or 0)}, in "
                 f"`{question.action}`{self._last()}"
             )
-        answer = msgspec.json.decode(line, type=Answer)
+        answer = msgspec.json.decode(line, type=PortAnswer)
         if answer.trouble:
             where = {"load": "its factory", "trace": "its forward pass"}.get(
                 question.action, f"its {question.action}"

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from benchbench.plugins.ports import Batch, Port
+from benchbench.plugins.ports import Port, PortBatch
 from benchbench.spec.optimizers import Adam
 
 
-def protocol_steps(port: Port, batches: Sequence[Batch]) -> Iterator[None]:
+def protocol_steps(port: Port, batches: Sequence[PortBatch]) -> Iterator[None]:
     """Train a step a batch by Adam's formula (`spec.optimizers.Adam`); yield after each."""
     rule = Adam()
     fixed = {f"{block.name}.{role}" for block in port.blocks() for role in block.fixed}

@@ -21,19 +21,27 @@ import numpy as np
 from benchbench.children import answer_pipe
 from benchbench.errors import nearest
 from benchbench.plugins.ports import Port, PortError
-from benchbench.ports.messages import READY, WEIGHT, Answer, Arrays, Question, restore, save
+from benchbench.ports.messages import (
+    READY,
+    WEIGHT,
+    NamedArrays,
+    PortAnswer,
+    PortQuestion,
+    restore,
+    save,
+)
 from benchbench.ports.protocol import protocol_steps
 
 
-class Side:
+class PortSide:
     """A factory, and the port that fits what it makes."""
 
     def __init__(self) -> None:
         self._make: Callable[[], Any] = lambda: None
         self._port: type[Port]
 
-    def answer(self, asked: Question) -> Answer:
-        """Answer one question. Raises PortError, and what the user's code raises."""
+    def answer(self, asked: PortQuestion) -> PortAnswer:
+        """PortAnswer one question. Raises PortError, and what the user's code raises."""
         arrays = restore(asked.arrays) if asked.arrays else {}
         if asked.action == "load":
             self._make = _factory(Path(asked.path), asked.name)
@@ -52,7 +60,7 @@ class Side:
             made, numbers, called = _exercise(port, asked, arrays)
             if asked.reply:
                 save(asked.reply, made)
-            return Answer(
+            return PortAnswer(
                 description=port.describe() if asked.action == "load" else None,
                 called=called,
                 values=numbers,
@@ -60,13 +68,13 @@ class Side:
 
 
 def _exercise(
-    port: Port, asked: Question, arrays: Arrays
-) -> tuple[Arrays, dict[str, float], tuple[str, ...]]:
+    port: Port, asked: PortQuestion, arrays: NamedArrays
+) -> tuple[NamedArrays, dict[str, float], tuple[str, ...]]:
     """Do what is asked; return arrays, numbers and the blocks in the order of their calls."""
     inputs = [arrays[name] for name in arrays if name.startswith("x")]
     targets = [arrays[name] for name in arrays if name.startswith("y")]
     batches = list(zip(inputs, targets, strict=False))
-    made: Arrays = {}
+    made: NamedArrays = {}
     if asked.action == "load":
         known = port.variables() if port.pieces else {}
         return {f"{WEIGHT}{name}": value for name, value in known.items()}, {}, ()
@@ -155,27 +163,27 @@ def _kind(value: Any) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
-def _safe_answer(side: Side, asked: Question) -> Answer:
+def _safe_answer(side: PortSide, asked: PortQuestion) -> PortAnswer:
     try:
         return side.answer(asked)
     except PortError as error:
-        return Answer(trouble=str(error))
+        return PortAnswer(trouble=str(error))
     # A user's file may raise anything, SystemExit too.
     except BaseException as error:
         lines = traceback.format_exception(error)
-        return Answer(
+        return PortAnswer(
             trouble=f"{type(error).__name__}: {str(error).strip()[:2000]}",
             traceback="".join(lines).encode(errors="backslashreplace").decode(),
         )
 
 
 def _main() -> None:
-    side = Side()
+    side = PortSide()
     with answer_pipe() as pipe:
         pipe.write(READY + b"\n")
         pipe.flush()
         for line in sys.stdin.buffer:
-            answer = _safe_answer(side, msgspec.json.decode(line, type=Question))
+            answer = _safe_answer(side, msgspec.json.decode(line, type=PortQuestion))
             pipe.write(msgspec.json.encode(answer) + b"\n")
             pipe.flush()
     # Threads that a framework started hold up nobody.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from benchbench.plugins.ports import PortBlock, PortLoss, PortOptimizer, Setting
+from benchbench.plugins.ports import PortBlock, PortLoss, PortOptimizer, PortSetting
 from benchbench.ports.report import Trap
 
 _SHORT = {"BatchNormalization": "BatchNorm", "LayerNormalization": "LayerNorm"}
 # Where a framework does not have the setting, it is as if it had this one.
-_DEFAULTS: dict[str, Setting] = {
+_DEFAULTS: dict[str, PortSetting] = {
     "momentum": 0,
     "nesterov": False,
     "dampening": 0,
@@ -102,7 +102,7 @@ _TRAPS = {
 }
 
 
-def _same(left: Setting, right: Setting) -> bool:
+def _same(left: PortSetting, right: PortSetting) -> bool:
     if isinstance(left, int | float) and isinstance(right, int | float):
         return abs(left - right) <= 1e-6 * max(abs(left), abs(right))
     return str(left).lower() == str(right).lower()

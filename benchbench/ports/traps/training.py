@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from benchbench.ports.evidence import Evidence, Triple, relative
+from benchbench.ports.evidence import PortEvidence, Triple, relative
 from benchbench.ports.report import Trap
 from benchbench.ports.traps import settings
 
 _CONSTANT = 2e-3
 
 
-def of_loss(evidence: Evidence) -> Trap | None:
+def of_loss(evidence: PortEvidence) -> Trap | None:
     """Return why the same outputs have another loss."""
     a, b = evidence.a.description, evidence.b.description
     found = settings.of_losses(a.loss, b.loss)
@@ -33,7 +33,7 @@ def of_loss(evidence: Evidence) -> Trap | None:
     )
 
 
-def of_gradients(name: str, one: Triple, evidence: Evidence) -> Trap | None:
+def of_gradients(name: str, one: Triple, evidence: PortEvidence) -> Trap | None:
     """Return why a variable has another gradient though outputs and loss agree."""
     ratio = constant_ratio(one)
     block = evidence.a.block(name.rpartition(".")[0])
@@ -66,7 +66,7 @@ def of_gradients(name: str, one: Triple, evidence: Evidence) -> Trap | None:
     return None
 
 
-def of_update(name: str, one: Triple, evidence: Evidence, rung: str) -> Trap | None:
+def of_update(name: str, one: Triple, evidence: PortEvidence, rung: str) -> Trap | None:
     """Return why a variable moves otherwise though its gradient agrees."""
     a, b = evidence.a.description.optimizer, evidence.b.description.optimizer
     moved = evidence.small_update if "small" in rung else evidence.update(_steps(rung))
@@ -104,7 +104,7 @@ _EPSILON = Trap(
 )
 
 
-def of_statistics(name: str, one: Triple, evidence: Evidence) -> Trap | None:
+def of_statistics(name: str, one: Triple, evidence: PortEvidence) -> Trap | None:
     """Return why the running statistics move otherwise."""
     block = evidence.a.block(name.rpartition(".")[0])
     twin = next(own for own, other in evidence.pairing.blocks.items() if other == block.name)
@@ -119,7 +119,7 @@ def of_statistics(name: str, one: Triple, evidence: Evidence) -> Trap | None:
     return None
 
 
-def unbiased_variance(name: str, one: Triple, evidence: Evidence) -> float | None:
+def unbiased_variance(name: str, one: Triple, evidence: PortEvidence) -> float | None:
     """Return N/(N-1) where B's variances are the unbiased ones of N values, as torch keeps them."""
     if not name.endswith("moving_variance"):
         return None
@@ -144,7 +144,7 @@ def constant_ratio(one: Triple) -> float | None:
     return ratio if fits else None
 
 
-def _smoothing(evidence: Evidence, exact: list[float], other: list[float]) -> Trap | None:
+def _smoothing(evidence: PortEvidence, exact: list[float], other: list[float]) -> Trap | None:
     """Fit (1 - e) loss + e (loss to the uniform distribution) on two batches."""
     if evidence.targets == "values":
         return None
@@ -161,7 +161,7 @@ def _smoothing(evidence: Evidence, exact: list[float], other: list[float]) -> Tr
     return None
 
 
-def _twice(evidence: Evidence, other: list[float]) -> Trap | None:
+def _twice(evidence: PortEvidence, other: list[float]) -> Trap | None:
     """Fit the cross-entropy of a softmax over what are probabilities already."""
     if evidence.targets not in {"classes", "one_hot"}:
         return None
@@ -174,7 +174,7 @@ def _twice(evidence: Evidence, other: list[float]) -> Trap | None:
     return None
 
 
-def _l2(evidence: Evidence, exact: list[float], other: list[float]) -> Trap | None:
+def _l2(evidence: PortEvidence, exact: list[float], other: list[float]) -> Trap | None:
     """Fit a penalty that is the same for every batch."""
     gaps = [right - left for left, right in zip(exact, other, strict=True)]
     if abs(gaps[0] - gaps[1]) > 1e-3 * abs(gaps[0]):
@@ -192,7 +192,7 @@ def _l2(evidence: Evidence, exact: list[float], other: list[float]) -> Trap | No
     )
 
 
-def _decay(moved: Mapping[str, Triple], evidence: Evidence) -> Trap | None:
+def _decay(moved: Mapping[str, Triple], evidence: PortEvidence) -> Trap | None:
     """Fit the excess of B's update along the weights themselves."""
     shares = {}
     for name, one in moved.items():
@@ -213,7 +213,7 @@ def _decay(moved: Mapping[str, Triple], evidence: Evidence) -> Trap | None:
     return Trap(where, f"B moves {names} by {next(iter(shares.values())):.3g} of itself more")
 
 
-def _grows_with_small_gradients(one: Triple, evidence: Evidence, name: str) -> bool:
+def _grows_with_small_gradients(one: Triple, evidence: PortEvidence, name: str) -> bool:
     """Say whether steps differ more where gradients are small: the medians of both halves."""
     sizes = np.abs(evidence.gradients[name].exact).ravel()
     gap = np.abs(one.other - one.exact).ravel() / np.maximum(np.abs(one.exact).ravel(), 1e-30)
@@ -224,7 +224,7 @@ def _grows_with_small_gradients(one: Triple, evidence: Evidence, name: str) -> b
     return bool(np.median(gap[order[:half]]) > 3 * np.median(gap[order[half:]]))
 
 
-def _normalised(evidence: Evidence) -> bool:
+def _normalised(evidence: PortEvidence) -> bool:
     return any(one.kind == "BatchNormalization" for one in evidence.a.blocks)
 
 
