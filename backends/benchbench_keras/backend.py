@@ -36,6 +36,11 @@ KNOWN = Vocabulary(
         "Piecewise": ("boundaries", "values", *_WARMUP),
     },
     protocol=("epochs", "batch_size", "shuffle", "optimizer", "loss", "clip_norm"),
+    losses={
+        "CrossEntropy": ("label_smoothing",),
+        "BinaryCrossEntropy": (),
+        "MeanSquaredError": (),
+    },
 )
 
 

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from benchbench import ModelSpec, Observer, Score, Split, Trainer, TrainingProtocol, Unsupported
+from benchbench import (
+    ModelSpec,
+    Observer,
+    Score,
+    Split,
+    Trainer,
+    TrainingProtocol,
+    Unsupported,
+    task_of,
+)
 from benchbench_keras.engines import Engine, Settings
 from benchbench_keras.model import compiled_model
+from benchbench_keras.objective import METRIC, Objective
 from benchbench_keras.optimizers import optimizer_settings
 
 if TYPE_CHECKING:
@@ -33,10 +43,11 @@ class IdiomaticTrainer(Trainer):
         self._seed = seed
         self._spec = model
         self._shuffling: Settings = {}
+        self._objective = Objective(engine.keras, task_of(model, protocol).loss, model.classes)
         with engine.scope(device):
-            self._model = compiled_model(engine.keras, model, protocol)
-            self._probabilities = engine.keras.Sequential(
-                [self._model, engine.keras.layers.Softmax()]
+            self._model = compiled_model(engine.keras, model, protocol, self._objective)
+            self._predictor = engine.keras.Sequential(
+                [self._model, *self._objective.output_layers()]
             )
 
     def set_variables(self, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
@@ -56,11 +67,11 @@ class IdiomaticTrainer(Trainer):
         with self._engine.scope(self._device):
             self._model.fit(
                 train.inputs,
-                self._one_hot(train),
+                self._objective.targets(train.targets),
                 batch_size=size,
                 epochs=self._protocol.epochs,
                 shuffle=self._protocol.shuffle,
-                validation_data=(validation.inputs, self._one_hot(validation)),
+                validation_data=(validation.inputs, self._objective.targets(validation.targets)),
                 callbacks=[_epoch_reporter(keras, observer)],
                 verbose=0,
             )
@@ -69,19 +80,19 @@ class IdiomaticTrainer(Trainer):
         with self._engine.scope(self._device):
             logs = self._model.evaluate(
                 split.inputs,
-                self._one_hot(split),
+                self._objective.targets(split.targets),
                 batch_size=self._protocol.batch_size,
                 verbose=0,
                 return_dict=True,
             )
-        return Score(loss=float(logs["loss"]), metric=float(logs["accuracy"]))
+        return Score(loss=float(logs["loss"]), metric=float(logs[METRIC]))
 
     def predict(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         with self._engine.scope(self._device):
-            probabilities: npt.NDArray[np.float32] = self._probabilities.predict(
+            outputs: npt.NDArray[np.float32] = self._predictor.predict(
                 inputs, batch_size=self._protocol.batch_size, verbose=0
             )
-        return probabilities
+        return outputs
 
     def synchronize(self) -> None:
         self._engine.synchronize(self._device, self._model.variables)
@@ -95,7 +106,7 @@ class IdiomaticTrainer(Trainer):
             "steps_per_execution": int(self._model.steps_per_execution),
             "image_data_format": keras.config.image_data_format(),
             "precision": keras.config.dtype_policy().name,
-            "loss": "CategoricalCrossentropy(from_logits=True)",
+            "loss": self._objective.description,
             **optimizer_settings(self._model, self._protocol),
             "data": "host memory, copied batch by batch",
             **self._shuffling,
@@ -104,9 +115,6 @@ class IdiomaticTrainer(Trainer):
 
     def device_peak_memory_bytes(self) -> int | None:
         return self._engine.peak_memory_bytes(self._device)
-
-    def _one_hot(self, split: Split) -> Any:
-        return self._engine.keras.utils.to_categorical(split.targets, self._spec.classes)
 
 
 def _epoch_reporter(keras: Any, observer: Observer) -> Any:
@@ -122,7 +130,7 @@ def _epoch_reporter(keras: Any, observer: Observer) -> Any:
 
         def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
             observer.epoch_validated(
-                Score(loss=float(logs["val_loss"]), metric=float(logs["val_accuracy"]))
+                Score(loss=float(logs["val_loss"]), metric=float(logs[f"val_{METRIC}"]))
             )
 
     return EpochReporter()

@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from benchbench import Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, TrainingProtocol, Unsupported
+from benchbench_keras.objective import Objective
 from benchbench_keras.optimizers import make_optimizer
 
 
-def compiled_model(keras: Any, model: ModelSpec, protocol: TrainingProtocol) -> Any:
+def compiled_model(
+    keras: Any, model: ModelSpec, protocol: TrainingProtocol, objective: Objective
+) -> Any:
     """Return the `keras.Sequential` that the spec describes, compiled; it gives logits.
 
-    The last layer's softmax is in the loss, as TensorFlow's and Keras's manuals advise. Behind a
-    softmax layer Keras clips probabilities to [1e-7, 1 - 1e-7] on torch and JAX, which is another
-    function than the spec's. Labels go in as one-hot rows, as in Keras's own MNIST example.
+    The last layer's activation is in the loss, as TensorFlow's and Keras's manuals advise (see
+    `objective`).
     """
     network = keras.Sequential(
         [
             keras.Input(shape=model.input_shape),
             *(_layer(keras, layer) for layer in model.layers[:-1]),
-            keras.layers.Dense(model.classes),  # the last layer of a spec is Dense with softmax
+            keras.layers.Dense(model.classes),  # the last layer of a spec is Dense
         ]
     )
     trained = (variable for variable in model.variables if variable.trainable)
@@ -27,8 +29,7 @@ def compiled_model(keras: Any, model: ModelSpec, protocol: TrainingProtocol) -> 
     undecayed = [variable for variable, told in held if not told.decayed]
     network.compile(
         optimizer=make_optimizer(keras, protocol, undecayed),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        **objective.compiled(),
     )
     return network
 

@@ -20,9 +20,11 @@ from benchbench import (
     Split,
     TrainingProtocol,
     Unsupported,
+    task_of,
 )
 from benchbench_keras.engines import Settings, TensorFlowEngine
 from benchbench_keras.idiomatic import IdiomaticTrainer
+from benchbench_keras.objective import TensorFlowObjective
 from benchbench_keras.resource_kernels import make_kernel_optimizer
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class TunedTrainer(IdiomaticTrainer):
         decayed = [one.decayed for one in model.variables if one.trainable]
         self._optimizer = make_kernel_optimizer(tf, protocol, self._variables, decayed)
         self._forward = _forward(tf, model)
+        self._rule = TensorFlowObjective(tf, task_of(model, protocol).loss, model.classes)
         self._jit_compile = device != "cpu" or model.forward_flops < _XLA_FLOPS
         self._epoch = tf.function(self._train_epoch, autograph=False, jit_compile=self._jit_compile)
         self._logits = tf.function(self._all_logits, autograph=False)
@@ -67,7 +70,7 @@ class TunedTrainer(IdiomaticTrainer):
         import numpy as np
 
         tf, protocol = self._tf, self._protocol
-        images, labels = tf.constant(train.inputs), tf.constant(train.targets, tf.int32)
+        images, answers = tf.constant(train.inputs), self._rule.constant(train.targets)
         unseen = tf.constant(validation.inputs)
         random = np.random.default_rng(self._seed)
         order = np.arange(len(train), dtype=np.int32)
@@ -76,7 +79,7 @@ class TunedTrainer(IdiomaticTrainer):
             if protocol.shuffle:
                 order = random.permutation(order)
             numbers = self._optimizer.numbers(epoch * steps, steps)
-            loss = self._epoch(images, labels, tf.constant(order), tf.constant(numbers))
+            loss = self._epoch(images, answers, tf.constant(order), tf.constant(numbers))
             observer.epoch_trained(float(loss))
             observer.epoch_validated(self._score(unseen, validation.targets))
 
@@ -84,22 +87,21 @@ class TunedTrainer(IdiomaticTrainer):
         return self._score(self._tf.constant(split.inputs), split.targets)
 
     def predict(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        probabilities: npt.NDArray[np.float32] = self._tf.nn.softmax(
-            self._logits(self._tf.constant(inputs))
-        ).numpy()
-        return probabilities
+        logits = self._logits(self._tf.constant(inputs))
+        outputs: npt.NDArray[np.float32] = self._rule.outputs(logits).numpy()
+        return outputs
 
     def settings(self) -> Settings:
         return super().settings() | {
             "jit_compile": self._jit_compile,
             "steps_per_execution": "an epoch",
-            "loss": "sparse_softmax_cross_entropy_with_logits",
+            "loss": "TensorFlow's own, from logits",
             **self._optimizer.settings(),
             "evaluation_batch_size": _EVALUATION_BATCH,
             "data": "resident on the device, gathered by a permutation",
         }
 
-    def _train_epoch(self, images: Any, labels: Any, order: Any, numbers: Any) -> Any:
+    def _train_epoch(self, images: Any, answers: Any, order: Any, numbers: Any) -> Any:
         """Take all steps of one epoch; return its mean loss. Traced by `tf.function`."""
         tf, batch_size = self._tf, self._protocol.batch_size
         count = order.shape[0]
@@ -107,35 +109,32 @@ class TunedTrainer(IdiomaticTrainer):
 
         def step(number: Any, total: Any) -> tuple[Any, Any]:
             batch = tf.slice(order, [number * batch_size], [batch_size])
-            return number + 1, total + self._step(images, labels, batch, numbers[number])
+            return number + 1, total + self._step(images, answers, batch, numbers[number])
 
         _, total = tf.while_loop(
             lambda number, _: number < steps, step, (0, 0.0), parallel_iterations=1
         )
         if rest:
-            total += self._step(images, labels, order[count - rest :], numbers[steps])
+            total += self._step(images, answers, order[count - rest :], numbers[steps])
         return total / count
 
-    def _step(self, images: Any, labels: Any, batch: Any, numbers: Any) -> Any:
+    def _step(self, images: Any, answers: Any, batch: Any, numbers: Any) -> Any:
         """Take one step on the samples of these indices; return the sum of their losses."""
         tf = self._tf
-        answers = tf.gather(labels, batch)
+        targets = tf.gather(answers, batch)
         values = [tf.convert_to_tensor(variable) for variable in self._variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
             logits = self._forward(tf.gather(images, batch), values)
-            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(answers, logits)
+            loss = self._rule.losses(targets, logits)
             mean = tf.reduce_mean(loss)
         self._optimizer.apply(tape.gradient(mean, values), numbers)
         return tf.reduce_sum(loss)
 
-    def _score(self, images: Any, labels: npt.NDArray[np.int64]) -> Score:
-        tf = self._tf
-        logits = self._logits(images)
-        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        right = tf.argmax(logits, axis=1) == labels
-        accuracy = tf.reduce_mean(tf.cast(right, tf.float32))
-        return Score(loss=float(tf.reduce_mean(loss)), metric=float(accuracy))
+    def _score(self, images: Any, targets: npt.NDArray[Any]) -> Score:
+        logits, answers = self._logits(images), self._rule.constant(targets)
+        loss = float(self._tf.reduce_mean(self._rule.losses(answers, logits)))
+        return Score(loss=loss, metric=self._rule.mean_metric(answers, logits))
 
     def _all_logits(self, images: Any) -> Any:
         """Return the logits (n, classes), computed in batches. Traced by `tf.function`."""
@@ -184,7 +183,7 @@ def _forward(tf: Any, model: ModelSpec) -> Callable[[Any, list[Any]], Any]:
                 match activation:
                     case "relu":
                         values = tf.nn.relu(values)
-                    case "linear" | "softmax":  # the softmax of the output layer is in the loss
+                    case "linear" | "sigmoid" | "softmax":  # of the output layer: in the loss
                         pass
                     case _:
                         raise Unsupported(f"the tuned division has no activation '{activation}'")

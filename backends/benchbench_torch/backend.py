@@ -31,6 +31,7 @@ _SCHEDULES = {
     "Exponential": ("learning_rate", "decay_steps", "decay_rate", "staircase", *_WARMUP),
     "Piecewise": ("boundaries", "values", *_WARMUP),
 }
+_LOSSES = {"CrossEntropy": ("label_smoothing",), "BinaryCrossEntropy": (), "MeanSquaredError": ()}
 _PROTOCOL = ("epochs", "batch_size", "shuffle", "optimizer", "loss", "clip_norm")
 KNOWN = {
     "idiomatic": Vocabulary(
@@ -60,6 +61,7 @@ KNOWN = {
             "Concat": ("branches",),
         },
         optimizers=_OPTIMIZERS,
+        losses=_LOSSES,
         schedules=_SCHEDULES,
         protocol=_PROTOCOL,
         activations=(
@@ -84,6 +86,7 @@ KNOWN = {
             "MaxPool2D": ("pool_size",),
         },
         optimizers=_OPTIMIZERS,
+        losses=_LOSSES,
         schedules=_SCHEDULES,
         protocol=_PROTOCOL,
     ),

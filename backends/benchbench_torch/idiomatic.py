@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchbench import (
@@ -21,10 +20,12 @@ from benchbench import (
     Split,
     Trainer,
     TrainingProtocol,
+    task_of,
 )
 from benchbench_torch.device import peak_memory_bytes, process_settings, synchronize
 from benchbench_torch.layout import FloatArray, channels_first, tensor_of
 from benchbench_torch.network import Network
+from benchbench_torch.objective import Objective
 from benchbench_torch.optimizers import TorchOptimizer
 
 
@@ -41,7 +42,7 @@ class IdiomaticTrainer(Trainer):
         torch.manual_seed(seed)
         self._network = Network(model, device)
         self._model = self._network.module
-        self._loss = nn.CrossEntropyLoss()
+        self._objective = Objective(task_of(model, protocol).loss)
         parameters = list(self._model.parameters())
         trained = (variable for variable in model.variables if variable.trainable)
         named = zip(parameters, trained, strict=True)
@@ -69,35 +70,35 @@ class IdiomaticTrainer(Trainer):
         self._model.train()
         total, count = 0.0, 0
         for batch in batches:
-            images, labels = (tensor.to(self._device) for tensor in batch)
+            inputs, targets = (tensor.to(self._device) for tensor in batch)
             self._optimizer.zero_grad()
-            loss = self._loss(self._model(images), labels)
+            loss = self._objective.mean_loss(self._model(inputs), targets)
             loss.backward()
             self._optimizer.step()
-            total += loss.item() * len(labels)
-            count += len(labels)
+            total += loss.item() * len(targets)
+            count += len(targets)
         return total / count
 
     def evaluate(self, split: Split) -> Score:
         self._model.eval()
-        loss, correct = 0.0, 0
+        loss, metric = 0.0, 0.0
         with torch.no_grad():
             for batch in self._batches(split):
-                images, labels = (tensor.to(self._device) for tensor in batch)
-                logits = self._model(images)
-                loss += self._loss(logits, labels).item() * len(labels)
-                correct += int((logits.argmax(1) == labels).sum().item())
-        return Score(loss / len(split), correct / len(split))
+                inputs, targets = (tensor.to(self._device) for tensor in batch)
+                logits = self._model(inputs)
+                loss += self._objective.mean_loss(logits, targets).item() * len(targets)
+                metric += self._objective.mean_metric(logits, targets).item() * len(targets)
+        return Score(loss / len(split), metric / len(split))
 
     def predict(self, inputs: FloatArray) -> FloatArray:
         self._model.eval()
-        unlabelled = TensorDataset(channels_first(inputs))
-        probabilities = []
+        without_targets = TensorDataset(channels_first(inputs))
+        outputs = []
         with torch.no_grad():
-            for (batch,) in DataLoader(unlabelled, batch_size=self._protocol.batch_size):
+            for (batch,) in DataLoader(without_targets, batch_size=self._protocol.batch_size):
                 logits = self._model(batch.to(self._device))
-                probabilities.append(logits.softmax(1).cpu().numpy())
-        return np.concatenate(probabilities)
+                outputs.append(self._objective.outputs(logits).cpu().numpy())
+        return np.concatenate(outputs)
 
     def _batches(self, split: Split, *, shuffle: bool = False) -> DataLoader:
         dataset = TensorDataset(channels_first(split.inputs), tensor_of(split.targets))
@@ -117,6 +118,7 @@ class IdiomaticTrainer(Trainer):
             "compile": "none (eager)",
             "memory_format": "contiguous (NCHW)",
             **self._optimizer.settings,
+            "loss": self._objective.name,
             "data": "main memory, DataLoader in the training process, one sample at a time",
             "loss_read": "every step",
         }

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch.nn import functional
 
-from benchbench import ModelSpec, Observer, Score, Split, Trainer, TrainingProtocol
+from benchbench import ModelSpec, Observer, Score, Split, Trainer, TrainingProtocol, task_of
 from benchbench_torch.device import (
     peak_memory_bytes,
     process_settings,
     synchronize,
 )
 from benchbench_torch.layout import FloatArray, tensor_of
+from benchbench_torch.objective import Objective
 from benchbench_torch.vector_optimizers import make_vector_optimizer
 from benchbench_torch.written_out import WrittenOut
 
@@ -31,6 +31,7 @@ class TunedTrainer(Trainer):
     ) -> None:
         self._protocol = protocol
         self._classes = model.classes
+        self._objective = Objective(task_of(model, protocol).loss)
         self._device = device
         self._generator = torch.Generator(device).manual_seed(seed)
         self._network = WrittenOut(model, device)
@@ -47,45 +48,44 @@ class TunedTrainer(Trainer):
 
     @torch.inference_mode()
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
-        images, labels = self._resident(train)
+        images, answers = self._resident(train)
         validation_data = self._resident(validation)
         for _ in range(self._protocol.epochs):
-            observer.epoch_trained(self._train_epoch(images, labels))
+            observer.epoch_trained(self._train_epoch(images, answers))
             observer.epoch_validated(self._score(*validation_data))
 
-    def _train_epoch(self, images: torch.Tensor, labels: torch.Tensor) -> float:
+    def _train_epoch(self, images: torch.Tensor, answers: torch.Tensor) -> float:
         """Take one step a batch and return the mean loss over samples.
 
         The logits of all steps are kept, so that the loss is computed once, for the whole epoch.
         """
-        size, count = self._protocol.batch_size, len(labels)
+        size, count = self._protocol.batch_size, len(answers)
         order = torch.arange(count, device=self._device)
         if self._protocol.shuffle:
             order = torch.randperm(count, device=self._device, generator=self._generator)
-        labels = labels[order]
-        targets = functional.one_hot(labels, self._classes).float()
+        answers = answers[order]
+        targets = self._objective.dense_targets(answers, self._classes)
         logits = torch.empty_like(targets)
         for batch, target, kept in zip(
             order.split(size), targets.split(size), logits.split(size), strict=True
         ):
             kept.copy_(self._network.logits(images.index_select(0, batch)))
-            gradient = torch.softmax(kept, 1).sub_(target).div_(len(target))
-            self._network.backward(gradient)
+            self._network.backward(self._objective.gradient(kept, target))
             self._optimizer.step()
-        return functional.cross_entropy(logits, labels).item()
+        return self._objective.mean_loss(logits, answers).item()
 
     def evaluate(self, split: Split) -> Score:
         return self._score(*self._resident(split))
 
     @torch.inference_mode()
-    def _score(self, images: torch.Tensor, labels: torch.Tensor) -> Score:
+    def _score(self, images: torch.Tensor, answers: torch.Tensor) -> Score:
         logits = self._logits(images)
-        correct = (logits.argmax(1) == labels).sum()
-        return Score(functional.cross_entropy(logits, labels).item(), correct.item() / len(labels))
+        loss = self._objective.mean_loss(logits, answers)
+        return Score(loss.item(), self._objective.mean_metric(logits, answers).item())
 
     @torch.inference_mode()
     def predict(self, inputs: FloatArray) -> FloatArray:
-        return self._logits(self._cropped(inputs)).softmax(1).cpu().numpy()
+        return self._objective.outputs(self._logits(self._cropped(inputs))).cpu().numpy()
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
         return torch.cat([self._network.logits(part) for part in images.split(_EVALUATION_BATCH)])
@@ -107,6 +107,7 @@ class TunedTrainer(Trainer):
             "compile": "none (eager, backward pass written out)",
             "memory_format": "channels_last (NHWC)",
             "optimizer": self._optimizer.kernel,
+            "loss": f"{self._objective.name}, its gradient written out",
             "data": f"resident on the device, first {height}x{width} pixels, gathered by batch",
             "loss_read": "every epoch",
         }
