@@ -6,6 +6,8 @@ import pytest
 
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
+from benchbench.spec.layers.activations import ActivationName
+from benchbench.spec.losses import BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError
 from benchbench.spec.model import ModelSpec
 
 CATALOG = tuple(MODELS.values())
@@ -36,6 +38,24 @@ ODD_MODELS = (
         ),
     ),
     ModelSpec("pool-first", (7, 6, 2), (MaxPool2D((2, 2)), Flatten(), Dense(3, "softmax"))),
+)
+
+
+def _of_task(name: str, outputs: int, activation: ActivationName) -> ModelSpec:
+    layers = (Flatten(), Dense(5, "relu"), Dense(outputs, activation))
+    return ModelSpec(name, (7, 6, 1), layers)
+
+
+# Small networks of every task, each with the loss that it is trained by.
+TASKS: tuple[tuple[ModelSpec, Loss], ...] = (
+    (_of_task("smoothed-classes", 3, "softmax"), CrossEntropy(label_smoothing=0.1)),
+    (_of_task("answers", 3, "sigmoid"), BinaryCrossEntropy()),
+    (_of_task("one-answer", 1, "sigmoid"), BinaryCrossEntropy()),
+    (_of_task("values", 2, "linear"), MeanSquaredError()),
+    (_of_task("one-value", 1, "linear"), MeanSquaredError()),
+)
+each_task = pytest.mark.parametrize(
+    ("model", "loss"), TASKS, ids=[model.name for model, _ in TASKS]
 )
 
 # A matrix product and nothing else, of 256 pixels.

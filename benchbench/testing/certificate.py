@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+import msgspec
 import pytest
 
 from benchbench.certificates import Rung
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import Exercise, Implementation
+from benchbench.certify.exercise import SATURATED, STARTS, Exercise, Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import REFERENCE, Reference
 from benchbench.certify.rungs import RUNGS
 from benchbench.errors import Unsupported
+from benchbench.spec.losses import Loss
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
-from benchbench.testing.cases import CATALOG, each_model
+from benchbench.testing.cases import CATALOG, each_model, each_task
 from benchbench.testing.subject import Subject, created
 
 # The catalog is certified as it is trained; the odd models, which are small, with small batches.
@@ -41,20 +44,29 @@ class CertificateTests(Subject):
             pytest.skip("a rung before it breaks")
         assert found[rung].verdict != "breaks", found[rung].explanation
 
+    @each_task
+    def test_agrees_on_each_task(self, model: ModelSpec, loss: Loss) -> None:
+        """A small network of every loss, climbed from saturated weights: all that acts is awake."""
+        protocol = msgspec.structs.replace(SMALL, loss=loss)
+        found = self._climb(Exercise(model, protocol), starts=(SATURATED,))
+        if isinstance(found, str):
+            pytest.skip(f"{self.backend} does not do {model.name}: {found}")
+        broken = [rung.explanation for rung in found.values() if rung.verdict == "breaks"]
+        assert not broken, broken[0]
+
     def _ladder(self, model: ModelSpec) -> dict[str, Rung] | str:
         """Climb once a model; return the rungs by name, or why the backend does not do it."""
         key = type(self), model
         if key not in self._climbed:
-            self._climbed[key] = self._climb(model)
+            self._climbed[key] = self._climb(Exercise(model, PROTOCOLS.get(model, SMALL)))
         return self._climbed[key]
 
-    def _climb(self, model: ModelSpec) -> dict[str, Rung] | str:
-        exercise = Exercise(model, PROTOCOLS.get(model, SMALL))
+    def _climb(self, exercise: Exercise, starts: Sequence[str] = STARTS) -> dict[str, Rung] | str:
         candidate = Implementation(self.created(), self.division, self.device, self.threads)
-        deviations = self.info().deviations_of(self.division, model)
+        deviations = self.info().deviations_of(self.division, exercise.model)
         try:
             measures = CandidateMeasures(candidate, _reference(exercise), exercise)
-            return {rung.name: rung for rung in Ladder(measures, deviations).climb()}
+            return {rung.name: rung for rung in Ladder(measures, deviations, starts=starts).climb()}
         except Unsupported as answer:
             return str(answer)
 
