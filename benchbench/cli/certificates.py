@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchbench.cli.output import answer, show
 from benchbench.cli.progress import certification_line, note
 
 if TYPE_CHECKING:
@@ -21,12 +22,13 @@ def print_certificates(
     timeout: float,
     renew: bool,
     save: Path | None,
+    wide: bool,
     as_json: bool,
 ) -> int:
     """Certify, print each ladder and a table of several, and return the exit code."""
     from benchbench.experiments.certification import certify, exit_code, save_certificate
     from benchbench.report import ladder
-    from benchbench.report.renderers import json, markdown, terminal
+    from benchbench.report.document import Verbatim
 
     infos = {name: offer.item for name, offer in registry.backends.items()}
     done = []
@@ -36,10 +38,8 @@ def print_certificates(
         if one.certificate and save:
             save_certificate(one.certificate, save)
         if one.certificate and not as_json:
-            print(terminal.render(ladder.build(one.certificate)), end="\n\n", flush=True)
+            show((*ladder.build(one.certificate), Verbatim("")), wide=wide, plain=True)
     certificates = [one.certificate for one in done if one.certificate]
-    if as_json:
-        print(json.render(certificates))
-    elif len(certificates) > 1:
-        print(markdown.render(ladder.summary(certificates)))
+    if as_json or len(certificates) > 1:
+        answer(certificates, lambda: ladder.summary(certificates), as_json=as_json, wide=wide)
     return exit_code(done)

@@ -43,6 +43,7 @@ def certify(  # noqa: PLR0917 - one parameter an option
     timeout: options.Timeout = _TIMEOUT_SECONDS,
     port_map: options.PortMap = None,
     port_input: options.PortInput = None,
+    wide: options.Wide = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Prove that backends train the function of the spec, or two files the same function.
@@ -77,6 +78,7 @@ def certify(  # noqa: PLR0917 - one parameter an option
             margin=margin,
             timeout=timeout,
             results=results,
+            wide=wide,
             as_json=as_json,
         )
         raise typer.Exit(code)
@@ -90,6 +92,6 @@ def certify(  # noqa: PLR0917 - one parameter an option
     )
     raise typer.Exit(
         print_certificates(
-            requests, registry, timeout=timeout, renew=renew, save=save, as_json=as_json
+            requests, registry, timeout=timeout, renew=renew, save=save, wide=wide, as_json=as_json
         )
     )

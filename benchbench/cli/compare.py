@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from benchbench.cli import options
-from benchbench.cli.records import only, read_records
+from benchbench.cli.records import fail_if_strict, only, read_records, write_sections
 from benchbench.quantities import fraction
-
-
-class Format(StrEnum):
-    """What `--format` takes."""
-
-    MARKDOWN = "markdown"
-    JSON = "json"
 
 
 def compare(  # noqa: PLR0917 - one parameter an option
@@ -30,8 +22,9 @@ def compare(  # noqa: PLR0917 - one parameter an option
     results: options.RecordsFrom = None,
     session: options.OneSession = None,
     strict: options.StrictRecords = False,
-    format: Annotated[Format, typer.Option("--format", help="markdown or json.")] = Format.MARKDOWN,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    format: options.TableFormat = None,
+    wide: options.Wide = False,
+    output: options.Output = None,
 ) -> None:
     """Compare the cells of each model, epoch by epoch as they took turns.
 
@@ -41,7 +34,6 @@ def compare(  # noqa: PLR0917 - one parameter an option
     from benchbench.compare.comparison import compare as compare_records
     from benchbench.compare.contrast import Question
     from benchbench.report import comparison
-    from benchbench.report.renderers import json, markdown
     from benchbench.run.store import results_folder
 
     question = Question(
@@ -52,11 +44,5 @@ def compare(  # noqa: PLR0917 - one parameter an option
     records, unreadable = read_records(results_folder(results))
     records = only(records, "session", session, [record.session_id for record in records])
     found = compare_records(records, question, Baseline(baseline))
-    wants_json = as_json or format is Format.JSON
-    if wants_json:
-        typer.echo(json.render(found))
-    else:
-        typer.echo(markdown.render(comparison.build(found)))
-    if strict and unreadable:
-        typer.echo(f"--strict: {unreadable} records could not be read", err=True)
-        raise typer.Exit(1)
+    write_sections(found, comparison.build, format=format, wide=wide, output=output)
+    fail_if_strict(strict, unreadable)

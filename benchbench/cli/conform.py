@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchbench.cli import options
+from benchbench.cli.output import answer
 from benchbench.cli.progress import TestLines
 from benchbench.errors import BenchbenchError, Unavailable
 from benchbench.experiments.names import find_backend, find_divisions
@@ -41,7 +42,6 @@ def conform(  # noqa: PLR0917 - one parameter an option
             "the conformance suite runs under pytest, which is not installed; install it with: "
             "pip install 'benchbench-harness[test]'"
         )
-    from benchbench.report.renderers import json, markdown
     from benchbench.testing import report
     from benchbench.testing.session import Suite, run_suite
 
@@ -54,10 +54,7 @@ def conform(  # noqa: PLR0917 - one parameter an option
         progress = TestLines()
         results.append(run_suite(suite, progress))
         progress.end()
-    if as_json:
-        print(json.render(results, indent=2))
-    else:
-        print("\n\n".join(markdown.render(report.build(one)) for one in results))
+    answer(results, lambda: sum(map(report.build, results), ()), as_json=as_json)
     raise typer.Exit(0 if all(result.passed for result in results) else 1)
 
 

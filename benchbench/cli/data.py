@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from benchbench.cli.output import show
 from benchbench.cli.progress import note
 
 app = typer.Typer(no_args_is_help=True)
@@ -16,9 +17,8 @@ def status() -> None:
     """List the places that are searched, in order, and say what `--dataset auto` would take."""
     from benchbench.data.survey import survey, what_auto_takes
     from benchbench.report.datasets import build_survey
-    from benchbench.report.renderers import terminal
 
-    typer.echo(terminal.render(build_survey(survey(), what_auto_takes())))
+    show(build_survey(survey(), what_auto_takes()), plain=True)
 
 
 @app.command()
@@ -42,7 +42,6 @@ def verify(
     from benchbench.data.survey import examine
     from benchbench.plugins.registry import load_registry
     from benchbench.report.datasets import build_hashes
-    from benchbench.report.renderers import terminal
     from benchbench.run.offered_dataset import choose_offered
 
     registry = load_registry()
@@ -51,6 +50,6 @@ def verify(
         typer.echo(f"{dataset} is read by its plugin, which states SHA-256 {whole} for the whole")
         return
     examined = examine(dataset)
-    typer.echo(terminal.render(build_hashes(examined)))
+    show(build_hashes(examined), plain=True)
     if examined.expected:
         container.verify(examined.content, examined.expected, examined.name)

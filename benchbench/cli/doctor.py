@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchbench import quantities
+from benchbench.cli.output import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +67,6 @@ def _judge(broken_plugins: Sequence[str], probes: Sequence[Probe]) -> None:
 
 
 def _show(title: str, block: Block) -> None:
-    from benchbench.report.renderers import terminal
+    from benchbench.report.document import Heading, Verbatim
 
-    typer.echo(f"{title}\n{'=' * len(title)}\n{terminal.render((block,))}\n")
+    show((Heading(title), block, Verbatim("")), plain=True)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchbench.cli import options
+from benchbench.cli.output import answer
 from benchbench.cli.progress import note, progress
 from benchbench.experiments.gate.sessions import Limits
 from benchbench.experiments.selection import find_processors
@@ -56,7 +57,6 @@ def gate(  # noqa: PLR0917 - one parameter an option
     from benchbench.experiments.gate.pairs import find_tree_cells
     from benchbench.plugins.registry import load_registry
     from benchbench.report.gate import build
-    from benchbench.report.renderers import json, markdown
     from benchbench.run.store import Store, results_folder
     from benchbench.spec.protocol import TrainingProtocol
 
@@ -93,5 +93,5 @@ def gate(  # noqa: PLR0917 - one parameter an option
     )
     with progress() as listener:
         report = found.run(store, listener)
-    print(json.render(report) if as_json else markdown.render(build(report)))
+    answer(report, lambda: build(report), as_json=as_json)
     raise typer.Exit(0 if report.passed else 1)

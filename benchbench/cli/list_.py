@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchbench.cli import options
+from benchbench.cli.output import answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,14 +21,12 @@ def list_(
         bool,
         typer.Option("--devices", help="Import each ready backend and ask it for its devices."),
     ] = False,
-    json: options.AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Say which backends, models and data sets there are, and how to get what is missing."""
     from benchbench.plugins import inventory
     from benchbench.plugins.registry import load_registry
     from benchbench.report import inventory as inventory_report
-    from benchbench.report.renderers import json as as_json
-    from benchbench.report.renderers import terminal
 
     registry = load_registry()
     found = inventory.take(registry)
@@ -40,13 +39,15 @@ def list_(
             if entry.ready:
                 typer.echo(f"asking {entry.name} for its devices ...", err=True)
                 probes.append(probe(registry.backend(entry.name)))
-    if json:
-        typer.echo(as_json.render(_answer(found, probes), indent=2))
-    else:
-        typer.echo(terminal.render(inventory_report.build(found, probes)))
+    answer(
+        _content(found, probes),
+        lambda: inventory_report.build(found, probes),
+        as_json=as_json,
+        plain=True,
+    )
 
 
-def _answer(found: Inventory, probes: Sequence[Probe] | None) -> dict[str, Any]:
+def _content(found: Inventory, probes: Sequence[Probe] | None) -> dict[str, Any]:
     import msgspec
 
     answer: dict[str, Any] = msgspec.structs.asdict(found)

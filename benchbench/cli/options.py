@@ -31,6 +31,9 @@ CertifiedBatchSize = Annotated[
 Division = Annotated[str, typer.Option(help="'all' takes every division a backend has.")]
 Seed = Annotated[int, typer.Option(min=0, help="For first weights and shuffling.")]
 Quick = Annotated[bool, typer.Option("--quick", help="A tenth of the images: does it work at all?")]
+Blocks = Annotated[
+    int, typer.Option(min=1, help="Repeat everything; block b trains with seed + b.")
+]
 Until = Annotated[
     str | None,
     typer.Option(
@@ -109,5 +112,16 @@ LostBlocks = Annotated[
 ]
 StrictRecords = Annotated[
     bool, typer.Option("--strict", help="Exit with 1 if a record could not be read.")
+]
+TableFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="text, markdown, latex, csv or json [text on a terminal, else markdown].",
+    ),
+]
+Wide = Annotated[bool, typer.Option("--wide", help="Every column, however wide the table gets.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", help="Write to this file, not to the screen.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

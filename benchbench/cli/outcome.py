@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchbench.cli.output import answer
 from benchbench.cli.progress import note, progress
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def test_outcome(
     margin: float | None,
     timeout: float,
     results: Path | None,
+    wide: bool,
     as_json: bool,
 ) -> int:
     """Train what is missing, print the report, and return the exit code: 0 if all are equivalent.
@@ -36,8 +38,8 @@ def test_outcome(
     """
     from benchbench.experiments.equivalence import Equivalence, find_references
     from benchbench.experiments.session import find_dataset
+    from benchbench.report.document import Verbatim
     from benchbench.report.outcome import build
-    from benchbench.report.renderers import json, markdown
     from benchbench.run.store import Store, results_folder
 
     references, tested = find_references(cells, registry)
@@ -58,8 +60,6 @@ def test_outcome(
     store.prepare()
     with progress() as listener:
         report = experiment.run(store, listener)
-    if as_json:
-        print(json.render(report))
-    else:
-        print(f"{markdown.render(build(report))}\n\nrecords: {store.folder}")
+    place = Verbatim(f"records: {store.folder}")
+    answer(report, lambda: (*build(report), place), as_json=as_json, wide=wide)
     return 0 if report.holds else 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from benchbench.cli.output import answer
 from benchbench.errors import UsageError
 from benchbench.printable import own_lines
 
@@ -27,7 +28,6 @@ def certify_networks(
     from benchbench.experiments.ports import certify_files
     from benchbench.ports.process import PortFailure
     from benchbench.report.ports import build
-    from benchbench.report.renderers import json, terminal
 
     if len(networks) != 2:
         raise UsageError(
@@ -47,5 +47,5 @@ def certify_networks(
         if error.traceback:
             print(own_lines(error.traceback.rstrip()), file=sys.stderr)
         raise
-    print(json.render(report) if as_json else terminal.render(build(report)))
+    answer(report, lambda: build(report), as_json=as_json, plain=True)
     return 0 if report.same else 1

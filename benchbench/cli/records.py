@@ -1,4 +1,4 @@
-"""Saved records as the verbs that read them take them: all, or those of a session or run."""
+"""Saved records for the verbs that read them: all, or those of a session or run; and the answer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from benchbench.cli.output import show
 from benchbench.errors import BenchbenchError, UsageError, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchbench.compare.comparison import Comparison
     from benchbench.records import RunRecord
+    from benchbench.report.document import Document
 
 
 def read_records(folder: Path) -> tuple[list[RunRecord], int]:
@@ -46,3 +51,42 @@ def only(
     if wanted not in ids:
         raise UsageError(f"there is no {kind} '{wanted}'{nearest(wanted, ids)} in the results")
     return [record for record, id_ in zip(records, ids, strict=True) if id_ == wanted]
+
+
+def write_sections(
+    sections: Sequence[Comparison],
+    view: Callable[[Sequence[Comparison]], Document],
+    *,
+    format: str | None,
+    wide: bool,
+    output: Path | None,
+) -> None:
+    """Print what was compared, or write it to a file; without a format as the place wants it.
+
+    Raises UsageError for an unknown format, and where the file cannot be written.
+    """
+    from benchbench.report.formats import Format, render
+
+    if format is not None and format not in list(Format):
+        raise UsageError(
+            f"there is no format '{format}'{nearest(format, Format)} (known: {', '.join(Format)})"
+        )
+    if output is None and format is None:
+        show(view(sections), wide=wide)
+        return
+    text = render(sections, Format(format or Format.MARKDOWN), view, wide=wide)
+    if output is None:
+        typer.echo(text)
+        return
+    try:
+        output.write_text(f"{text}\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
+    typer.echo(f"wrote {output}", err=True)
+
+
+def fail_if_strict(strict: bool, unreadable: int) -> None:
+    """Exit with 1 where that was asked for and a record could not be read."""
+    if strict and unreadable:
+        typer.echo(f"--strict: {unreadable} records could not be read", err=True)
+        raise typer.Exit(1)

@@ -32,9 +32,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     device: options.Device = "auto",
     dataset: options.Dataset = "auto",
     protocol: options.Protocol = None,
-    blocks: Annotated[
-        int, typer.Option(min=1, help="Repeat everything; block b trains with seed + b.")
-    ] = 1,
+    blocks: options.Blocks = 1,
     until: options.Until = None,
     budget: options.Budget = "30m",
     epochs: options.Epochs = None,
@@ -51,12 +49,12 @@ def run(  # noqa: PLR0917 - one parameter an option
     certify_batch: options.CertifiedBatchSize = None,
     executor: options.ExecutorName = "local",
     resume: options.Resume = None,
+    wide: options.Wide = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train models under backends and compare what they take.
+    """Train models under backends, and say which is faster and whether all train the same.
 
-    Each run has a process of its own; those of a model take turns, epoch by epoch. Each cell is
-    certified first.
+    Each run has its own process; the runs of a model take turns, epoch by epoch.
     """
     from benchbench.compare.contrast import Question
     from benchbench.experiments.matrix import Matrix, run_matrix
@@ -66,7 +64,7 @@ def run(  # noqa: PLR0917 - one parameter an option
 
     store = Store(results_folder(results))
     if resume is not None:
-        resume_and_show(context, resume, store, as_json=as_json)
+        resume_and_show(context, resume, store, wide=wide, as_json=as_json)
     if not backend or not model:
         raise UsageError("run needs a --backend and a --model, or a session to --resume")
     # What makes no sense is refused before anything is certified, which takes minutes.
@@ -96,5 +94,6 @@ def run(  # noqa: PLR0917 - one parameter an option
     train_and_show(
         lambda listener: (*run_matrix(matrix, registry, store, listener), question),
         store,
+        wide=wide,
         as_json=as_json,
     )

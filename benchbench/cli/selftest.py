@@ -8,6 +8,7 @@ import typer
 
 from benchbench import quantities
 from benchbench.cli import options
+from benchbench.cli.output import answer
 from benchbench.cli.progress import note, progress
 from benchbench.errors import UsageError
 from benchbench.experiments.selection import find_backends, find_cells, find_models, find_processors
@@ -43,7 +44,6 @@ def selftest(  # noqa: PLR0917 - one parameter an option
     from benchbench.experiments.selftest import SelfTest
     from benchbench.plugins.registry import load_registry
     from benchbench.report import resolution
-    from benchbench.report.renderers import json, markdown
     from benchbench.run.store import Store, results_folder
     from benchbench.spec.protocol import TrainingProtocol
 
@@ -72,8 +72,5 @@ def selftest(  # noqa: PLR0917 - one parameter an option
     )
     with progress() as listener:
         found = experiment.run(store, listener)
-    if as_json:
-        print(json.render(found))
-    else:
-        print(markdown.render(resolution.build(experiment.title, found)))
+    answer(found, lambda: resolution.build(experiment.title, found), as_json=as_json)
     raise typer.Exit(1 if found.false_alarms else 0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from benchbench.cli.output import answer
 from benchbench.cli.progress import progress
 from benchbench.errors import UsageError
 from benchbench.interrupts import ignore_interrupts
@@ -18,40 +19,48 @@ if TYPE_CHECKING:
     from benchbench.run.store import Store
 
 # What may be said beside --resume; all else was settled when the session was planned.
-_WITH_RESUME = {"resume", "results", "as_json"}
+_WITH_RESUME = {"resume", "results", "wide", "as_json"}
 
 
 def train_and_show(
     train: Callable[[Listener], tuple[str, Sequence[RunRecord], Question]],
     store: Store,
     *,
+    wide: bool,
     as_json: bool,
 ) -> NoReturn:
     """Print what came of a session: of an interrupted one what there is, and how it goes on."""
     from benchbench.compare.contrast import Question
     from benchbench.experiments.matrix import SessionInterrupted
     from benchbench.experiments.results import Results
-    from benchbench.report.renderers import json
-    from benchbench.report.session import go_on, render
+    from benchbench.report.session import build, go_on
 
     results = store.folder.parent
+
+    def show(session_id: str, records: Sequence[RunRecord], question: Question) -> None:
+        answer(
+            records,
+            lambda: build(records, results, session_id, question),
+            as_json=as_json,
+            wide=wide,
+            plain=len(records) == 1,
+        )
+
     try:
         with progress() as listener:
             session_id, records, question = train(listener)
     except SessionInterrupted as stopped:
         ignore_interrupts()
-        if as_json:
-            print(json.render(stopped.records))
-        elif stopped.records:
-            print(render(stopped.records, results, stopped.session_id, Question()))
+        if as_json or stopped.records:
+            show(stopped.session_id, stopped.records, Question())
         stopped.add_note(f"go on with: {go_on(results, stopped.session_id)}")
         raise
-    print(json.render(records) if as_json else render(records, results, session_id, question))
+    show(session_id, records, question)
     raise typer.Exit(Results(tuple(records)).exit_code)
 
 
 def resume_and_show(
-    context: typer.Context, session_id: str, store: Store, *, as_json: bool
+    context: typer.Context, session_id: str, store: Store, *, wide: bool, as_json: bool
 ) -> NoReturn:
     """Run what a session lacks, and print all of it. Raises UsageError for options beside it."""
     from benchbench.experiments.resume import resume
@@ -62,14 +71,14 @@ def resume_and_show(
         named = ", ".join(f"--{name.replace('_', '-')}" for name in others)
         raise UsageError(
             f"--resume runs a session as it was planned: expected no option beside it but "
-            f"--results and --json, but there is {named}"
+            f"--results, --wide and --json, but there is {named}"
         )
 
     def train(listener: Listener) -> tuple[str, Sequence[RunRecord], Question]:
         plan, records = resume(session_id, load_registry(), store, listener)
         return session_id, records, plan.question
 
-    train_and_show(train, store, as_json=as_json)
+    train_and_show(train, store, wide=wide, as_json=as_json)
 
 
 def _was_given(context: typer.Context, name: str) -> bool:

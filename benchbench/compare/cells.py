@@ -3,74 +3,71 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
 
-from benchbench.compare.contrast import (
-    CellName,
-    Question,
-    cell_name,
-    cold_total_seconds,
-    first_epoch_seconds,
-)
+from benchbench.compare.contrast import CellName, cold_total_seconds, first_epoch_seconds
 from benchbench.compare.estimate import block_medians, estimate
-from benchbench.measure.noise import noise_marks
 from benchbench.records import RunRecord, Stopping
 from benchbench.spec.catalog import MODELS
 
 Runs: TypeAlias = defaultdict[CellName, list[RunRecord]]
 
 
-class CellTime(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a cell took, in seconds.
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """How long something took in the runs of a cell, in seconds.
 
-    `steady_epoch_seconds` is the middle over blocks of each block's median of its second and later
-    epochs, with its interval where there are two blocks. `noisy_epochs` counts the epochs that
-    something else may have disturbed: marked, never dropped.
+    `seconds` is the geometric mean over blocks of each block's median; `low` and `high` are its
+    confidence interval, null where there is one block. `least` and `greatest` are the range of all
+    `value_count` values: no interval.
     """
 
-    model: str
-    cell: CellName
-    run_count: int
-    steady_epoch_seconds: float | None
-    steady_low: float | None
-    steady_high: float | None
-    first_epoch_seconds: float | None
-    cold_total_seconds: float | None
-    epoch_count: int
-    noisy_epochs: int
+    seconds: float
+    low: float | None
+    high: float | None
+    least: float
+    greatest: float
+    value_count: int
 
 
-def cell_time(
-    runs: Sequence[RunRecord], question: Question, usual_calibration_seconds: float | None
-) -> CellTime:
-    """Sum up the runs of one cell in one session; those that failed give no times."""
-    well = [run for run in runs if run.status == "ok"]
-    steady = {
-        run.block: [math.log(epoch.train_seconds) for epoch in run.epochs[1:]]
-        for run in well
-        if len(run.epochs) > 1
-    }
-    middle, low, high = _middle(steady, question, runs[0].stopping)
-    marked = [
-        len({mark.epoch for mark in noise_marks(run, usual_calibration_seconds)}) for run in well
-    ]
-    return CellTime(
-        model=runs[0].model,
-        cell=cell_name(runs[0]),
-        run_count=len(well),
-        steady_epoch_seconds=middle,
-        steady_low=low,
-        steady_high=high,
-        first_epoch_seconds=_median([first_epoch_seconds(run) for run in well]),
-        cold_total_seconds=_median([cold_total_seconds(run) for run in well]),
-        epoch_count=sum(len(run.epochs) for run in well),
-        noisy_epochs=sum(marked),
+def timing(
+    blocks: Mapping[int, Sequence[float]], confidence: float, stopping: Stopping | None = None
+) -> Timing | None:
+    """Sum up seconds, given by block; None where there are none. `confidence` is a fraction."""
+    known = {number: values for number, values in blocks.items() if values}
+    if not known:
+        return None
+    logs = {number: [math.log(value) for value in values] for number, values in known.items()}
+    found = estimate(logs, stopping)
+    interval = found.interval(confidence) if found else None
+    low, high = (math.exp(end) for end in interval) if interval else (None, None)
+    values = [value for block in known.values() for value in block]
+    return Timing(
+        seconds=math.exp(float(block_medians(list(logs.values())).mean())),
+        low=low,
+        high=high,
+        least=min(values),
+        greatest=max(values),
+        value_count=len(values),
     )
+
+
+def steady_epochs(runs: Sequence[RunRecord], confidence: float = 0.95) -> Timing | None:
+    """Sum up the training of the second and later epochs of runs of one cell and session."""
+    return _timing(runs, confidence, lambda run: [epoch.train_seconds for epoch in run.epochs[1:]])
+
+
+def first_epochs(runs: Sequence[RunRecord], confidence: float = 0.95) -> Timing | None:
+    """Sum up the training of the first epochs: with compilation and transfer."""
+    return _timing(runs, confidence, lambda run: [first_epoch_seconds(run)])
+
+
+def cold_totals(runs: Sequence[RunRecord], confidence: float = 0.95) -> Timing | None:
+    """Sum up the seconds from process start to result, without waiting for other workers."""
+    return _timing(runs, confidence, lambda run: [cold_total_seconds(run)])
 
 
 def machine_name(record: RunRecord) -> str:
@@ -86,18 +83,13 @@ def model_order(name: str) -> tuple[int, str]:
     return (catalog.index(name) if name in catalog else len(catalog), name)
 
 
-def _middle(
-    blocks: Mapping[int, Sequence[float]], question: Question, stopping: Stopping | None
-) -> tuple[float | None, float | None, float | None]:
-    """Return the middle of log-seconds and its interval, in seconds; None where unknown."""
-    if not blocks:
-        return None, None, None
-    found = estimate(blocks, stopping)
-    interval = found.interval(question.confidence) if found else None
-    low, high = (math.exp(end) for end in interval) if interval else (None, None)
-    return math.exp(float(block_medians(list(blocks.values())).mean())), low, high
-
-
-def _median(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
+def _timing(
+    runs: Sequence[RunRecord],
+    confidence: float,
+    measure: Callable[[RunRecord], Sequence[float | None]],
+) -> Timing | None:
+    blocks: defaultdict[int, list[float]] = defaultdict(list)
+    for run in runs:
+        blocks[run.block] += [value for value in measure(run) if value is not None and value > 0]
+    # The conductor gives all runs of a session the same.
+    return timing(blocks, confidence, runs[0].stopping if runs else None)

@@ -14,14 +14,16 @@ import msgspec
 
 from benchbench.compare.accuracy import Accuracy, accuracies
 from benchbench.compare.baseline import Baseline
-from benchbench.compare.cells import CellTime, Runs, cell_time, model_order
+from benchbench.compare.cells import Runs, model_order
 from benchbench.compare.contrast import CellName, Contrast, Question, cell_name, contrast
 from benchbench.compare.places import SectionKey, blocks_elsewhere, by_place, session_blocks
 from benchbench.compare.remarks import remarks
+from benchbench.compare.rows import Failure, Row, failures, rows
+from benchbench.compare.summary import CellSummary, summarise
 from benchbench.compare.validity import failure_reason, objection
 from benchbench.compare.verdicts import judge
 from benchbench.compare.whole import counted
-from benchbench.measure.noise import usual_calibration
+from benchbench.data.catalog import QUICK
 from benchbench.records import RunRecord
 
 
@@ -34,9 +36,10 @@ class NotComparable(msgspec.Struct, frozen=True, order=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """One section. `cells` are the times of all that took part, `contrasts` their ratios.
+    """One section. `rows` are the cells of every session, `contrasts` the ratios of some of them.
 
     `sessions` are those that were compared, by model; `remarks` are sentences on their runs.
+    `failures` are the runs that came to no valid end, of every session.
     """
 
     dataset: str
@@ -45,11 +48,22 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
     question: Question
     sessions: dict[str, str]
-    cells: tuple[CellTime, ...]
+    rows: tuple[Row, ...]
     contrasts: tuple[Contrast, ...]
     not_comparable: tuple[NotComparable, ...]
     accuracies: tuple[Accuracy, ...]
+    failures: tuple[Failure, ...]
     remarks: tuple[str, ...] = ()
+
+    @property
+    def cells(self) -> tuple[CellSummary, ...]:
+        """The cells of the sessions that were compared."""
+        return tuple(row.cell for row in self.rows if row.compared)
+
+    @property
+    def title(self) -> str:
+        device = self.device or "an unknown device"
+        return f"{self.dataset} on {device} ({self.machine}), threads {self.threads}"
 
 
 def compare(
@@ -64,19 +78,27 @@ def compare(
     `certified`: a cell without a valid certificate is not comparable. Raises UsageError for a
     baseline that names no cell.
     """
-    everything = sorted(counted(records), key=lambda one: (one.started, one.run_id))
-    wanted = (baseline or Baseline()).among({cell_name(record) for record in everything})
-    sections = by_place(everything)
+    everything = sorted(records, key=lambda one: (one.started, one.run_id))
+    counting = sorted(counted(everything), key=lambda one: (one.started, one.run_id))
+    wanted = (baseline or Baseline()).among({cell_name(record) for record in counting})
+    sections = by_place(counting)
+    ids = {record.run_id for record in counting}
+    # Cells that were skipped whenever they came up are in no section, but among the failures.
+    skipped = {
+        place: [run for run in runs if run.run_id not in ids]
+        for place, runs in by_place(everything).items()
+    }
     return tuple(
         _section(
             place,
-            runs,
+            sections.get(place, []),
             question,
             wanted,
             elsewhere=blocks_elsewhere(sections, place),
             certified=certified,
+            skipped=skipped.get(place, []),
         )
-        for place, runs in sorted(sections.items())
+        for place in sorted({*sections, *skipped})
     )
 
 
@@ -88,6 +110,7 @@ def _section(
     *,
     elsewhere: Mapping[tuple[str, str], Set[int]],
     certified: bool,
+    skipped: Sequence[RunRecord],
 ) -> Comparison:
     by_model: dict[str, list[RunRecord]] = defaultdict(list)
     for record in records:
@@ -100,8 +123,8 @@ def _section(
     contrasts: list[Contrast] = []
     not_comparable: list[NotComparable] = []
     for table in tables:
-        rows, others = table.against(wanted, common, question)
-        contrasts += rows
+        ratios, others = table.against(wanted, common, question)
+        contrasts += ratios
         not_comparable += others
     dataset, device, machine, threads = place
     return Comparison(
@@ -111,11 +134,27 @@ def _section(
         threads=threads,
         question=question,
         sessions={table.model: table.session_id for table in tables},
-        cells=tuple(time for table in tables for time in table.times(question)),
-        contrasts=judge(contrasts, question),
+        rows=rows(
+            summarise(records, question.confidence),
+            lambda cell: any(table.compares(cell) for table in tables),
+        ),
+        contrasts=_unjudged(contrasts) if dataset.endswith(QUICK) else judge(contrasts, question),
         not_comparable=tuple(not_comparable),
         accuracies=tuple(one for table in tables for one in accuracies(table.alike())),
+        failures=failures([*records, *skipped]),
         remarks=tuple(told for table in tables for told in table.remarks()),
+    )
+
+
+def _unjudged(contrasts: Iterable[Contrast]) -> tuple[Contrast, ...]:
+    """Return the contrasts of a quick session: a tenth of the images is other work."""
+    return tuple(
+        msgspec.structs.replace(
+            one,
+            verdict="EXPLORATORY",
+            reason="--quick trains on a tenth of the images; run without it for a verdict",
+        )
+        for one in contrasts
     )
 
 
@@ -169,10 +208,13 @@ class _Model:
         """Yield what a reader should know of the runs that are compared."""
         yield from remarks(run for runs in self.runs.values() for run in runs)
 
-    def times(self, question: Question) -> Iterator[CellTime]:
-        usual = usual_calibration([run for runs in self.runs.values() for run in runs])
-        for _, runs in sorted(self.runs.items()):
-            yield cell_time(runs, question, usual)
+    def compares(self, cell: CellSummary) -> bool:
+        """Say whether the ratios of this model are of this cell's runs."""
+        chosen = self._chosen
+        return (
+            (cell.model, cell.session_id, cell.spec_sha256, cell.dataset_sha256)
+            == (self.model, self.session_id, chosen.spec_sha256, chosen.dataset_sha256)
+        ) and cell.train_image_count in {None, chosen.train_image_count}
 
     def against(
         self, wanted: CellName | None, common: CellName | None, question: Question
@@ -186,11 +228,13 @@ class _Model:
         others = [self._not(name, told) for name, told in self._objections.items()]
         others += self._elsewhere()
         if baseline is None:
-            why = f"the baseline {wanted} is not comparable here" if wanted else "nothing to be it"
+            why = "no cell here may be its baseline"
+            if wanted:
+                why = f"the baseline {wanted} is not comparable here"
             return [], [*others, *(self._not(name, why) for name in fit)]
         if fit == [baseline]:
             return [], [*others, self._not(baseline, "nothing else here may be compared with it")]
-        rows = [
+        ratios = [
             contrast(
                 self.runs[name],
                 self.runs[baseline],
@@ -200,7 +244,7 @@ class _Model:
             for name in fit
             if name != baseline
         ]
-        return rows, others
+        return ratios, others
 
     def _elsewhere(self) -> Iterator[NotComparable]:
         """Yield the cells that ran, but not in the chosen session or not alike."""
@@ -243,7 +287,7 @@ def _objection(runs: Sequence[RunRecord], *, certified: bool) -> str | None:
     """Say why a cell is not comparable, from its runs in one session."""
     well = [run for run in runs if run.status == "ok"]
     if not well:
-        return f"no run of it was well: {runs[0].status}, {failure_reason(runs[0])}"
+        return f"none of its runs succeeded: {runs[0].status}, {failure_reason(runs[0])}"
     if not certified:
         return None
     return next((told for run in well if (told := objection(run))), None)

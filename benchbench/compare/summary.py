@@ -1,42 +1,43 @@
 """From runs to cells: what the runs of one cell say together.
 
-A cell is everything that makes runs alike: data, device, machine, model, backend, division,
-variant, threads, spec, versions. Runs that differ in any of these are never pooled.
+A cell is everything that makes runs alike: session, data, device, machine, model, backend,
+division, variant, threads, spec, versions. Runs that differ in any of these are never pooled: times
+of another hour are other times.
 """
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from benchbench.compare.cells import machine_name, model_order
-from benchbench.compare.contrast import cold_total_seconds
+from benchbench.compare.cells import (
+    Timing,
+    cold_totals,
+    first_epochs,
+    machine_name,
+    model_order,
+    steady_epochs,
+)
+from benchbench.compare.contrast import CellName
 from benchbench.compare.validity import objection
+from benchbench.measure.noise import noise_marks, usual_calibration
 from benchbench.records import RunRecord
-
-
-class Spread(msgspec.Struct, frozen=True):
-    """The median of some values, the least and the greatest of them, and how many there are."""
-
-    median: float
-    least: float
-    greatest: float
-    value_count: int
 
 
 class CellSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The finished and valid runs of one cell, summed up; null is unknown.
 
-    Throughputs are images a second, memory is bytes. `steady_epoch_seconds` is over the second and
-    later epochs of all runs; the training throughput follows from its median. Accuracies are
+    Throughputs are images a second, memory is bytes. `steady_epoch_seconds` is of the second and
+    later epochs; the training throughput follows from it. `noisy_epochs` counts those of all
+    `epochs_run` that something else may have disturbed: marked, never dropped. Accuracies are
     fractions. `checks_applied` counts the checks of all runs that could be made. `certificate` is
     holds, deviates, breaks or none; `objection` says why the cell is not to be compared, if so.
     """
 
+    session_id: str
     dataset: str
     dataset_sha256: str | None
     train_image_count: int | None
@@ -56,12 +57,14 @@ class CellSummary(msgspec.Struct, frozen=True, kw_only=True):
     test_accuracy_mean: float | None
     test_accuracy_least: float | None
     test_accuracy_greatest: float | None
-    first_epoch_seconds: Spread | None
-    steady_epoch_seconds: Spread | None
+    first_epoch_seconds: Timing | None
+    steady_epoch_seconds: Timing | None
     training_images_per_second: float | None
     evaluation_images_per_second: float | None
     prediction_images_per_second: float | None
-    cold_total_seconds: Spread | None
+    cold_total_seconds: Timing | None
+    epochs_run: int
+    noisy_epochs: int
     peak_memory_bytes: int | None
     device_peak_memory_bytes: int | None
     checks_passed: int
@@ -69,17 +72,28 @@ class CellSummary(msgspec.Struct, frozen=True, kw_only=True):
     certificate: str
     objection: str | None
 
+    @property
+    def name(self) -> CellName:
+        """What the cell is called within its session and model."""
+        return CellName(self.backend, self.division, self.variant or "")
 
-def summarise(records: Iterable[RunRecord]) -> tuple[CellSummary, ...]:
+
+def summarise(records: Iterable[RunRecord], confidence: float = 0.95) -> tuple[CellSummary, ...]:
     """Sum up the runs with status `ok`, one cell each, in reading order; other runs are left out.
 
     Models come in the order of the catalog, then by name. The order of the records means nothing.
     """
     groups: dict[tuple[object, ...], list[RunRecord]] = defaultdict(list)
+    together: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
     for record in records:
         if record.status == "ok":
             groups[_kind(record)].append(record)
-    cells = [_cell(group) for group in groups.values()]
+            together[record.session_id, record.model].append(record)
+    usual = {key: usual_calibration(runs) for key, runs in together.items()}
+    cells = [
+        _cell(group, confidence, usual[group[0].session_id, group[0].model])
+        for group in groups.values()
+    ]
     return tuple(sorted(cells, key=reading_order))
 
 
@@ -98,14 +112,8 @@ def reading_order(cell: CellSummary) -> tuple[object, ...]:
         cell.threads,
         cell.spec_sha256,
         cell.versions,
+        cell.session_id,
     )
-
-
-def epoch_seconds(records: Sequence[RunRecord]) -> tuple[Spread | None, Spread | None]:
-    """Return the training times of first epochs, and of all second and later ones, in seconds."""
-    first = [record.epochs[0].train_seconds for record in records if record.epochs]
-    steady = [epoch.train_seconds for record in records for epoch in record.epochs[1:]]
-    return spread(first), spread(steady)
 
 
 def images_per_second(image_count: int | None, seconds: float | None) -> float | None:
@@ -113,16 +121,9 @@ def images_per_second(image_count: int | None, seconds: float | None) -> float |
     return image_count / seconds if image_count is not None and seconds else None
 
 
-def spread(values: Iterable[float | None]) -> Spread | None:
-    """Return the spread of the values that are known, None where none is."""
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    if not known:
-        return None
-    return Spread(statistics.median(known), min(known), max(known), len(known))
-
-
 def _kind(record: RunRecord) -> tuple[object, ...]:
     return (
+        record.session_id,
         record.dataset,
         record.dataset_sha256,
         record.train_image_count,
@@ -138,12 +139,16 @@ def _kind(record: RunRecord) -> tuple[object, ...]:
     )
 
 
-def _cell(runs: Sequence[RunRecord]) -> CellSummary:
+def _cell(
+    runs: Sequence[RunRecord], confidence: float, usual_calibration_seconds: float | None
+) -> CellSummary:
     one = runs[0]
-    first, steady = epoch_seconds(runs)
+    steady = steady_epochs(runs, confidence)
+    marks = [{mark.epoch for mark in noise_marks(run, usual_calibration_seconds)} for run in runs]
     accuracies = [run.test.accuracy for run in runs if run.test and run.test.accuracy is not None]
     checks = [check.passed for run in runs for check in run.checks if check.passed is not None]
     return CellSummary(
+        session_id=one.session_id,
         dataset=one.dataset,
         dataset_sha256=one.dataset_sha256,
         train_image_count=one.train_image_count,
@@ -163,14 +168,16 @@ def _cell(runs: Sequence[RunRecord]) -> CellSummary:
         test_accuracy_mean=statistics.fmean(accuracies) if accuracies else None,
         test_accuracy_least=min(accuracies, default=None),
         test_accuracy_greatest=max(accuracies, default=None),
-        first_epoch_seconds=first,
+        first_epoch_seconds=first_epochs(runs, confidence),
         steady_epoch_seconds=steady,
         training_images_per_second=images_per_second(
-            one.train_image_count, steady.median if steady else None
+            one.train_image_count, steady.seconds if steady else None
         ),
         evaluation_images_per_second=_median(runs, evaluation_throughput),
         prediction_images_per_second=_median(runs, prediction_throughput),
-        cold_total_seconds=spread(cold_total_seconds(run) for run in runs),
+        cold_total_seconds=cold_totals(runs, confidence),
+        epochs_run=sum(len(run.epochs) for run in runs),
+        noisy_epochs=sum(map(len, marks)),
         peak_memory_bytes=_greatest(run.peak_memory_bytes for run in runs),
         device_peak_memory_bytes=_greatest(run.device_peak_memory_bytes for run in runs),
         checks_passed=sum(checks),
@@ -202,8 +209,8 @@ def prediction_throughput(run: RunRecord) -> float | None:
 def _median(
     runs: Sequence[RunRecord], measure: Callable[[RunRecord], float | None]
 ) -> float | None:
-    found = spread(measure(run) for run in runs)
-    return found.median if found else None
+    known = [value for run in runs if (value := measure(run)) is not None]
+    return statistics.median(known) if known else None
 
 
 def _greatest(values: Iterable[int | None]) -> int | None:

@@ -102,25 +102,32 @@ def _judged(
     else:
         log_ratio = math.log(one.steady.ratio)
         needed = blocks_to_settle(log_ratio, one.evidence.scatter, family, question)
-    reason = _reason(verdict, one.steady, one.evidence, needed, question)
+    reason = _reason(verdict, one.steady, one.evidence, needed, question, family)
     if one.left_out:
         reason += "; lost blocks were left out (--allow-lost-blocks)"
     return msgspec.structs.replace(one, verdict=verdict, reason=reason, blocks_needed=needed)
 
 
-def _reason(
-    verdict: TimeVerdict, ratio: Ratio, evidence: Evidence, needed: int | None, question: Question
+def _reason(  # noqa: PLR0917
+    verdict: TimeVerdict,
+    ratio: Ratio,
+    evidence: Evidence,
+    needed: int | None,
+    question: Question,
+    family: int,
 ) -> str:
     margin = f"{100 * question.margin:g} %"
     if verdict in {"FASTER", "SLOWER"}:
-        return f"the interval lies beyond the margin of {margin}"
+        return f"the confidence interval lies outside the {margin} equivalence margin"
     if verdict == "SAME":
         level = 100 * (2 * question.confidence - 1)
-        return f"the {level:g} % interval lies within the margin of {margin}"
+        return f"the {level:g} % confidence interval lies within the {margin} equivalence margin"
     alone = evidence.p_differs <= 1 - question.confidence or evidence.p_same <= (
         1 - question.confidence
     )
-    why = "not enough among so many rows" if alone else f"it reaches across the margin of {margin}"
+    why = f"the confidence interval includes the {margin} equivalence margin"
+    if alone:
+        why = f"it is not significant after Holm correction ({family} comparisons)"
     if needed is None:
         return (
             f"{why}; more than {_MOST_BLOCKS} blocks would be needed: it lies near the margin, and "
@@ -155,5 +162,5 @@ def _too_little(one: Contrast, question: Question) -> str:
     if one.left_out and one.steady is not None and not question.allow_lost_blocks:
         return _lost(one.left_out)
     if one.steady is None:
-        return "no second epoch of both ran side by side"
-    return "one block: run again with --blocks 5 for a verdict"
+        return "neither side has a second epoch to compare"
+    return "one block gives no interval; run with --blocks 5 for a verdict"

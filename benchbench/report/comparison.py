@@ -1,105 +1,99 @@
-"""A comparison as people read it: ratios, intervals and verdicts, and what they leave out."""
+"""The relative view of what was compared: ratios, intervals and verdicts, and what is left out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from benchbench.compare.accuracy import Accuracy
-from benchbench.compare.cells import CellTime
+from benchbench.compare.cells import Timing
 from benchbench.compare.comparison import Comparison, NotComparable
-from benchbench.compare.contrast import OPEN, Contrast, Question
+from benchbench.compare.contrast import Contrast, Question, Ratio
 from benchbench.records import Stopping
 from benchbench.report import text
 from benchbench.report.document import Block, Document, Grid, Heading, Paragraph, grid, items
+from benchbench.report.sentences import Label, label_of, sentences
 
-_TIMES = ("steady epoch s", "time ratio", "first epoch ratio", "cold total ratio")
-_COUNTS = ("blocks", "noisy epochs")
-_ACCURACIES = ("test accuracy", "sd", "seeds")
+_WORDS = {"model", "backend", "outcome", "verdict"}
 
 
 def build(comparisons: Sequence[Comparison]) -> Document:
-    """Return a section each: its table, sentences, and what is not comparable."""
+    """Return a section each: its table, a sentence a model, and what is not comparable."""
     return tuple(block for one in comparisons for block in _section(one))
 
 
-def sentences(contrasts: Iterable[Contrast], question: Question) -> Iterator[str]:
-    """Yield a sentence for every difference that was found."""
-    level = f"{100 * question.confidence:g} %"
-    for one in contrasts:
-        ratio = one.steady
-        if ratio is None or ratio.low is None or ratio.high is None:
-            continue
-        if one.verdict == "FASTER":
-            times, low, high = 1 / ratio.ratio, 1 / ratio.high, 1 / ratio.low
-            faster, slower = one.cell, one.baseline
-        elif one.verdict == "SLOWER":
-            times, low, high = ratio.ratio, ratio.low, ratio.high
-            faster, slower = one.baseline, one.cell
-        else:
-            continue
-        yield (
-            f"{faster} is {times:.2f} times faster than {slower} on {one.model} here, "
-            f"{level} interval {low:.2f} to {high:.2f}"
-        )
-
-
-def seconds_cell(time: CellTime) -> str:
-    """Write the steady epoch in seconds with its interval."""
-    middle = text.seconds(time.steady_epoch_seconds)
-    if time.steady_low is None or time.steady_high is None:
-        return middle
-    return f"{middle} ({text.seconds(time.steady_low)} to {text.seconds(time.steady_high)})"
-
-
 def _section(one: Comparison) -> Document:
-    title = f"{one.dataset} on {one.device or 'an unknown device'} ({one.machine}), threads "
-    blocks: list[Block] = [Heading(f"{title}{one.threads}")]
+    if not (one.cells or one.contrasts or one.not_comparable):
+        return ()
+    label = label_of(one)
+    blocks: list[Block] = [Heading(one.title)]
     if one.cells:
+        blocks.append(_grid(one, label))
+    blocks += items(list(sentences(one)))
+    if one.contrasts:
         rules = dict.fromkeys(row.stopping for row in one.contrasts if row.stopping)
-        words = [_legend(one.question), *map(_rule, rules)]
-        blocks += [_grid(one), Paragraph(" ".join(words))]
-    blocks += items(list(sentences(one.contrasts, one.question)))
-    undecided = [f"{_row_name(row)}: {row.reason}" for row in _open(one.contrasts)]
-    left_out = [f"{_row_name(row)}: {why}" for row in one.contrasts for why in row.left_out]
-    blocks += items(undecided, "Not decided:")
-    blocks += items(list(_by_reason(one.not_comparable)), "Not comparable:")
+        words = [_legend(one.question, len(one.contrasts)), *map(_rule, rules)]
+        blocks.append(Paragraph(" ".join(words)))
+    blocks += items(list(_by_reason(one.not_comparable, label)), "Not comparable:")
+    left_out = [
+        f"{row.model}, {label(row.cell)} against {label(row.baseline)}: {why}"
+        for row in one.contrasts
+        for why in row.left_out
+    ]
     allowed = ", left out of the verdicts (--allow-lost-blocks)"
     title = f"Lost blocks{allowed if one.question.allow_lost_blocks else ''}:"
-    blocks += items(left_out, title)
-    blocks += items(list(one.remarks), "Remarks:")
-    return tuple(blocks)
+    remarks = items(list(one.remarks), "Remarks:")
+    return (*blocks, *items(left_out, title), *remarks)
 
 
-def _grid(one: Comparison) -> Grid:
-    headers = ["model", "backend", *_TIMES, *_COUNTS, *_ACCURACIES, "outcome", "verdict"]
+def _grid(one: Comparison, label: Label) -> Grid:
+    level = f"{100 * one.question.confidence:g} %"
     contrasts = {(row.model, row.cell): row for row in one.contrasts}
     baselines = {(row.model, row.baseline) for row in one.contrasts}
     accuracies = {(row.model, row.cell): row for row in one.accuracies}
     rows = []
-    for time in one.cells:
-        key = time.model, time.cell
+    for cell in one.cells:
+        key = cell.model, cell.name
         row = contrasts.get(key)
+        first, steady, cold = _ratios(row, is_baseline=key in baselines)
         rows.append(
-            [
-                time.model,
-                str(time.cell),
-                seconds_cell(time),
-                *_ratios(row, is_baseline=key in baselines),
-                str(time.run_count),
-                f"{time.noisy_epochs} of {time.epoch_count}",
-                *_accuracy(accuracies.get(key)),
-                _verdict(row, is_baseline=key in baselines),
-            ]
+            {
+                "model": cell.model,
+                "backend": label(cell.name),
+                "epoch s": text.seconds(_seconds(cell.steady_epoch_seconds)),
+                f"epoch s, {level} interval": text.interval(cell.steady_epoch_seconds),
+                "epoch s, range": text.extent(cell.steady_epoch_seconds),
+                f"time ratio ({level})": steady,
+                f"first epoch ratio ({level})": first,
+                f"cold total ratio ({level})": cold,
+                "blocks": str(cell.run_count),
+                "noisy epochs": f"{cell.noisy_epochs} of {cell.epochs_run}",
+                "accuracy": text.fraction(cell.test_accuracy_mean),
+                **_over_seeds(accuracies.get(key)),
+                "verdict": _verdict(row, is_baseline=key in baselines),
+            }
         )
-    return grid(rows, headers, right=[*_TIMES, *_COUNTS, *_ACCURACIES])
+    headers = list(rows[0])
+    shown = {"model", "backend", "epoch s", f"time ratio ({level})", "accuracy", "verdict"}
+    return grid(
+        [list(row.values()) for row in rows],
+        headers,
+        right=[header for header in headers if header not in _WORDS],
+        extra=[header for header in headers if header not in shown],
+        states=["verdict", "outcome"],
+    )
 
 
-def _legend(question: Question) -> str:
+def _seconds(timing: Timing | None) -> float | None:
+    return timing.seconds if timing else None
+
+
+def _legend(question: Question, count: int) -> str:
     level = f"{100 * question.confidence:g} %"
+    family = f", Holm-corrected for {count} comparisons" if count > 1 else ""
     return (
-        f"Ratios are time over the baseline's time, below 1 is faster, with {level} intervals; "
-        f"verdicts are of the steady epoch, with a margin of {100 * question.margin:g} %, held "
-        f"over the table (Holm)."
+        f"A time ratio is the cell's epoch time over the baseline's, with its {level} confidence "
+        f"interval: below 1 is faster. Verdicts: equivalence margin {100 * question.margin:g} %"
+        f"{family}. Epochs are the second and later ones."
     )
 
 
@@ -116,42 +110,42 @@ def _rule(stopping: Stopping) -> str:
     )
 
 
-def _ratios(row: Contrast | None, *, is_baseline: bool) -> list[str]:
+def _ratios(row: Contrast | None, *, is_baseline: bool) -> tuple[str, str, str]:
     if row:
-        return [
-            str(one) if one else text.UNKNOWN
-            for one in (row.steady, row.first_epoch, row.cold_total)
-        ]
-    return ["1" if is_baseline else text.UNKNOWN] * 3
+        return _ratio(row.first_epoch), _ratio(row.steady), _ratio(row.cold_total)
+    word = "1" if is_baseline else text.UNKNOWN
+    return word, word, word
+
+
+def _ratio(one: Ratio | None) -> str:
+    """Write a ratio as narrow as can be: 0.956 (0.939-0.973)."""
+    if one is None:
+        return text.UNKNOWN
+    if one.low is None or one.high is None:
+        return f"{one.ratio:.3f}"
+    return f"{one.ratio:.3f} ({one.low:.3f}-{one.high:.3f})"
 
 
 def _verdict(row: Contrast | None, *, is_baseline: bool) -> str:
     if row:
-        return row.verdict if row.verdict != "EXPLORATORY" else "exploratory"
-    return "baseline" if is_baseline else "not comparable"
+        return row.verdict if row.verdict != "EXPLORATORY" else "no verdict"
+    return "baseline" if is_baseline else text.UNKNOWN
 
 
-def _accuracy(one: Accuracy | None) -> list[str]:
-    if one is None:
-        return [text.UNKNOWN] * 4
-    outcome = one.outcome.verdict if one.outcome else text.UNKNOWN
-    sd = text.UNKNOWN if one.sd is None else f"{one.sd:.4f}"
-    return [text.fraction(one.mean), sd, str(one.seeds), outcome]
+def _over_seeds(one: Accuracy | None) -> dict[str, str]:
+    return {
+        "accuracy over seeds": text.fraction(one.mean if one else None),
+        "sd": text.fraction(one.sd if one else None),
+        "seeds": text.count(one.seeds if one else None),
+        "outcome": one.outcome.verdict if one and one.outcome else text.UNKNOWN,
+    }
 
 
-def _by_reason(rows: Iterable[NotComparable]) -> Iterator[str]:
+def _by_reason(rows: Iterable[NotComparable], label: Label) -> Iterator[str]:
     """Yield a sentence a reason, with the rows that share it, model by model."""
     by_reason: dict[str, dict[str, list[str]]] = {}
     for row in rows:
-        by_reason.setdefault(row.reason, {}).setdefault(row.model, []).append(str(row.cell))
+        by_reason.setdefault(row.reason, {}).setdefault(row.model, []).append(label(row.cell))
     for reason, models in by_reason.items():
         names = "; ".join(f"{model}: {', '.join(cells)}" for model, cells in models.items())
         yield f"{reason} ({names})"
-
-
-def _open(contrasts: Iterable[Contrast]) -> list[Contrast]:
-    return [one for one in contrasts if one.verdict in OPEN]
-
-
-def _row_name(row: Contrast) -> str:
-    return f"{row.model}, {row.cell} against {row.baseline}"

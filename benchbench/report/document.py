@@ -8,7 +8,7 @@ is the renderer's part.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 
@@ -35,11 +35,17 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table: rows of text under headers; those in `right` are aligned to the right."""
+    """A table: rows of text under headers.
+
+    Of the headers, those in `right` are aligned to the right, those in `extra` belong to the wide
+    table only, and those in `states` hold verdicts, which a terminal shows in colour.
+    """
 
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     right: frozenset[str] = frozenset()
+    extra: frozenset[str] = frozenset()
+    states: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +82,35 @@ Block: TypeAlias = Heading | Paragraph | Grid | Items | Facts | Verbatim
 Document: TypeAlias = tuple[Block, ...]
 
 
-def grid(rows: Iterable[Sequence[str]], headers: Sequence[str], right: Iterable[str] = ()) -> Grid:
-    """Return a table; `right` are the headers of columns that are aligned to the right."""
+def grid(
+    rows: Iterable[Sequence[str]],
+    headers: Sequence[str],
+    right: Iterable[str] = (),
+    *,
+    extra: Iterable[str] = (),
+    states: Iterable[str] = (),
+) -> Grid:
+    """Return a table; `right`, `extra` and `states` are headers, as in `Grid`."""
     return Grid(
         headers=tuple(headers),
         rows=tuple(map(tuple, rows)),
         right=frozenset(right),
+        extra=frozenset(extra),
+        states=frozenset(states),
+    )
+
+
+def essential(document: Document) -> Document:
+    """Return the document without the columns that only a wide table has."""
+    return tuple(_essential(block) if isinstance(block, Grid) else block for block in document)
+
+
+def _essential(table: Grid) -> Grid:
+    places = [place for place, header in enumerate(table.headers) if header not in table.extra]
+    return replace(
+        table,
+        headers=tuple(table.headers[place] for place in places),
+        rows=tuple(tuple(row[place] for place in places) for row in table.rows),
     )
 
 

@@ -18,8 +18,9 @@ def build(report: GateReport) -> Document:
         _grid(report, other),
         *items([*report.notes, *told]),
         Paragraph(
-            f"Steady epochs, medians in seconds; the ratio is this tree's time over {other}'s, "
-            f"with its {report.confidence:.0%} interval; the margin is {report.margin:.3g}."
+            f"Seconds are of the second and later epochs. The time ratio is this tree's time over "
+            f"{other}'s, with its {report.confidence:.0%} confidence interval. The equivalence "
+            f"margin is {report.margin:.0%}."
         ),
         Paragraph(_conclusion(report)),
     )
@@ -31,6 +32,7 @@ def _grid(report: GateReport, other: str) -> Grid:
         [_line(row) for row in report.rows],
         ["model", "backend", "division", *right, "verdict"],
         right=right,
+        states=["verdict"],
     )
 
 

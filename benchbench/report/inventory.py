@@ -42,7 +42,8 @@ def backends(entries: Sequence[BackendEntry]) -> Grid:
         ]
         for entry in entries
     ]
-    return grid(rows, ["backend", "divisions", "status", "installed", "from"])
+    headers = ["backend", "divisions", "status", "installed", "from"]
+    return grid(rows, headers, states=["status"])
 
 
 def plugins(entries: Sequence[PluginEntry]) -> Grid:
@@ -56,7 +57,7 @@ def plugins(entries: Sequence[PluginEntry]) -> Grid:
         ]
         for entry in entries
     ]
-    return grid(rows, ["plugin left out", "from", "state", "reason"])
+    return grid(rows, ["plugin left out", "from", "state", "reason"], states=["state"])
 
 
 def devices(probes: Sequence[Probe]) -> Grid:
@@ -76,4 +77,4 @@ def _models(entries: Sequence[ModelEntry]) -> Grid:
 def _datasets(entries: Sequence[DatasetEntry]) -> Grid:
     states = {True: "ready", False: "missing", None: "unknown"}
     rows = [[entry.name, states[entry.found], entry.note, entry.distribution] for entry in entries]
-    return grid(rows, ["data set", "status", "where", "from"])
+    return grid(rows, ["data set", "status", "where", "from"], states=["status"])

@@ -23,13 +23,23 @@ def build(certificate: Certificate) -> Document:
     starts = list(dict.fromkeys(s for rung in certificate.rungs for s in rung.differences))
     columns = [start for start in starts if start != "all"]
     rows = [_row(rung, columns) for rung in certificate.rungs]
-    headers = ["", "rung", *columns, "tolerance", "where it comes from", "what is measured"]
+    source = "source of the tolerance"
+    headers = ["", "rung", *columns, "largest", "tolerance", source, "what is measured"]
     title = (
         f"{certificate.backend} {certificate.division}, {certificate.model}, "
         f"{certificate.device}, threads {certificate.threads}, batches of "
         f"{certificate.batch_size}, seed {certificate.seed}, against {certificate.reference}"
     )
-    blocks: list[Block] = [Paragraph(title), grid(rows, headers, [*columns, "tolerance"])]
+    blocks: list[Block] = [
+        Paragraph(title),
+        grid(
+            rows,
+            headers,
+            [*columns, "largest", "tolerance"],
+            extra=[*columns, source],
+            states=[""],
+        ),
+    ]
     blocks.append(Paragraph(verdict(certificate)))
     if certificate.traceback:
         blocks.append(Verbatim(certificate.traceback.rstrip()))
@@ -62,7 +72,7 @@ def summary(certificates: Sequence[Certificate]) -> Document:
         worst = {rung.name: _worst(rung) for rung in one.rungs}
         cells = [worst.get(name, text.UNKNOWN) for name in measured]
         rows.append([one.model, one.backend, one.division, one.device, one.verdict, *cells])
-    return (grid(rows, headers, right=measured),)
+    return (grid(rows, headers, right=measured, extra=measured, states=["certificate"]),)
 
 
 def spread(certificates: Sequence[Certificate]) -> Document:
@@ -129,7 +139,8 @@ def _verdicts(certificates: Sequence[Certificate]) -> str:
 def _row(rung: Rung, starts: Sequence[str]) -> list[str]:
     differences = [_difference(rung, start) for start in starts]
     tolerance = f"{rung.tolerance:.0e}" if rung.tolerance else "0"
-    return [_MARKS[rung.verdict], rung.name, *differences, tolerance, rung.source, rung.measure]
+    mark, largest = _MARKS[rung.verdict], _worst(rung) if rung.differences else ""
+    return [mark, rung.name, *differences, largest, tolerance, rung.source, rung.measure]
 
 
 def _difference(rung: Rung, start: str) -> str:

@@ -46,7 +46,9 @@ def _grid(report: OutcomeReport) -> Grid:
         *("difference", "margin"),
     ]
     rows = [_cells(row) for row in report.rows]
-    return grid(rows, [*words, *numbers, "verdict"], right=numbers)
+    extra = ("n", "sd", "reference n", "reference sd", "margin")
+    headers = [*words, *numbers, "verdict"]
+    return grid(rows, headers, right=numbers, extra=extra, states=["verdict"])
 
 
 def _cells(row: OutcomeRow) -> list[str]:

@@ -1,4 +1,4 @@
-"""What `benchbench run` prints of its records, and where to find them again."""
+"""What `benchbench run` says of its records in the end, and where to find them again."""
 
 from __future__ import annotations
 
@@ -11,32 +11,42 @@ from benchbench.compare.contrast import Question
 from benchbench.compare.whole import standing
 from benchbench.records import RunRecord
 from benchbench.report import comparison, single, tables
-from benchbench.report.renderers import markdown, terminal
+from benchbench.report.document import Document, Verbatim
 
 
-def render(records: Sequence[RunRecord], results: Path, session_id: str, question: Question) -> str:
-    """Return the document of a single run, or the tables and ratios of several, as text."""
+def build(
+    records: Sequence[RunRecord], results: Path, session_id: str, question: Question
+) -> Document:
+    """Return the facts of one run; of several the comparison, or, without one, their figures."""
     where = f"--results {shlex.quote(str(results))} "
     lost = [one for one in standing(records) if one.status not in {"ok", "skipped"}]
     runs = "1 run is" if len(lost) == 1 else f"{len(lost)} runs are"
     more = f"\n{runs} lost: {go_on(results, session_id)}" if lost else ""
     if len(records) == 1:
-        return (
-            f"{terminal.render(single.build(records[0]))}\n\n"
-            f"record: {results / 'runs' / records[0].run_id}.json\n"
-            f"again:  benchbench report {where}--run {records[0].run_id}{more}"
+        (record,) = records
+        found = single.build(record)
+        ending = (
+            f"record: {results / 'runs' / record.run_id}.json\n"
+            f"again:  benchbench report {where}--run {record.run_id}"
         )
-    shown = [tables.render(records, format="markdown")]
-    if len({record.model for record in records}) < len(records):
-        shown.append(markdown.render(comparison.build(compare(records, question))))
-    shown.append(
-        f"records: {results / 'runs'}/{session_id}-*.json\n"
-        f"again:   benchbench report {where}--session {session_id}\n"
-        f"         benchbench compare {where}--session {session_id}{more}"
-    )
-    return "\n\n".join(shown)
+    else:
+        sections = compare(records, question)
+        several = len({record.model for record in records}) < len({_cell(one) for one in records})
+        found = comparison.build(sections) if several else tables.build(sections)
+        verb = "compare" if several else "report"
+        ending = (
+            f"records: {results / 'runs'}/{session_id}-*.json\n"
+            f"again:   benchbench {verb} {where}--session {session_id}"
+        )
+        if several:
+            ending += f"\nfigures: benchbench report {where}--session {session_id}"
+    return (*found, Verbatim(f"{ending}{more}"))
 
 
 def go_on(results: Path, session_id: str) -> str:
     """Return the command that completes a session."""
     return f"benchbench run --results {shlex.quote(str(results))} --resume {session_id}"
+
+
+def _cell(record: RunRecord) -> tuple[str, str, str]:
+    return record.model, record.backend, record.division

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from benchbench.compare.cells import Timing, first_epochs, steady_epochs
 from benchbench.compare.contrast import cold_total_seconds
 from benchbench.compare.remarks import remarks
 from benchbench.compare.summary import (
-    Spread,
-    epoch_seconds,
     evaluation_throughput,
     images_per_second,
     prediction_throughput,
@@ -24,7 +23,11 @@ def build(record: RunRecord) -> Document:
     """Return facts, figures and checks of one run."""
     blocks: list[Facts | Grid] = [Facts((*_facts(record), *_figures(record)))]
     if record.checks:
-        blocks.append(grid(list(map(_check, record.checks)), ["", "check", "expected", "observed"]))
+        blocks.append(
+            grid(
+                list(map(_check, record.checks)), ["", "check", "expected", "observed"], states=[""]
+            )
+        )
     return tuple(blocks)
 
 
@@ -57,13 +60,13 @@ def _certificate(record: RunRecord) -> str:
 
 
 def _figures(record: RunRecord) -> list[tuple[str, str]]:
-    first, steady = epoch_seconds([record])
-    trained = images_per_second(record.train_image_count, steady.median if steady else None)
+    first, steady = first_epochs([record]), steady_epochs([record])
+    trained = images_per_second(record.train_image_count, steady.seconds if steady else None)
     accuracy = record.test.accuracy if record.test else None
     pairs = [
         ("test accuracy", text.fraction(accuracy)),
-        ("first epoch", _with_unit(text.seconds(first.median if first else None), "s")),
-        ("steady epoch", _spread(steady)),
+        ("first epoch", _with_unit(text.seconds(first.seconds if first else None), "s")),
+        ("steady epoch", _steady(steady)),
         ("noise", _noise(record)),
         ("training", _with_unit(text.count(trained), "images/s")),
         ("evaluation", _with_unit(text.count(evaluation_throughput(record)), "images/s")),
@@ -94,12 +97,11 @@ def _with_unit(value: str, unit: str) -> str:
     return value if value == text.UNKNOWN else f"{value} {unit}"
 
 
-def _spread(steady: Spread | None) -> str:
-    if steady is None:
+def _steady(timing: Timing | None) -> str:
+    if timing is None:
         return text.UNKNOWN
-    least, greatest = text.seconds(steady.least), text.seconds(steady.greatest)
-    median = text.seconds(steady.median)
-    return f"{median} s (median of {steady.value_count}, {least} to {greatest})"
+    median = text.seconds(timing.seconds)
+    return f"{median} s (median of {timing.value_count}, range {text.extent(timing)})"
 
 
 def _check(check: Check) -> list[str]:

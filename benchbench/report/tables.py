@@ -1,80 +1,112 @@
-"""The comparison tables of many runs: one per data set, device and machine."""
+"""The absolute view of what was compared: each cell's figures, what failed, and why."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from types import MappingProxyType
 
 import msgspec
 
-from benchbench.compare.summary import CellSummary, Spread
-from benchbench.compare.tables import Failure, Row, Table, tables_of
-from benchbench.errors import UsageError, nearest
-from benchbench.records import RunRecord
+from benchbench.compare.cells import Timing
+from benchbench.compare.comparison import Comparison
+from benchbench.compare.rows import Failure, Row
+from benchbench.compare.summary import CellSummary
 from benchbench.report import text
-from benchbench.report.document import Document, Grid, Heading, Item, Items
-from benchbench.report.renderers import csv, json, latex, markdown
-
-FORMATS: MappingProxyType[str, Callable[[Sequence[Table]], str]] = MappingProxyType(
-    {
-        "markdown": lambda tables: markdown.render(build(tables)),
-        "csv": csv.render,
-        "latex": lambda tables: latex.render(build(tables)),
-        "json": json.render_tables,
-    }
-)
+from benchbench.report.document import Block, Document, Grid, Heading, Item, Items, grid
+from benchbench.report.sentences import Label, label_of
 
 
-def render(records: Iterable[RunRecord], format: str = "markdown") -> str:
-    """Return the tables of the records as text.
-
-    Raises UsageError for a format that is not in `FORMATS`.
-    """
-    if format not in FORMATS:
-        raise UsageError(
-            f"there is no report format '{format}'{nearest(format, FORMATS)} "
-            f"(known: {', '.join(FORMATS)})"
-        )
-    return FORMATS[format](tables_of(records)).rstrip("\n")
-
-
-def build(tables: Iterable[Table]) -> Document:
-    """Return a section a table: its rows, what is not comparable, what failed."""
-    return tuple(block for table in tables for block in _section(table))
+def build(comparisons: Iterable[Comparison]) -> Document:
+    """Return a section each: its rows, what may not be compared, what failed."""
+    return tuple(block for one in comparisons for block in _section(one))
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One column for people: its header, its text for a row, and on which side it is aligned."""
+    """One column: its header, its text for a row, its side; `extra` is in wide tables only."""
 
     header: str
     cell: Callable[[Row], str]
     right: bool = True
+    extra: bool = False
 
 
-COLUMNS = (
-    Column("model", lambda row: row.cell.model, right=False),
-    Column("backend", lambda row: row.cell.backend, right=False),
-    Column("division", lambda row: row.cell.division, right=False),
-    Column("threads", lambda row: text.count(row.cell.threads)),
-    Column("differs in", lambda row: row.distinction, right=False),
-    Column("runs", lambda row: text.count(row.cell.run_count)),
-    Column("test accuracy", lambda row: _accuracy(row.cell)),
-    Column("first epoch s", lambda row: _spread(row.cell.first_epoch_seconds)),
-    Column("steady epoch s", lambda row: _spread(row.cell.steady_epoch_seconds)),
-    Column("training images/s", lambda row: text.count(row.cell.training_images_per_second)),
-    Column("evaluation images/s", lambda row: text.count(row.cell.evaluation_images_per_second)),
-    Column("prediction images/s", lambda row: text.count(row.cell.prediction_images_per_second)),
-    Column("cold total s", lambda row: _spread(row.cell.cold_total_seconds)),
-    Column("peak memory MB", lambda row: text.megabytes(row.cell.peak_memory_bytes)),
-    Column("certificate", lambda row: _certificate(row.cell), right=False),
-    Column("checks passed", lambda row: f"{row.cell.checks_passed}/{row.cell.checks_applied}"),
-)
+def _columns(label: Label) -> tuple[Column, ...]:
+    return (
+        Column("model", lambda row: row.cell.model, right=False),
+        Column("backend", lambda row: label(row.cell.name), right=False),
+        Column("differs in", lambda row: row.distinction, right=False),
+        Column("runs", lambda row: text.count(row.cell.run_count), extra=True),
+        Column("epoch s", lambda row: _seconds(row.cell.steady_epoch_seconds)),
+        Column(
+            "epoch s, 95 % interval",
+            lambda row: text.interval(row.cell.steady_epoch_seconds),
+            extra=True,
+        ),
+        Column(
+            "epoch s, range", lambda row: text.extent(row.cell.steady_epoch_seconds), extra=True
+        ),
+        Column("first epoch s", lambda row: _seconds(row.cell.first_epoch_seconds), extra=True),
+        Column("cold total s", lambda row: _seconds(row.cell.cold_total_seconds), extra=True),
+        Column("images/s", lambda row: text.count(row.cell.training_images_per_second)),
+        Column(
+            "evaluation images/s",
+            lambda row: text.count(row.cell.evaluation_images_per_second),
+            extra=True,
+        ),
+        Column(
+            "prediction images/s",
+            lambda row: text.count(row.cell.prediction_images_per_second),
+            extra=True,
+        ),
+        Column("memory MB", lambda row: text.megabytes(row.cell.peak_memory_bytes)),
+        Column("accuracy", lambda row: text.fraction(row.cell.test_accuracy_mean)),
+        Column("accuracy, range", lambda row: _accuracies(row.cell), extra=True),
+        Column("certified", lambda row: _certificate(row.cell), right=False),
+        Column(
+            "checks passed",
+            lambda row: f"{row.cell.checks_passed}/{row.cell.checks_applied}",
+            extra=True,
+        ),
+    )
 
 
-def columns(table: Table) -> tuple[Column, ...]:
-    """Return the columns for people; without the distinction where no row needs one."""
-    needed = any(row.distinction for row in table.rows)
-    return tuple(column for column in COLUMNS if needed or column.header != "differs in")
+def _section(one: Comparison) -> Document:
+    blocks: list[Block] = [Heading(one.title)]
+    if one.rows:
+        blocks.append(_grid(one))
+    apart = tuple(_not_comparable(one.rows, label_of(one)))
+    if apart:
+        blocks.append(Items(apart, "Not comparable:"))
+    if one.failures:
+        blocks.append(Items(tuple(map(_item, one.failures)), "Failed runs, in no row:"))
+    return tuple(blocks)
+
+
+def _grid(one: Comparison) -> Grid:
+    needed = any(row.distinction for row in one.rows)
+    left_out = "images/s" if needed else "differs in"
+    columns = [column for column in _columns(label_of(one)) if needed or column.header != left_out]
+    return grid(
+        [[column.cell(row) for column in columns] for row in one.rows],
+        [column.header for column in columns],
+        right=[column.header for column in columns if column.right],
+        extra=[column.header for column in columns if column.extra or column.header == left_out],
+        states=["certified"],
+    )
+
+
+def _not_comparable(rows: Sequence[Row], label: Label) -> Iterable[Item]:
+    """Yield which rows no ratio may include, and why; rows of one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for row in rows:
+        if row.cell.objection:
+            name = f"{row.cell.model} {label(row.cell.name)}"
+            by_reason.setdefault(row.cell.objection, []).append(name)
+    for reason, names in by_reason.items():
+        yield Item(f"{'every row' if len(names) == len(rows) else ', '.join(names)}: {reason}")
+
+
+def _seconds(timing: Timing | None) -> str:
+    return text.seconds(timing.seconds if timing else None)
 
 
 def _certificate(cell: CellSummary) -> str:
@@ -83,42 +115,9 @@ def _certificate(cell: CellSummary) -> str:
     return f"{cell.certificate}, not for this run" if unfit else cell.certificate
 
 
-def _accuracy(cell: CellSummary) -> str:
-    mean = text.fraction(cell.test_accuracy_mean)
+def _accuracies(cell: CellSummary) -> str:
     least, greatest = cell.test_accuracy_least, cell.test_accuracy_greatest
-    if least == greatest:
-        return mean
-    return f"{mean} ({text.fraction(least)} to {text.fraction(greatest)})"
-
-
-def _spread(spread: Spread | None) -> str:
-    if spread is None:
-        return text.UNKNOWN
-    if spread.value_count == 1:
-        return text.seconds(spread.median)
-    least, greatest = text.seconds(spread.least), text.seconds(spread.greatest)
-    return f"{text.seconds(spread.median)} ({least} to {greatest})"
-
-
-def _section(table: Table) -> Document:
-    blocks: list[Heading | Grid | Items] = [Heading(table.title)]
-    if table.rows:
-        blocks.append(_grid(table))
-    if table.not_comparable:
-        apart = tuple(Item(f"{name}: {why}") for name, why in table.not_comparable)
-        blocks.append(Items(apart, "Not comparable:"))
-    if table.failures:
-        blocks.append(Items(tuple(map(_item, table.failures)), "Not in the table:"))
-    return tuple(blocks)
-
-
-def _grid(table: Table) -> Grid:
-    shown = columns(table)
-    return Grid(
-        headers=tuple(column.header for column in shown),
-        rows=tuple(tuple(column.cell(row) for column in shown) for row in table.rows),
-        right=frozenset(column.header for column in shown if column.right),
-    )
+    return text.UNKNOWN if least is None else f"{text.fraction(least)} to {text.fraction(greatest)}"
 
 
 def _item(failure: Failure) -> Item:

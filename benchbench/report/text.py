@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from benchbench.printable import one_line
+if TYPE_CHECKING:
+    from benchbench.compare.cells import Timing
 
 # What stands for a value that is not known.
 UNKNOWN = "\N{EN DASH}"
-
-
-def facts(pairs: Sequence[tuple[str, str]]) -> str:
-    """Return names and values, one pair a line, values aligned."""
-    lines = [(one_line(name), one_line(value)) for name, value in pairs]
-    width = max((len(name) for name, _ in lines), default=0)
-    return "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in lines)
 
 
 def seconds(value: float | None) -> str:
@@ -40,3 +34,17 @@ def fraction(value: float | None) -> str:
 def megabytes(value: float | None) -> str:
     """Write bytes as megabytes of a million bytes."""
     return UNKNOWN if value is None else f"{value / 1e6:,.0f}"
+
+
+def interval(timing: Timing | None) -> str:
+    """Write a confidence interval in seconds: 0.939 to 0.973."""
+    if timing is None or timing.low is None or timing.high is None:
+        return UNKNOWN
+    return f"{seconds(timing.low)} to {seconds(timing.high)}"
+
+
+def extent(timing: Timing | None) -> str:
+    """Write the range of single values in seconds, which is no interval: 0.90 to 1.20."""
+    if timing is None:
+        return UNKNOWN
+    return f"{seconds(timing.least)} to {seconds(timing.greatest)}"

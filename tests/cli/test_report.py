@@ -7,7 +7,8 @@ import json
 import pytest
 from makers import make_record
 
-from benchbench.report import single, tables
+from benchbench.report import single
+from benchbench.report.formats import Format
 from benchbench.report.renderers import terminal
 from benchbench.run.store import Store
 
@@ -33,7 +34,7 @@ def test_markdown_of_all_records(benchbench, results):
     assert "no room" in answer.stdout
 
 
-@pytest.mark.parametrize("format", list(tables.FORMATS))
+@pytest.mark.parametrize("format", list(Format))
 def test_every_format_reaches_the_screen(benchbench, results, format):
     answer = benchbench("report", "--results", str(results), "--format", format)
     assert answer.exit_code == 0
@@ -63,8 +64,8 @@ def test_one_run_is_the_table_after_that_run(benchbench, results):
 
 def test_one_run_as_json(benchbench, results):
     answer = benchbench("report", "--results", str(results), "--run", "two", "--format", "json")
-    (table,) = json.loads(answer.stdout)["tables"]
-    assert [row["cell"]["backend"] for row in table["rows"]] == ["keras"]
+    (section,) = json.loads(answer.stdout)["sections"]
+    assert [row["cell"]["backend"] for row in section["rows"]] == ["keras"]
 
 
 def test_output_to_a_file(benchbench, results, tmp_path):

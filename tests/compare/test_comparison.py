@@ -97,7 +97,7 @@ def test_a_cell_without_a_good_run_says_how_it_ended(make_runs):
         for run in make_runs("numpy", SLOW)
     ]
     section = one_section(make_runs("torch", FAST) + make_runs("keras", SLOW) + failed)
-    assert reasons(section)["numpy idiomatic"] == "no run of it was well: oom, no more"
+    assert reasons(section)["numpy idiomatic"] == "none of its runs succeeded: oom, no more"
 
 
 def test_a_backend_alone_is_its_idiomatic_division(make_runs):

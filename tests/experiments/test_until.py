@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from makers import make_record
 
-from benchbench.compare.cells import cell_time
 from benchbench.compare.comparison import Comparison, compare
 from benchbench.compare.contrast import Question
+from benchbench.compare.rows import rows as rows_of
+from benchbench.compare.summary import summarise
 from benchbench.errors import UsageError
 from benchbench.experiments import until as stopping
 from benchbench.experiments.listener import Silent
@@ -168,10 +169,11 @@ def test_the_page_says_how_the_number_was_settled(session, wanted, told):
         threads=1,
         question=QUESTION,
         sessions={},
-        cells=(cell_time([make_record()], QUESTION, None),),
+        rows=rows_of(summarise([make_record()]), lambda _: True),
         contrasts=rows,
         not_comparable=(),
         accuracies=(),
+        failures=(),
     )
     assert told in markdown.render(comparison.build([section]))
 

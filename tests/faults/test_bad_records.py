@@ -20,9 +20,8 @@ from benchbench.compare.contrast import Question
 from benchbench.errors import StoreError
 from benchbench.machines import GpuState, MachineState
 from benchbench.records import EpochRecord, RunRecord, Variant
-from benchbench.report import comparison, single, tables
-from benchbench.report.renderers import json as json_renderer
-from benchbench.report.renderers import markdown, terminal
+from benchbench.report import comparison, formats, single, tables
+from benchbench.report.renderers import terminal
 from benchbench.run import plausibility
 from benchbench.run.archive import JsonEntry, file_entry, write_archive
 from benchbench.run.encoding import to_json
@@ -108,12 +107,11 @@ def read_by_all(record: RunRecord) -> None:
     """Show a record in every way there is, beside one that is whole."""
     other = msgspec.structs.replace(make_record(backend="numpy", run_id="other"))
     both = [record, other]
-    for format in ("markdown", "latex", "csv", "json"):
-        tables.render(both, format=format)
-    terminal.render(single.build(record))
     found = compare(both, Question())
-    json_renderer.render(found)
-    markdown.render(comparison.build(found))
+    for format in formats.Format:
+        for view in (tables.build, comparison.build):
+            formats.render(found, format, view, wide=True)
+    terminal.render(single.build(record))
     results = bb.Results(tuple(both))
     assert len(results.runs) == 2
     assert len(results.epochs) == sum(len(one.epochs) for one in both)

@@ -254,7 +254,7 @@ def test_the_command_line_says_how_to_go_on_and_goes_on(command):
     refused = command(*arguments, "--epochs", "3")
     assert refused.returncode == 2
     assert (
-        "expected no option beside it but --results and --json, but there is --ep" in refused.stderr
+        "expected no option beside it but --results, --wide and --json, but there is --ep" in refused.stderr
     )
     done = command(*arguments)
     assert done.returncode == 0, done.stderr

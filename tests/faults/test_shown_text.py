@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
 from benchbench.records import Check, FinalScore, RunRecord, Variant
-from benchbench.report import comparison, single, tables
+from benchbench.report import comparison, formats, single, tables
 from benchbench.report.document import (
     CodeText,
     Facts,
@@ -97,13 +97,13 @@ def shown(record: RunRecord, format: str) -> list[str]:
     compared = compare(both, Question())
     if format == "terminal":
         return [terminal.render(single.build(record)), terminal.render(comparison.build(compared))]
-    texts = [tables.render(both, format=format)]
+    texts = [formats.render(compared, formats.Format(format), tables.build, wide=True)]
     renderers = {"markdown": markdown, "latex": latex}
     if format in renderers:
         texts += [renderers[format].render(comparison.build(compared))]
         texts += [renderers[format].render(single.build(record))]
     if format == "json":
-        texts += [json_renderer.render(compared), json_renderer.render([record])]
+        texts += [json_renderer.render([record])]
     return texts
 
 

@@ -205,13 +205,13 @@ def _sides(pair: Pair, records: Sequence[RunRecord]) -> tuple[list[RunRecord], l
 def _times(
     pair: Pair, records: Sequence[RunRecord], judged: Contrast, session_id: str
 ) -> PairTimes:
-    from benchbench.compare.summary import epoch_seconds
+    from benchbench.compare.cells import steady_epochs
     from benchbench.experiments.gate.report import PairTimes
 
-    (_, own), (_, baseline) = (epoch_seconds(side) for side in _sides(pair, records))
+    own, baseline = (steady_epochs(side) for side in _sides(pair, records))
     return PairTimes(
         session_id=session_id,
-        own_seconds=own.median if own else None,
-        baseline_seconds=baseline.median if baseline else None,
+        own_seconds=own.seconds if own else None,
+        baseline_seconds=baseline.seconds if baseline else None,
         contrast=judged,
     )

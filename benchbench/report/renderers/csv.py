@@ -1,4 +1,8 @@
-"""Tables as one CSV: a line a cell and a line a failed run, raw numbers, unknown is empty."""
+"""Comparisons as one CSV: a line a cell and a line a failed run, plain numbers, unknown is empty.
+
+Numbers have seven significant digits: more than any clock or float32 score is good for, and few
+enough that 0.9859 does not come out as 0.9858999848365784.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +12,28 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from benchbench.compare.summary import CellSummary, Spread
-from benchbench.compare.tables import Table
+from benchbench.compare.cells import Timing
+from benchbench.compare.comparison import Comparison
+from benchbench.compare.contrast import Contrast, Ratio
+from benchbench.compare.rows import Failure
+from benchbench.compare.summary import CellSummary
 from benchbench.printable import one_line
 
 Value = str | int | float | None
 
 # The same signs in full width are taken for them by spreadsheets set to Japanese.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_DIGITS = 7
 
 
-def render(tables: Sequence[Table]) -> str:
-    """Return the lines under one header; numbers with all their digits."""
+def render(sections: Sequence[Comparison]) -> str:
+    """Return the lines under one header."""
     file = io.StringIO()
-    writer = csv.DictWriter(file, _HEADER, restval="", lineterminator="\n")
+    writer = csv.DictWriter(file, _header(), restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(line for table in tables for line in _lines(table))
+    for section in sections:
+        for line in _lines(section):
+            writer.writerow({name: _plain(value) for name, value in line.items()})
     return file.getvalue()
 
 
@@ -36,47 +46,70 @@ def defuse(text: str) -> str:
     return f"'{line}" if line.startswith(_FORMULA) else line
 
 
-def _lines(table: Table) -> Iterator[dict[str, Value]]:
-    for row in table.rows:
-        yield {"status": "ok", **_cell(row.cell)}
-    for failure in table.failures:
-        line: dict[str, Value] = {
-            "dataset": defuse(table.dataset),
-            "device": defuse(table.device) if table.device is not None else None,
-            "machine": defuse(table.machine),
-            "threads": failure.threads,
-        }
-        for name in ("status", "model", "backend", "division", "run_id", "reason"):
-            line[name] = defuse(getattr(failure, name))
-        yield line
+def _plain(value: Value) -> Value:
+    if isinstance(value, str):
+        return defuse(value)
+    return f"{value:.{_DIGITS}g}" if isinstance(value, float) else value
+
+
+def _lines(section: Comparison) -> Iterator[dict[str, Value]]:
+    contrasts = {(one.model, one.cell): one for one in section.contrasts}
+    for row in section.rows:
+        found = contrasts.get((row.cell.model, row.cell.name)) if row.compared else None
+        yield {"status": "ok", **_cell(row.cell), **_contrast(found)}
+    for failure in section.failures:
+        yield _failure(section, failure)
+
+
+def _failure(section: Comparison, failure: Failure) -> dict[str, Value]:
+    place = ("dataset", "device", "machine")
+    return {
+        **{name: getattr(section, name) for name in place},
+        **{name: getattr(failure, name) for name in Failure.__struct_fields__},
+    }
 
 
 def _cell(cell: CellSummary) -> dict[str, Value]:
     line: dict[str, Value] = {}
     for field in msgspec.structs.fields(CellSummary):
         value = getattr(cell, field.name)
-        if "Spread" in str(field.type):
-            line |= _spread(field.name, value)
+        if "Timing" in str(field.type):
+            line |= _timing(field.name, value)
         elif isinstance(value, tuple):
-            line[field.name] = defuse("; ".join(f"{name} {version}" for name, version in value))
+            line[field.name] = "; ".join(f"{name} {version}" for name, version in value)
         else:
-            line[field.name] = defuse(value) if isinstance(value, str) else value
+            line[field.name] = value
     return line
 
 
-def _spread(name: str, spread: Spread | None) -> dict[str, Value]:
-    parts = ("median", "least", "greatest")
-    return {f"{name}_{part}": getattr(spread, part) if spread else None for part in parts}
+def _timing(name: str, timing: Timing | None) -> dict[str, Value]:
+    line: dict[str, Value] = {name: timing.seconds if timing else None}
+    for part in ("low", "high", "least", "greatest"):
+        line[f"{name}_{part}"] = getattr(timing, part) if timing else None
+    return line
 
 
-def _names() -> Iterator[str]:
-    yield "status"
+def _contrast(one: Contrast | None) -> dict[str, Value]:
+    return {
+        "baseline": str(one.baseline) if one else None,
+        **_ratio("time_ratio", one.steady if one else None),
+        **_ratio("first_epoch_ratio", one.first_epoch if one else None),
+        **_ratio("cold_total_ratio", one.cold_total if one else None),
+        "verdict": one.verdict if one else None,
+        "verdict_reason": one.reason if one else None,
+    }
+
+
+def _ratio(name: str, ratio: Ratio | None) -> dict[str, Value]:
+    return {
+        name: ratio.ratio if ratio else None,
+        f"{name}_low": ratio.low if ratio else None,
+        f"{name}_high": ratio.high if ratio else None,
+    }
+
+
+def _header() -> list[str]:
+    names = ["status"]
     for field in msgspec.structs.fields(CellSummary):
-        if "Spread" in str(field.type):
-            yield from _spread(field.name, None)
-        else:
-            yield field.name
-    yield from ("run_id", "reason")
-
-
-_HEADER = tuple(_names())
+        names += _timing(field.name, None) if "Timing" in str(field.type) else [field.name]
+    return [*names, *_contrast(None), "run_id", "seed", "reason"]

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from benchbench.run.encoding import to_json
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchbench.compare.tables import Table
-
-# Of the tables. 1: the first.
-SCHEMA = 1
 
 
 def render(content: Any, *, indent: int = 1) -> str:
@@ -35,8 +27,3 @@ def _utf16(character: str) -> tuple[int, ...]:
     if code < 0x10000:
         return (code,)
     return 0xD800 + (code - 0x10000 >> 10), 0xDC00 + (code - 0x10000 & 0x3FF)
-
-
-def render_tables(tables: Sequence[Table]) -> str:
-    """Return `{"schema": 1, "tables": [...]}`; the fields are those of `Table`."""
-    return render({"schema": SCHEMA, "tables": list(tables)}, indent=2)

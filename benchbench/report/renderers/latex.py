@@ -16,7 +16,8 @@ from benchbench.report.document import (
     Paragraph,
     Verbatim,
 )
-from benchbench.report.text import UNKNOWN, facts
+from benchbench.report.renderers.columns import Style, facts
+from benchbench.report.text import UNKNOWN
 
 _ESCAPES = str.maketrans(
     {
@@ -62,7 +63,7 @@ def _block(block: Block) -> str:
             lines = "\n".join(map(_item, items))
             return f"{escape(heading)}\n\\begin{{itemize}}\n{lines}\n\\end{{itemize}}".lstrip()
         case Facts(pairs):
-            return _verbatim(facts(pairs))
+            return _verbatim(facts(pairs, Style()))
         case Verbatim(text):
             return _verbatim(own_lines(text))
 

@@ -19,7 +19,7 @@ from benchbench.report.document import (
     Paragraph,
     Verbatim,
 )
-from benchbench.report.text import facts
+from benchbench.report.renderers.columns import Style, facts
 
 
 def render(document: Document) -> str:
@@ -58,7 +58,7 @@ def _block(block: Block) -> str:
             lines = "\n".join(map(_item, items))
             return f"{escape(heading)}\n\n{lines}" if heading else lines
         case Facts(pairs):
-            return _fenced(facts(pairs))
+            return _fenced(facts(pairs, Style()))
         case Verbatim(text):
             return _fenced(own_lines(text))
 

@@ -1,8 +1,8 @@
-"""Documents as plain text in aligned columns, never cut off."""
+"""Documents as plain text in aligned columns: never cut off, and no wider than the terminal."""
 
 from __future__ import annotations
 
-from tabulate import tabulate
+import textwrap
 
 from benchbench.printable import one_line, own_lines
 from benchbench.report.document import (
@@ -16,42 +16,51 @@ from benchbench.report.document import (
     Paragraph,
     Verbatim,
 )
-from benchbench.report.text import facts
+from benchbench.report.renderers import columns
+from benchbench.report.renderers.columns import Style
 
 
-def render(document: Document) -> str:
-    """Return the document, a blank line between its blocks."""
-    return "\n\n".join(map(_block, document))
+def render(document: Document, *, width: int | None = None, color: bool = False) -> str:
+    """Return the document, a blank line between its blocks.
+
+    With a `width` every line but those of verbatim text has at most so many columns, where words
+    are no longer than that. `color` marks headings and verdicts with ANSI escapes.
+    """
+    style = Style(width, color)
+    return "\n\n".join(_block(block, style) for block in document)
 
 
-def _block(block: Block) -> str:
+def _block(block: Block, style: Style) -> str:
     match block:
         case Heading(text):
-            return one_line(text)
+            return style.bold(_fill(one_line(text), style))
         case Paragraph(text, strong):
-            return own_lines(f"{strong}{text}")
+            lines = own_lines(f"{strong}{text}").splitlines()
+            return "\n".join(_fill(line, style) for line in lines)
         case Grid():
-            return _grid(block)
+            return columns.table(block, style)
         case Items(items, heading):
-            lines = "\n".join(map(_item, items))
-            return f"{one_line(heading)}\n{lines}" if heading else lines
+            lines = [_fill(_item(item), style, indent="  ") for item in items]
+            return "\n".join([_fill(one_line(heading), style), *lines] if heading else lines)
         case Facts(pairs):
-            return facts(pairs)
+            return columns.facts(pairs, style)
         case Verbatim(text):
             return own_lines(text)
 
 
-def _grid(grid: Grid) -> str:
-    align = ["right" if header in grid.right else "left" for header in grid.headers]
-    # Without `disable_numparse`, tabulate turns version 1.10 into 1.1.
-    return tabulate(
-        [[one_line(cell) for cell in row] for row in grid.rows],
-        headers=[one_line(header) for header in grid.headers],
-        tablefmt="simple",
-        disable_numparse=True,
-        colalign=align if grid.rows else None,
-    )
-
-
 def _item(item: Item) -> str:
     return one_line(f"- {item.strong}: {item.text}" if item.strong else f"- {item.text}")
+
+
+def _fill(line: str, style: Style, indent: str = "") -> str:
+    """Break a line between words; a word that is too long stays whole: it may be a path."""
+    if style.width is None or len(line) <= style.width:
+        return line
+    before = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line,
+        style.width,
+        subsequent_indent=f"{before}{indent}",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,63 @@
+"""What was compared in every format: two views for people, and all the figures for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
+
+import msgspec
+
+from benchbench.compare.comparison import Comparison
+from benchbench.report.document import Document, essential
+from benchbench.report.renderers import csv, json, latex, markdown, terminal
+
+# Of `Answer`. 1: tables of `report` alone. 2: the sections of `report` and `compare`.
+SCHEMA = 2
+# The width of `text` where no terminal says another.
+_WIDTH = 80
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What `report --format json` and `compare --format json` print; `schema` is `SCHEMA`."""
+
+    schema: int
+    sections: tuple[Comparison, ...]
+
+
+class Format(StrEnum):
+    """What `--format` takes."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    LATEX = "latex"
+    CSV = "csv"
+    JSON = "json"
+
+
+_PAGES: Mapping[Format, Callable[[Document], str]] = MappingProxyType(
+    {
+        Format.TEXT: lambda document: terminal.render(document, width=_WIDTH),
+        Format.MARKDOWN: markdown.render,
+        Format.LATEX: latex.render,
+    }
+)
+
+
+def render(
+    sections: Sequence[Comparison],
+    format: Format,
+    view: Callable[[Sequence[Comparison]], Document],
+    *,
+    wide: bool = False,
+) -> str:
+    """Return the sections as text: CSV and JSON hold all there is, the others what `view` shows.
+
+    `wide` has every column of the view.
+    """
+    if format is Format.CSV:
+        return csv.render(sections).rstrip("\n")
+    if format is Format.JSON:
+        return json.render(Answer(SCHEMA, tuple(sections)), indent=2)
+    document = view(sections)
+    return _PAGES[format](document if wide else essential(document))
