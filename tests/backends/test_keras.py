@@ -15,8 +15,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-
-from benchbench.plugins.registry import install_command, load_registry, missing_requirements
+from backends.own_process import assert_conforms, require
 
 CELLS = (
     ("keras", "idiomatic"),
@@ -24,57 +23,17 @@ CELLS = (
     ("keras-torch", "idiomatic"),
     ("keras-jax", "idiomatic"),
 )
-SUITE = Path(__file__).with_name("keras_conformance.py")
-
-
-def _assert_conforms(backend: str, division: str, device: str, folder: Path, *, all_of_it: bool):
-    _require(backend)
-    environment = _environment(backend) | {
-        "KERAS_UNDER_TEST": backend,
-        "KERAS_DEVICE_UNDER_TEST": device,
-        "KERAS_HOME": str(folder / "keras"),
-        # Most of JAX's time is compiling the same few programs for one test after another.
-        "JAX_COMPILATION_CACHE_DIR": str(folder / "jax"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
-    command = [
-        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-        *(("--exhaustive",) if all_of_it else ()),
-        f"{SUITE}::Test{division.capitalize()}",
-    ]
-    done = subprocess.run(
-        command,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-
-
-def _environment(backend: str) -> dict[str, str]:
-    declared = load_registry().backend(backend).environment
-    return os.environ | {name: value for name, value in declared if "{" not in value}
-
-
-def _require(*backends: str) -> None:
-    for backend in backends:
-        info = load_registry().backend(backend)
-        if missing := missing_requirements(info):
-            pytest.skip(f"{backend} needs {', '.join(missing)}: {install_command(info)}")
 
 
 @pytest.mark.parametrize(("backend", "division"), CELLS)
 def test_conforms(backend: str, division: str, tmp_path: Path, exhaustive: bool) -> None:
-    _assert_conforms(backend, division, "cpu", tmp_path, all_of_it=exhaustive)
+    assert_conforms(backend, division, "cpu", tmp_path, all_of_it=exhaustive)
 
 
 @pytest.mark.skipif(shutil.which("nvidia-smi") is None, reason="there is no NVIDIA driver here")
 @pytest.mark.parametrize(("backend", "division"), CELLS)
 def test_conforms_on_cuda(backend: str, division: str, tmp_path: Path, exhaustive: bool) -> None:
-    _assert_conforms(backend, division, "cuda:0", tmp_path, all_of_it=exhaustive)
+    assert_conforms(backend, division, "cuda:0", tmp_path, all_of_it=exhaustive)
 
 
 def _run(code: str, **environment: str) -> list[str]:
@@ -127,7 +86,7 @@ FIT = """
 
 def test_nothing_the_user_has_set_changes_the_training(tmp_path: Path) -> None:
     """Neither the caps, which shorten a training with a warning, nor `keras.json`."""
-    _require("keras-torch")
+    require("keras-torch")
     home = tmp_path / "keras-home"
     home.mkdir()
     settings = '{"floatx": "float64", "epsilon": 0.1, "image_data_format": "channels_first"}'
@@ -184,7 +143,7 @@ REFUSALS = """
 @pytest.mark.exhaustive
 def test_what_torch_has_no_gradient_of_is_refused_and_nothing_else(tmp_path: Path) -> None:
     """Should Keras or torch mend it, this fails: the refusal can go."""
-    _require("keras-torch")
+    require("keras-torch")
     refused, failing = map(ast.literal_eval, _run(REFUSALS, HOME=str(tmp_path)))
     of_one_image = [(2, 1, (1, 2), 1), (2, 1, (1, 2), 5)]  # channels, filters, kernel, images
     assert refused == dict.fromkeys(of_one_image, "Unsupported")
@@ -193,14 +152,14 @@ def test_what_torch_has_no_gradient_of_is_refused_and_nothing_else(tmp_path: Pat
 
 @pytest.mark.exhaustive
 def test_without_a_home_of_keras_s_own_the_user_s_is_left_alone(tmp_path: Path) -> None:
-    _require("keras-torch")
+    require("keras-torch")
     code = "from benchbench.plugins.registry import load_registry as load\n"
     _run(code + 'load().backend("keras-torch").create()', HOME=str(tmp_path))
     assert not (tmp_path / ".keras").exists()
 
 
 def test_another_engine_in_the_process_is_an_error(tmp_path: Path) -> None:
-    _require("keras", "keras-torch")
+    require("keras", "keras-torch")
     (message,) = _run(
         """
         import keras

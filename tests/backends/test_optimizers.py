@@ -113,12 +113,31 @@ def by_vector(protocol: TrainingProtocol, dtype: str) -> Iterator[np.ndarray]:
         yield weights.numpy().copy()
 
 
-@pytest.mark.parametrize("computed", [by_numpy, by_torch, by_vector])
+def by_optax(protocol: TrainingProtocol, dtype: str) -> Iterator[np.ndarray]:
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    optax = pytest.importorskip("optax", reason="optax is not installed")
+    from benchbench_jax.optimizers import decayed_parameters, transformation
+
+    with jax.enable_x64(True):
+        kernel, bias = np.split(first_weights().astype(dtype), [DECAYED])
+        weights = {"dense": {"bias": jax.numpy.array(bias), "kernel": jax.numpy.array(kernel)}}
+        optimizer = transformation(protocol, decayed_parameters)
+        state, update = optimizer.init(weights), jax.jit(optimizer.update)
+        for gradient in gradients().astype(dtype):
+            kernel, bias = np.split(gradient, [DECAYED])
+            updates, state = update({"dense": {"bias": bias, "kernel": kernel}}, state, weights)
+            weights = optax.apply_updates(weights, updates)
+            yield np.concatenate([weights["dense"]["kernel"], weights["dense"]["bias"]])
+
+
+@pytest.mark.parametrize("computed", [by_numpy, by_torch, by_vector, by_optax])
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_every_optimizer_follows_its_formula(name: str, computed: Callable) -> None:
     protocol, start = PROTOCOLS[name], first_weights()
+    # Optax computes its schedules in float32.
+    rounding = 1e-5 if computed is by_optax else 1e-6
     for expected, observed in zip(by_formula(protocol), computed(protocol, "float64"), strict=True):
-        np.testing.assert_allclose(observed - start, expected - start, rtol=1e-6, atol=1e-12)
+        np.testing.assert_allclose(observed - start, expected - start, rtol=rounding, atol=1e-12)
 
 
 @pytest.mark.parametrize("clip_norm", [1e-7, 1e-3, 1e3])

@@ -1,6 +1,6 @@
 """Some random specs a backend, and that the fuzzer finds and shrinks what breaks.
 
-Keras's are tried in tests/backends/keras_conformance.py. By hand, two hundred:
+Those of Keras and JAX are tried in tests/backends/process_conformance.py. By hand, two hundred:
 `python studies/fuzz.py --backend all`.
 """
 

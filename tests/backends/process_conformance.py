@@ -1,0 +1,46 @@
+"""The conformance suite and random specs on a backend that wants a process of its own.
+
+Keras fixes its engine at import, and XLA reads its flags then. `own_process.py` runs this, a
+process a division: to start one takes up to ten seconds.
+
+By hand: `BACKEND_UNDER_TEST=keras-torch python -m pytest tests/backends/process_conformance.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from benchbench.plugins.registry import load_registry
+from benchbench.testing import BackendConformance
+
+BACKEND = os.environ.get("BACKEND_UNDER_TEST", "keras")
+DEVICE = os.environ.get("DEVICE_UNDER_TEST", "cpu")
+
+
+class ProcessConformance(BackendConformance):
+    backend = BACKEND
+    device = DEVICE
+
+    def test_random_specs_hold(self, tmp_path: Path, exhaustive: bool, capfd) -> None:
+        from fuzzer import FEW, Cell, Fuzzer
+
+        if self.backend == "jax" and not exhaustive:
+            pytest.skip("compiling takes long: runs with --exhaustive")
+        specs = 10 if exhaustive else FEW
+        cell = Cell(self.backend, self.division, self.device, tmp_path)
+        broken = Fuzzer(cell, quick=not exhaustive).fuzz(specs, 0, range(specs))
+        said = capfd.readouterr()
+        assert not broken, said.err
+        assert said.out.split() == [str(specs), "0", "0"], "every layer of the spec is supported"
+
+
+class TestIdiomatic(ProcessConformance): ...
+
+
+if "tuned" in load_registry().backend(BACKEND).divisions:
+
+    class TestTuned(ProcessConformance):
+        division = "tuned"
