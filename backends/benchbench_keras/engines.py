@@ -159,7 +159,7 @@ class TorchEngine(Engine):
             and trace.layer.filters == 1
             and trace.input_shape[-1] > 1
             and trace.layer.kernel_size != (1, 1)
-            for trace in model.trace()
+            for trace in model.leaves()
         )
         if device != "cpu" or 1 not in batch_sizes or not refused:
             return None

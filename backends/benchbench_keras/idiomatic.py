@@ -16,7 +16,7 @@ from benchbench import (
     task_of,
 )
 from benchbench_keras.engines import Engine, Settings
-from benchbench_keras.model import compiled_model
+from benchbench_keras.model import compiled_network
 from benchbench_keras.objective import METRIC, Objective
 from benchbench_keras.optimizers import optimizer_settings
 
@@ -45,17 +45,22 @@ class IdiomaticTrainer(Trainer):
         self._shuffling: Settings = {}
         self._objective = Objective(engine.keras, task_of(model, protocol).loss, model.classes)
         with engine.scope(device):
-            self._model = compiled_model(engine.keras, model, protocol, self._objective)
+            self._network = compiled_network(
+                engine.keras, model, protocol, self._objective, seed=seed
+            )
+            self._model = self._network.model
             self._predictor = engine.keras.Sequential(
                 [self._model, *self._objective.output_layers()]
             )
 
     def set_variables(self, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
         with self._engine.scope(self._device):
-            self._model.set_weights(list(arrays))
+            for variable, array in zip(self._network.variables, arrays, strict=True):
+                variable.assign(array)
 
     def variables(self) -> list[npt.NDArray[np.float32]]:
-        return [weight.copy() for weight in self._model.get_weights()]
+        numpy = self._engine.keras.ops.convert_to_numpy
+        return [numpy(variable).copy() for variable in self._network.variables]
 
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
         keras = self._engine.keras
