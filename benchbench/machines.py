@@ -6,7 +6,11 @@ import msgspec
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """The machine, as far as it can be told without asking for privileges."""
+    """The machine, as far as it can be told without asking for privileges.
+
+    `cpu_quota` is how many cores' time a control group leaves this process, null without a limit;
+    `slow_cores` are the usable logical cores of a slower kind (E cores), null where all are alike.
+    """
 
     system: str
     processor: str
@@ -15,6 +19,8 @@ class Machine(msgspec.Struct, frozen=True):
     memory_bytes: int
     python: str
     accelerators: tuple[str, ...] = ()
+    cpu_quota: float | None = None
+    slow_cores: int | None = None
 
 
 class MachineState(msgspec.Struct, frozen=True):

@@ -93,7 +93,8 @@ class EpochRecord(msgspec.Struct, frozen=True):
     not finite is null (and fails the check of that name). `waiting_cpu_seconds` is the CPU time
     that the process used after the epoch, while another had the baton; `foreign_cpu_fraction` is
     the share of all usable cores' time during the turn that neither this process, with those that
-    it started, nor the conductor used.
+    it started, nor the conductor used; `throttled_periods` are those of a CPU quota during the turn
+    in which it was used up, null without a quota.
     """
 
     train_seconds: float
@@ -106,6 +107,7 @@ class EpochRecord(msgspec.Struct, frozen=True):
     machine: MachineState | None = None
     waiting_cpu_seconds: float | None = None
     foreign_cpu_fraction: float | None = None
+    throttled_periods: int | None = None
     gpus: tuple[GpuState, ...] = ()
 
 

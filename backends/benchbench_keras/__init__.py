@@ -21,8 +21,7 @@ _REMOVES = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_BACKEND")
 # Where Keras reads and writes its `keras.json`.
 _HOME = ("KERAS_HOME", "{home}")
 _NOTES = (
-    *("JAX_", "KERAS_BACKEND", "PYTORCH_", "TF_CPP_", "TF_ENABLE_", "TF_FORCE_", "TF_GPU_"),
-    *("TF_NUM_", "TF_XLA_", "TORCH_", "XLA_"),
+    *("ATEN_", "JAX_", "KERAS_BACKEND", "PYTORCH_", "TF_", "TORCHINDUCTOR_", "TORCH_", "XLA_"),
 )
 
 

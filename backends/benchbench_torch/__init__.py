@@ -20,7 +20,7 @@ def benchbench_backends() -> list[BackendInfo]:
             create=_create,
             divisions=("idiomatic", "tuned"),
             install="pip install 'benchbench-harness[torch]'",
-            notes=("PYTORCH_", "TORCH_"),
+            notes=("ATEN_", "PYTORCH_", "TORCHINDUCTOR_", "TORCH_"),
             ports=(("torch", "benchbench_torch.ports:TorchPort"),),
         )
     ]

@@ -71,9 +71,10 @@ def cold_totals(runs: Sequence[RunRecord], confidence: float = 0.95) -> Timing |
 
 
 def machine_name(record: RunRecord) -> str:
-    """Name the machine as far as speed depends on it: processor, cores, accelerators."""
+    """Name the machine as far as speed depends on it: processor, cores, quota, accelerators."""
     machine = record.machine
-    parts = (f"{machine.processor}, {machine.usable_cores} cores", *machine.accelerators)
+    quota = (f"CPU quota {machine.cpu_quota:g}",) if machine.cpu_quota else ()
+    parts = (f"{machine.processor}, {machine.usable_cores} cores", *quota, *machine.accelerators)
     return ", ".join(parts)
 
 

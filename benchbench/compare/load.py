@@ -27,7 +27,7 @@ def crowded(run: RunRecord, companions: Iterable[RunRecord]) -> str | None:
     """
     if run.threads < 2:
         return None
-    cores = run.machine.usable_cores
+    cores = min(run.machine.usable_cores, run.machine.cpu_quota or run.machine.usable_cores)
     others = cores * _others(run.epochs)
     if others + run.threads > cores + _SPARE_CORES:
         return f"had {run.threads} threads on {cores} cores, of which others used {others:.1f}"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from benchbench.compare.contrast import CellName, cell_name
 from benchbench.compare.trend import trend
 from benchbench.records import RunRecord
+
+# So small a share of the threads at work is said.
+_AT_WORK = 0.5
 
 
 def remarks(records: Iterable[RunRecord]) -> Iterator[str]:
@@ -25,5 +30,20 @@ def remarks(records: Iterable[RunRecord]) -> Iterator[str]:
     for record in records:
         cells[record.model, record.session_id, cell_name(record)].append(record)
     for (model, _, name), runs in cells.items():
-        if told := trend(runs):
+        for told in filter(None, (trend(runs), _idle_threads(runs))):
             yield f"{model}, {name}: {told}"
+
+
+def _idle_threads(runs: Sequence[RunRecord]) -> str | None:
+    """Say that far fewer threads were at work on the CPU than the runs were given."""
+    threads = runs[0].threads
+    seen = [run.threads_observed for run in runs if run.threads_observed is not None]
+    if runs[0].device != "cpu" or threads < 2 or not seen:
+        return None
+    middle = statistics.median(seen)
+    if middle > _AT_WORK * threads:
+        return None
+    return (
+        f"of the {threads} threads that it was given {middle:.1f} were at work on average; "
+        f"--threads {max(1, math.ceil(middle))} may do as well"
+    )

@@ -130,12 +130,22 @@ def _reason(  # noqa: PLR0917
         why = f"it is not significant after Holm correction ({family} comparisons)"
     if needed is None:
         return (
-            f"{why}; more than {_MOST_BLOCKS} blocks would be needed: it lies near the margin, and "
-            f"blocks scatter by {100 * evidence.scatter:.0f} %"
+            f"{why}; more than {_MOST_BLOCKS} blocks would be needed: "
+            f"{_hindrance(ratio, evidence, question)}"
         )
     if needed <= ratio.block_count:
         return f"{why}; as many blocks again may settle it"
     return f"{why}; about {needed} blocks would settle it"
+
+
+def _hindrance(ratio: Ratio, evidence: Evidence, question: Question) -> str:
+    """Say why so many blocks are needed: for the ratio's place, or for the scatter of blocks."""
+    distance = abs(abs(math.log(ratio.ratio)) - question.log_margin)
+    scatter = f"the blocks scatter by {100 * evidence.scatter:.0f} %"
+    if distance >= question.log_margin:
+        return scatter
+    near = f"the ratio of {ratio.ratio:.3f} lies near the margin"
+    return f"{near}, and {scatter}" if evidence.scatter > question.log_margin else near
 
 
 def _lost(left_out: Sequence[str]) -> str:

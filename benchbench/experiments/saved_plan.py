@@ -26,7 +26,10 @@ PLAN_SCHEMA = 1
 # A certificate takes some ten thousand bytes, a cell has one.
 _LARGEST_BYTES = 64 << 20
 # What a run's speed hangs on; the total of memory differs from one kernel to the next.
-_MACHINE = ("system", "processor", "physical_cores", "usable_cores", "python", "accelerators")
+_MACHINE = (
+    *("system", "processor", "physical_cores", "usable_cores", "python", "accelerators"),
+    *("cpu_quota", "slow_cores"),
+)
 
 
 class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):

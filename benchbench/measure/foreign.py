@@ -8,6 +8,7 @@ import psutil
 
 from benchbench.measure.clock import cpu_ns, now_ns
 from benchbench.measure.machine import CpuTimes, affinity
+from benchbench.measure.quota import cpu_quota
 
 # The kernel counts in ticks of 10 ms on each core, 4 % of this: a shorter turn tells too little.
 # Of quiet turns of a tenth of a second (results/selftest) one in eight read more than 10 %.
@@ -17,11 +18,24 @@ _DISAGREEMENT = 0.1
 
 
 class CpuUse(NamedTuple):
-    """Seconds up to now: by the clock; in which a usable core was busy; of CPU time we used."""
+    """Seconds up to now: by the clock; in which a usable core was busy; of CPU time we used.
+
+    `throttled_periods` are those of a CPU quota in which it was used up, None without a quota.
+    """
 
     now: float
     busy: float
     ours: float
+    throttled_periods: int | None = None
+
+
+def throttled(before: CpuUse | None, after: CpuUse | None) -> int | None:
+    """Return in how many periods between two readings a CPU quota was used up; None: unknown."""
+    readings = [one.throttled_periods if one else None for one in (before, after)]
+    if None in readings:
+        return None
+    first, second = readings
+    return max(0, (second or 0) - (first or 0))
 
 
 def cpu_use(worker: int) -> CpuUse | None:
@@ -33,7 +47,9 @@ def cpu_use(worker: int) -> CpuUse | None:
     busy, ours = busy_seconds(), _tree_seconds(worker)
     if busy is None or ours is None:
         return None
-    return CpuUse(now_ns() / 1e9, busy, ours + cpu_ns() / 1e9)
+    quota = cpu_quota()
+    periods = quota.throttled_periods if quota else None
+    return CpuUse(now_ns() / 1e9, busy, ours + cpu_ns() / 1e9, periods)
 
 
 def foreign_fraction(before: CpuUse | None, after: CpuUse | None, cores: int) -> float | None:

@@ -15,11 +15,13 @@ import psutil
 from benchbench.machines import Machine, MachineState
 from benchbench.measure import gpu
 from benchbench.measure.clock import now_ns
+from benchbench.measure.quota import cpu_quota
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-_TOPOLOGY = Path("/sys/devices/system/cpu")
+_DEVICES = Path("/sys/devices")
+_TOPOLOGY = _DEVICES / "system" / "cpu"
 _PRESSURE = Path("/proc/pressure/cpu")
 _CPUINFO = Path("/proc/cpuinfo")
 
@@ -32,6 +34,7 @@ _STREAMS = 14
 
 def machine() -> Machine:
     """Return the facts of this machine. Takes milliseconds; call it outside timed regions."""
+    quota = cpu_quota()
     return Machine(
         system=f"{platform.system()} {platform.release()}",
         processor=_processor(),
@@ -40,6 +43,8 @@ def machine() -> Machine:
         memory_bytes=psutil.virtual_memory().total,
         python=platform.python_version(),
         accelerators=gpu.accelerators(),
+        cpu_quota=quota.cores if quota else None,
+        slow_cores=len(slow_cores() & affinity()) or None,
     )
 
 
@@ -58,29 +63,60 @@ def usable_cores() -> int:
 def physical_cores(topology: Path = _TOPOLOGY) -> int:
     """Return the number of physical cores in the affinity mask: the default number of threads.
 
-    Two hardware threads of one core count once. Where the topology cannot be read, the usable cores
-    are all taken for physical ones, but never more than the machine has.
+    Two hardware threads of one core count once. Never more than the whole cores of a CPU quota:
+    threads beyond it would be stopped in each period. Where the topology cannot be read, the usable
+    cores are all taken for physical ones, but never more than the machine has.
     """
     known = _topology_cores(topology)
-    if known is not None:
-        return known
-    return min(usable_cores(), psutil.cpu_count(logical=False) or usable_cores())
+    if known is None:
+        known = min(usable_cores(), psutil.cpu_count(logical=False) or usable_cores())
+    quota = cpu_quota()
+    return min(known, max(1, int(quota.cores))) if quota else known
 
 
-def processors(threads: int, topology: Path = _TOPOLOGY) -> tuple[int, ...] | None:
+def slow_cores(devices: Path = _DEVICES) -> set[int]:
+    """Return the logical cores of a slower kind: Intel's E cores, the small ones of Arm."""
+    named = _listed(_read(devices / "cpu_atom" / "cpus"))
+    if named and _read(devices / "cpu_core" / "cpus"):
+        return named
+    folder = devices / "system" / "cpu"
+    capacities = {
+        core: int(text)
+        for core in affinity()
+        if (text := _read(folder / f"cpu{core}" / "cpu_capacity")).isdecimal()
+    }
+    return {core for core, capacity in capacities.items() if capacity < max(capacities.values())}
+
+
+def _listed(text: str) -> set[int]:
+    """Return the numbers of a list as the kernel writes it: 0-3,8."""
+    found: set[int] = set()
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        if first.isdecimal() and (last or first).isdecimal():
+            found |= set(range(int(first), int(last or first) + 1))
+    return found
+
+
+def processors(
+    threads: int, topology: Path = _TOPOLOGY, devices: Path = _DEVICES
+) -> tuple[int, ...] | None:
     """Choose the processors for `threads` threads: of different cores, as far as they go.
+
+    Cores of a slower kind come last.
 
     None where the system has no affinity masks. `threads` is at most the size of the mask.
     """
     if not hasattr(os, "sched_getaffinity"):
         return None
     usable = sorted(affinity())
+    slow = slow_cores(devices)
     seen: dict[str, int] = {}
     rank = {}
     for processor in usable:
         core = _core(processor, topology) or str(processor)
         rank[processor] = seen[core] = seen.get(core, -1) + 1
-    return tuple(sorted(sorted(usable, key=lambda one: (rank[one], one))[:threads]))
+    return tuple(sorted(sorted(usable, key=lambda one: (one in slow, rank[one], one))[:threads]))
 
 
 class CpuTimes(NamedTuple):

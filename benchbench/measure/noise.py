@@ -107,6 +107,7 @@ def noise_marks(
     - others used more than 10 % of the usable cores' time during it: a run that needs all of them
       is slower by up to as much, beyond any margin of interest. It marks 3 of 2,582 epochs of quiet
       sessions (until, gate), and 10 of 20 of the block that ran beside tests (verdicts);
+    - a control group's CPU quota was used up in a period of its turn: all threads were stopped;
     - a card was throttled right after it, for power or heat, by the driver's word.
     """
     return tuple(
@@ -173,6 +174,8 @@ def _reasons(epoch: EpochRecord, usual: float | None) -> Iterator[str]:
         yield f"the calibration took {calibration / usual:.2f} times the usual"
     if steal > _STEAL:
         yield f"{100 * steal:.0f} % of the CPU was stolen"
+    if epoch.throttled_periods:
+        yield f"the CPU quota was used up in {epoch.throttled_periods} periods"
     if pressure > _PRESSURE:
         yield f"CPU pressure was {pressure:.0f} %"
     if foreign > _FOREIGN:

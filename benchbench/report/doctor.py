@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchbench.measure.machine import physical_cores
 from benchbench.report.document import Facts, Paragraph
 from benchbench.report.text import UNKNOWN, count
 
@@ -26,11 +27,22 @@ def machine(here: Machine) -> Facts:
             ("processor", here.processor),
             ("physical cores", count(here.physical_cores)),
             ("usable cores", count(here.usable_cores)),
-            ("threads of a run", f"{here.physical_cores} (change with --threads)"),
+            *_limits(here),
+            ("threads of a run", f"{physical_cores()} (change with --threads)"),
             ("memory", f"{here.memory_bytes / 1e9:.1f} GB"),
             ("accelerators", ", ".join(here.accelerators) or UNKNOWN),
         )
     )
+
+
+def _limits(here: Machine) -> list[tuple[str, str]]:
+    """Say what keeps the cores from being all alike, or all ours."""
+    told = []
+    if here.slow_cores:
+        told.append(("slower cores", f"{here.slow_cores} of those, taken last"))
+    if here.cpu_quota:
+        told.append(("CPU quota", f"the time of {here.cpu_quota:g} cores, by a control group"))
+    return told
 
 
 def pairs(found: Sequence[tuple[str, str]]) -> Facts:

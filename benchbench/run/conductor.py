@@ -18,7 +18,7 @@ import msgspec
 
 from benchbench.errors import StoreError
 from benchbench.interrupts import interrupts_wait
-from benchbench.measure.foreign import foreign_fraction
+from benchbench.measure.foreign import foreign_fraction, throttled
 from benchbench.records import (
     EpochDone,
     EpochRecord,
@@ -138,6 +138,7 @@ class Conductor:
                 turn=turn,
                 machine=state,
                 foreign_cpu_fraction=foreign,
+                throttled_periods=throttled(before, after),
                 gpus=self._monitor.gpus(),
             )
             event = msgspec.structs.replace(event, epoch=epoch)

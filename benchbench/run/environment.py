@@ -27,8 +27,9 @@ _ALLOCATOR = {
 
 # What can change a measurement under any backend; a plugin declares those of its framework.
 _NOTED_PREFIXES = (
-    *("CUDA_", "KMP_", "LD_PRELOAD", "MALLOC_", "MKL_", "NUMEXPR_", "NVIDIA_TF32", "OMP_"),
-    *("OPENBLAS_", "VECLIB_"),
+    *("CUBLAS_", "CUDA_", "CUDNN_", "DNNL_", "GLIBC_TUNABLES", "GOMP_", "GPU_", "HIP_", "HSA_"),
+    *("KMP_", "LD_PRELOAD", "MALLOC_", "MIOPEN_", "MKL_", "NUMEXPR_", "NVIDIA_TF32", "OMP_"),
+    *("ONEDNN_", "OPENBLAS_", "ROCBLAS_", "ROCR_", "VECLIB_"),
 )
 
 

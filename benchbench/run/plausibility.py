@@ -71,6 +71,7 @@ _RANGES: dict[type[msgspec.Struct], dict[str, _Range]] = {
         "turn": _NUMBER,
         "waiting_cpu_seconds": _SECONDS,
         "foreign_cpu_fraction": _FRACTION,
+        "throttled_periods": _NUMBER,
     },
     MachineState: {
         "calibration_seconds": _DURATION,
@@ -101,7 +102,13 @@ _RANGES: dict[type[msgspec.Struct], dict[str, _Range]] = {
         "total": _DURATION,
     },
     FinalScore: {"loss": _LOSS, "accuracy": _FRACTION, "image_count": _COUNT},
-    Machine: {"physical_cores": _COUNT, "usable_cores": _COUNT, "memory_bytes": _NUMBER},
+    Machine: {
+        "physical_cores": _COUNT,
+        "usable_cores": _COUNT,
+        "memory_bytes": _NUMBER,
+        "cpu_quota": _AMOUNT,
+        "slow_cores": _COUNT,
+    },
     Certificate: {
         "schema": _Range(1, CERTIFICATE_SCHEMA, f"a schema from 1 to {CERTIFICATE_SCHEMA}"),
         "threads": _COUNT,
