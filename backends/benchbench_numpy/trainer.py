@@ -121,7 +121,10 @@ class NumpyTrainer(Trainer):
             "layout": "NHWC",
             "data": "host memory",
             "convolution": "im2col and one matrix product a batch",
-            "blas": ", ".join(f"{blas['internal_api']} {blas['version']}" for blas in libraries),
+            # Sorted: their order is that in which this process happened to load them.
+            "blas": ", ".join(
+                sorted(f"{blas['internal_api']} {blas['version']}" for blas in libraries)
+            ),
             "blas_threads": max((blas["num_threads"] for blas in libraries), default=1),
         }
 

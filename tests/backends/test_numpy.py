@@ -65,6 +65,15 @@ def test_the_settings_say_how_many_threads_multiply():
     assert _trainer("numpy", threads=1).settings()["blas_threads"] == 1
 
 
+def test_the_order_in_which_libraries_were_loaded_is_no_setting(monkeypatch):
+    trainer, said = _trainer("numpy"), []
+    known = [{"internal_api": "openblas", "version": v, "num_threads": 1} for v in ("0.3.3", "0.3")]
+    for libraries in (known, known[::-1]):
+        monkeypatch.setattr(trainer._blas, "info", lambda libraries=libraries: libraries)
+        said.append(trainer.settings()["blas"])
+    assert said == ["openblas 0.3, openblas 0.3.3"] * 2
+
+
 def test_weights_of_another_shape_are_refused():
     arrays = [array.T for array in initial_variables(MODELS["single-layer"], 0)]
     with pytest.raises(ValueError, match=r"expected .*\(784, 10\).* got .*\(10, 784\)"):
