@@ -41,9 +41,9 @@ class Band(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         of freedom, at a false-alarm rate of 0.1 %. Source: Hahn and Meeker, "Statistical
         Intervals", 1991, section 4.7 (one future observation of a normal distribution).
         """
-        from scipy import stats
+        from scipy import special
 
-        quantile = float(stats.t.ppf(1 - _FALSE_ALARM / 2, self.n - 1))
+        quantile = float(special.stdtrit(self.n - 1, 1 - _FALSE_ALARM / 2))
         half = quantile * self.sd * math.sqrt(1 + 1 / self.n)
         return self.mean - half, min(self.mean + half, 1.0)
 
