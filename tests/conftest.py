@@ -15,12 +15,15 @@ import pytest
 from hypothesis import settings
 
 from benchbench.data import container, digits, idx, mnist
+from benchbench.data.cache import CACHE_VARIABLE
+from benchbench.measure import machine
 from benchbench.records import RunRecord
 from benchbench.run.process import WorkerProcess
 from benchbench.run.store import read
 
 # `faulty`, the backend with faults, and `makers` are imported by name, and so are the studies.
 sys.path.append(str(Path(__file__).parent))
+MISFITS = Path(__file__).with_name("misfits.py")
 STUDIES = Path(__file__).parents[1] / "studies"
 sys.path.append(str(STUDIES))
 
@@ -29,7 +32,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run: what passed once passes again. A shared machine stops any test for
 # a second at times; slowness is no failure here.
-settings.register_profile("benchbench", deadline=None, derandomize=True, database=None)
+settings.register_profile(
+    "benchbench", deadline=None, derandomize=True, database=None, max_examples=40
+)
 # A random search, which `tox -e exhaustive` makes: what it finds becomes an example that is pinned.
 settings.register_profile("exhaustive", deadline=None, max_examples=1000)
 
@@ -92,6 +97,21 @@ def small_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _write_distribution(
+    site: Path, distribution: str, code: str | None = None, *, plugin: str | None = None
+) -> str:
+    module = distribution.replace("-", "_")
+    info = site / f"{module}-1.0.dist-info"
+    info.mkdir()
+    metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n"
+    (info / "METADATA").write_text(metadata)
+    if code is not None:
+        entry_point = f"[benchbench]\n{plugin or distribution} = {module}\n"
+        (info / "entry_points.txt").write_text(entry_point)
+        (site / f"{module}.py").write_text(code)
+    return module
+
+
 @pytest.fixture
 def install(tmp_path, monkeypatch) -> Iterator[Callable[..., None]]:
     """Install a distribution with one module, for this process and for those it starts.
@@ -106,17 +126,8 @@ def install(tmp_path, monkeypatch) -> Iterator[Callable[..., None]]:
     installed: list[str] = []
 
     def _install(distribution: str, code: str | None = None, *, plugin: str | None = None) -> None:
-        module = distribution.replace("-", "_")
-        info = site / f"{module}-1.0.dist-info"
-        info.mkdir()
-        metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n"
-        (info / "METADATA").write_text(metadata)
-        if code is not None:
-            entry_point = f"[benchbench]\n{plugin or distribution} = {module}\n"
-            (info / "entry_points.txt").write_text(entry_point)
-            (site / f"{module}.py").write_text(code)
+        installed.append(_write_distribution(site, distribution, code, plugin=plugin))
         importlib.invalidate_caches()
-        installed.append(module)
 
     yield _install
     for module in installed:
@@ -125,7 +136,10 @@ def install(tmp_path, monkeypatch) -> Iterator[Callable[..., None]]:
 
 @dataclass
 class Command:
-    """`python -m benchbench` with the misfits installed and records in a folder of its own."""
+    """`benchbench` with the misfits installed and records in a folder of its own.
+
+    A fork of this process, whose imports it need not do again; `by_hand` starts Python.
+    """
 
     environment: dict[str, str]
     results: Path
@@ -133,18 +147,25 @@ class Command:
 
     def start(self, *arguments: str, **options) -> subprocess.Popen[str]:
         """Start the command without waiting for it."""
+        import commands
+
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(
-            [sys.executable, "-m", "benchbench", *arguments],
-            text=True,
-            env=self.environment,
-            **pipes | options,
-        )
+        return commands.start_forked(arguments, text=True, env=self.environment, **pipes | options)
 
     def __call__(self, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments, **options)
         stdout, stderr = process.communicate(timeout=600)
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+    def by_hand(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`python -m benchbench`, as a user starts it."""
+        return subprocess.run(
+            [sys.executable, "-m", "benchbench", *arguments],
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            check=False,
+        )
 
     def run(self, backend: str, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
         """`benchbench run`: a small data set, one model and thread, two epochs, uncertified.
@@ -173,29 +194,40 @@ class Command:
         return record
 
 
-def _misfit_source(seconds: float = 0.1) -> str:
-    text = (Path(__file__).parent / "misfits.py").read_text()
-    default = "    seconds = 0.1\n"
-    assert text.count(default) == 1
-    return text.replace(default, f"    seconds = {seconds}\n")
+@pytest.fixture(scope="session")
+def misfit_site(tmp_path_factory) -> Path:
+    """Install the plugin of misfits once: it is not read anew for each test."""
+    site = tmp_path_factory.mktemp("misfits")
+    _write_distribution(site, "misfits", MISFITS.read_text())
+    return site
+
+
+@pytest.fixture
+def misfits(install, misfit_site, monkeypatch) -> Iterator[None]:
+    """Give the plugin of misfits to this process and to those it starts."""
+    monkeypatch.syspath_prepend(str(misfit_site))
+    monkeypatch.setenv("PYTHONPATH", f"{os.environ['PYTHONPATH']}{os.pathsep}{misfit_site}")
+    yield
+    sys.modules.pop("misfits", None)
 
 
 @pytest.fixture(scope="session")
-def misfit_source() -> Callable[..., str]:
-    """Make the source of the misfits, in which an epoch of `slow` is asleep for so many seconds."""
-    return _misfit_source
+def cache(tmp_path_factory) -> Path:
+    """Give the commands' cache: what plugins declare is read once, and nothing is the user's."""
+    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture
-def misfits(install) -> None:
-    """Install the plugin of misfits."""
-    install("misfits", _misfit_source())
+def no_calibration(monkeypatch) -> None:
+    """Make up what the calibration took, a tenth of a second of work before each turn."""
+    monkeypatch.setattr(machine, "calibrate", lambda _threads: 0.1)
 
 
 @pytest.fixture
-def command(misfits, small_mnist, tmp_path) -> Command:
+def command(misfits, no_calibration, small_mnist, cache, tmp_path) -> Command:
     """Give the command, with the misfits for backends."""
-    return Command(dict(os.environ), tmp_path / "results", small_mnist)
+    environment = os.environ | {CACHE_VARIABLE: str(cache)}
+    return Command(environment, tmp_path / "results", small_mnist)
 
 
 @pytest.fixture

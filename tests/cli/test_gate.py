@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from benchbench.run import part
 from benchbench.run.store import read
 
 # It trains nothing, like the misfits. The seconds of its epochs are made up, where the clock writes
-# them down: so no verdict hangs on how busy this machine is. `ONE_CLOCK` keeps the conductor from
-# comparing them with its own.
+# them down: so no verdict hangs on how busy this machine is. The conductor does not compare them
+# with its own.
 PLUGIN = """
 from benchbench import BackendInfo, hookimpl
 from benchbench.measure import clock
@@ -37,15 +38,6 @@ def benchbench_backends():
 """
 SLOWER = PLUGIN.replace("return 0.1", "return 0.1 * 4 / 3")
 FASTER = PLUGIN.replace("return 0.1", "return 0.1 / 2")
-
-# Python imports it when it starts: no plugin can put it there.
-ONE_CLOCK = """
-import sys
-
-if "gate" in sys.orig_argv:
-    from benchbench.run import part
-    part.disagreements = lambda epochs, turns, phases: ()
-"""
 
 # It trains what the reference trains, so that it can be certified.
 CERTIFIABLE = """
@@ -88,14 +80,14 @@ class Gate:
 
 
 @pytest.fixture
-def gate(command, repository, tmp_path) -> Gate:
+def gate(command, repository, tmp_path, monkeypatch) -> Gate:
     """Give the gate over a repository, whose plugin is as in its last commit."""
     repository.commit("src/plugin.py", PLUGIN)
     info = tmp_path / "site-packages" / "sleeper-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sleeper\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[benchbench]\nsleeper = plugin\n")
-    (tmp_path / "site-packages" / "sitecustomize.py").write_text(ONE_CLOCK)
+    monkeypatch.setattr(part, "disagreements", lambda *_, **__: ())
     source = str(repository.root / "src")
     command.environment["PYTHONPATH"] += os.pathsep + source
     command.environment["TMPDIR"] = str(tmp_path / "temporary")

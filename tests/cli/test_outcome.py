@@ -32,7 +32,7 @@ def chosen(small_mnist):
 
 
 @pytest.fixture
-def ask(install, chosen, tmp_path, monkeypatch):
+def ask(install, no_calibration, chosen, tmp_path, monkeypatch):
     """Call `outcome` on the small data set, with the cheats for backends."""
     install("cheats", CHEATS.read_text())
     monkeypatch.setenv("CHEATS_DATASET", chosen.location)

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+from benchbench.data.cache import CACHE_VARIABLE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "python-api.md").read_text()
 
 
-def test_the_code_on_the_page_runs(tmp_path):
-    code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=os.environ | {"BENCHBENCH_CACHE": str(tmp_path / "cache")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count(" ok ") == 2, "two blocks of single-layer"
-    assert "Results(3 runs of 2 sessions) Comparisons(0 ratios in 1 sections)" in done.stdout
-    assert "holds ['data', 'architecture', 'forward'" in done.stdout
+def test_the_code_on_the_page_runs(no_calibration, cache, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(CACHE_VARIABLE, str(cache))
+    exec("\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)), {})  # noqa: S102
+    said = capsys.readouterr().out
+    assert said.count(" ok ") == 2, "two blocks of single-layer"
+    assert "Results(3 runs of 2 sessions) Comparisons(0 ratios in 1 sections)" in said
+    assert "holds ['data', 'architecture', 'forward'" in said
     assert len(list((tmp_path / "my-results" / "runs").glob("*.json"))) == 2
 
 

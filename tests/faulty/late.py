@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from benchbench import ModelSpec
 from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.exercise import Implementation
@@ -14,13 +16,14 @@ FAULTS: tuple[Fault, ...] = (*shuffling.FAULTS, *later.FAULTS, *large.FAULTS)
 RUNGS = ("three epochs", "large split", "order")
 
 
-def breaking(fault: Fault, model: ModelSpec) -> dict[str, str]:
-    """Return those of the last rungs that break with the fault, and what each says."""
+@cache
+def breaking(fault: Fault, model: ModelSpec, rungs: tuple[str, ...] = RUNGS) -> dict[str, str]:
+    """Return those of these rungs that break with the fault, and what each says."""
     exercise, reference = sides(model)
     candidate = CandidateMeasures(Implementation(FaultyBackend(fault)), reference, exercise)
     broken = {}
     for measure in candidate.measures():
-        if measure.rung in RUNGS:
+        if measure.rung in rungs:
             finding = measure.find(ALL_STARTS)
             limit = finding.limit or measure.limit
             if finding.difference is None or finding.difference > limit.tolerance:

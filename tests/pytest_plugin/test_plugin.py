@@ -29,7 +29,9 @@ def test_my_network(epoch_benchmark):
 # The machine is as fast in every run, and so many steps are a slice: the clock is not the subject.
 # What pytest-benchmark asks of the processor, whenever it saves or compares, takes seconds.
 CALM = """
+import dataclasses
 import pytest
+from {module} import train
 
 def pytest_benchmark_generate_machine_info():
     return {{"machine": "calm"}}
@@ -38,6 +40,11 @@ def pytest_benchmark_generate_machine_info():
 def calm(monkeypatch):
     monkeypatch.setattr("{module}.calibrate", lambda threads: 0.1)
     monkeypatch.setattr("{module}.calibrated_steps", lambda *_: {steps})
+    monkeypatch.setattr("{module}.train", made_up if {seconds} else train)
+
+def made_up(*arguments, **options):
+    trained = train(*arguments, **options)
+    return dataclasses.replace(trained, epoch_seconds=({seconds},) * len(trained.epoch_seconds))
 """
 
 
@@ -51,10 +58,14 @@ def _timed_in_one_process(monkeypatch):
 def suite(pytester):
     """Write the five-line test, with these arguments, for a machine that is calm."""
 
-    def write(arguments: str = 'backend="numpy", rounds=3', *, steps: int = 2) -> None:
+    def write(
+        arguments: str = 'backend="numpy", rounds=3', *, steps: int = 2, seconds: float = 0.0
+    ) -> None:
+        """`seconds`: what the clock says of each epoch."""
         pytester.makepyfile(test_mine=FIVE_LINES.format(arguments=arguments))
         # Imported by this file too: pytester forgets what a run in this process imports anew.
-        pytester.makeconftest(CALM.format(module=epoch_benchmark.__name__, steps=steps))
+        calm = CALM.format(module=epoch_benchmark.__name__, steps=steps, seconds=seconds)
+        pytester.makeconftest(calm)
 
     write()
     return write
@@ -235,19 +246,17 @@ def test_benchmarks_of_others_are_left_alone(pytester, run):
     assert run("--benchmark-compare").ret == 0
 
 
-def test_a_slowed_backend_trips_the_gate_and_is_not_saved(
-    pytester, tmp_path, misfits, misfit_source, suite
-):
-    suite('backend="slow", steps=1, rounds=5')
-    (module,) = tmp_path.glob("**/misfits.py")
-    gate = ("-p", "no:cacheprovider", "--benchmark-compare", f"{FAIL_RATIO}=90%")
-    pytester.runpytest_subprocess("--benchmark-autosave").assert_outcomes(passed=1)
+def test_a_slowed_backend_trips_the_gate_and_is_not_saved(pytester, suite, run):
+    suite(seconds=0.1)
+    gate = ("--benchmark-compare", f"{FAIL_RATIO}=90%")
+    run("--benchmark-autosave").assert_outcomes(passed=1)
     saved_again(pytester, times=4)
-    unchanged = pytester.runpytest_subprocess(*gate)
+    suite(seconds=0.11)
+    unchanged = run(*gate)
     assert unchanged.ret == 0
     unchanged.stdout.fnmatch_lines(["compared with *0005_*: 1 epoch benchmarks*"])
-    module.write_text(misfit_source(0.4))
-    slowed = pytester.runpytest_subprocess(*gate, "--benchmark-autosave")
+    suite(seconds=0.4)
+    slowed = run(*gate, "--benchmark-autosave")
     assert slowed.ret == 1
     slowed.stdout.fnmatch_lines(
         ["FAILED test_mine.py::test_my_network: expected at most 1.9 times the baseline's ratio*"]

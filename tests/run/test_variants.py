@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchbench.data import catalog
@@ -13,9 +15,11 @@ from benchbench.run.store import Store
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.protocol import TrainingProtocol
 
+MISFITS = Path(__file__).parents[1] / "misfits.py"
+
 
 @pytest.fixture
-def conduct(misfits, small_mnist, tmp_path):
+def conduct(misfits, no_calibration, small_mnist, tmp_path):
     """Run one block of variants of `null`; return which sources each says it comes from."""
 
     def _conduct(*cells: tuple[Variant | None, tuple[str, ...]]) -> dict[Variant | None, str]:
@@ -47,13 +51,13 @@ def conduct(misfits, small_mnist, tmp_path):
 
 
 @pytest.fixture
-def write_sources(tmp_path, misfit_source):
+def write_sources(tmp_path):
     """Write the misfits into a folder, with a setting that says from where they are."""
 
     def _write_sources(name: str) -> str:
         folder = tmp_path / name
         folder.mkdir()
-        text = misfit_source()
+        text = MISFITS.read_text()
         assert text.count('"work": "none"') == 1
         (folder / "misfits.py").write_text(text.replace('"work": "none"', f'"work": "{name}"'))
         return str(folder)
