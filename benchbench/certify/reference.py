@@ -27,6 +27,7 @@ from benchbench.certify.exercise import (
     relative_difference,
 )
 from benchbench.data.dataset import Split
+from benchbench.errors import Unsupported
 from benchbench.plugins.contract import Score
 from benchbench.spec.losses import Loss
 from benchbench.spec.model import ModelSpec
@@ -42,6 +43,8 @@ _NUDGE = 4 * 2.0**-24
 _RATE_NUDGE = 2e-5
 # A draw is steady if the nudge moves the update by less than this, relative to its size.
 STEADY = 5e-5
+# Training that makes weights so many times as large, of 1 or of the largest, diverges.
+_DIVERGED = 1e8
 # So often may the last layer's large weights be halved.
 _HALVINGS = 60
 
@@ -138,6 +141,8 @@ class Reference:
                 return {"update": update, "draw": np.array(draw), "moved": np.array(moved)}
 
             kept = self._memory(f"{name}-{program.name}-{attempt}".replace(" ", "-"), work_out)
+            given = as_row(self._weights(name, int(kept["draw"])))
+            _refuse_divergence(given, given + kept["update"], program)
             self._settled[key] = int(kept["draw"]), kept["update"], float(kept["moved"])
         return self._settled[key]
 
@@ -181,6 +186,7 @@ class Reference:
             return {"rows": rows, "moved": np.array(moved)}
 
         kept = self._memory("long", work_out)
+        _refuse_divergence(as_row(self._exercise.fresh()), kept["rows"], self._exercise.long)
         return kept["rows"], float(kept["moved"])
 
     def _long_moved(self, start: Arrays, rows: npt.NDArray[np.float64], direction: int) -> float:
@@ -236,8 +242,20 @@ class Reference:
             trainer = self._implementation.train(self._exercise, start, SCHOOLING)
             return {"weights": as_row(trainer.variables())}
 
-        row = self._memory("trained", work_out)["weights"].astype(np.float32)
-        return as_arrays(self._exercise.model, row)
+        row = self._memory("trained", work_out)["weights"]
+        _refuse_divergence(as_row(self._exercise.fresh()), row, SCHOOLING)
+        return as_arrays(self._exercise.model, row.astype(np.float32))
+
+
+def _refuse_divergence(before: Row, after: npt.NDArray[np.float64], program: Program) -> None:
+    """Raise Unsupported where training took the weights so far that float32 cannot follow."""
+    most = _DIVERGED * max(1.0, float(np.abs(before).max()))
+    if not np.abs(after).max() <= most:
+        raise Unsupported(
+            f"no certificate can be made of this model and protocol: in {program.steps} steps the "
+            f"reference's weights grow beyond {most:.0e}; a learning rate at which the loss grows "
+            f"does this: try a smaller one"
+        )
 
 
 def as_arrays(model: ModelSpec, row: npt.NDArray[Any]) -> Arrays:

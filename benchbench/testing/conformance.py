@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchbench.testing.certificate import CertificateTests
 from benchbench.testing.declaration import DeclarationTests
 from benchbench.testing.forward import ForwardTests
+from benchbench.testing.optimizing import OptimizerTests
 from benchbench.testing.order import OrderTests
 from benchbench.testing.refusal import RefusalTests
 from benchbench.testing.training import TrainingTests
@@ -12,7 +13,13 @@ from benchbench.testing.training import TrainingTests
 
 # pytest takes the tests of the last base first, and the simple questions come first.
 class BackendConformance(
-    CertificateTests, OrderTests, TrainingTests, ForwardTests, RefusalTests, DeclarationTests
+    CertificateTests,
+    OptimizerTests,
+    OrderTests,
+    TrainingTests,
+    ForwardTests,
+    RefusalTests,
+    DeclarationTests,
 ):
     """Subclass this in a test file, name the backend, and run pytest:
 

@@ -18,9 +18,11 @@ from benchbench.certify.exercise import (
     as_row,
     relative_difference,
 )
+from benchbench.certify.ladder import Ladder
 from benchbench.certify.mistakes import mistakes_of
 from benchbench.certify.rules import mask, right_rule, train
 from benchbench.data.dataset import Split
+from benchbench.errors import Unsupported
 from benchbench.spec.optimizers import SGD
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.spec.schedules import Cosine
@@ -129,3 +131,28 @@ def test_a_schedule_acts_within_every_program_and_the_certificate_says_so():
     told = {one.rung: one.words for one in measures.measures()}
     assert "shortened to 8" in told["update after 10 steps"]
     assert "shortened to" in told["three epochs"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        if name in {"everything", "rmsprop"}
+        else pytest.param(name, marks=pytest.mark.exhaustive)
+        for name in PROTOCOLS
+    ],
+)
+@pytest.mark.parametrize("model", ["pool-first", "odd-sizes"])
+def test_the_right_backend_holds_under_every_protocol(name, model):
+    exercise, reference = sides(ALL_MODELS[model], PROTOCOLS[name])
+    candidate = Implementation(NumpyBackend("float32"))
+    rungs = Ladder(CandidateMeasures(candidate, reference, exercise)).climb()
+    assert {rung.verdict for rung in rungs} == {"holds"}
+
+
+def test_a_rate_at_which_sgd_diverges_is_refused_with_the_cure():
+    protocol = TrainingProtocol(batch_size=32, optimizer=SGD(30.0, momentum=0.99))
+    exercise, reference = sides(ALL_MODELS["odd-sizes"], protocol)
+    right = CandidateMeasures(Implementation(NumpyBackend("float32")), reference, exercise)
+    with pytest.raises(Unsupported, match="a learning rate at which the loss grows does this"):
+        Ladder(right).climb()
