@@ -6,6 +6,9 @@ own, from the starting points that it names. Exits 1 unless all are.
 
 `--false-alarms 200` climbs it with the right NumPy backend in float32 instead, with as many random
 seeds and sizes of batches, from 8 to 256. Exits 1 if any is flagged.
+
+`--protocols` does either with what a protocol says beyond Adam: the faults of
+`tests/faulty/protocols.py`, the right backend under every protocol of `benchbench.testing`.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from benchbench_numpy.backend import NumpyBackend
 
@@ -26,9 +30,11 @@ from benchbench.certify.exercise import Exercise, Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import Reference
 from benchbench.certify.rungs import RUNGS
+from benchbench.testing.protocols import PROTOCOLS
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from faulty import FAULTS, Fault
+from faulty import protocols as of_protocols
 from faulty.escapes import ESCAPES
 from faulty.scoring import ALL_MODELS, Caught, catch
 
@@ -43,17 +49,24 @@ def main() -> None:
     parser.add_argument("--model", choices=list(ALL_MODELS), action="append")
     parser.add_argument("--false-alarms", type=int, metavar="RUNS")
     parser.add_argument("--seed", type=int, default=0, help="draws the seeds of --false-alarms")
+    parser.add_argument(
+        "--protocols", action="store_true", help="of optimizers, schedules, decay, clipping"
+    )
     options = parser.parse_args()
     if options.false_alarms:
-        well = false_alarms(options.false_alarms, options.model or CYCLE, options.seed)
+        protocols = list(PROTOCOLS.values()) if options.protocols else [TrainingProtocol()]
+        models = options.model or (SMALL if options.protocols else CYCLE)
+        well = false_alarms(options.false_alarms, models, options.seed, protocols)
+    elif options.protocols:
+        well = score(options.model or SMALL[:4], of_protocols.FAULTS, ())
     else:
-        well = score(options.model or SCORED)
+        well = score(options.model or SCORED, FAULTS, ESCAPES)
     sys.exit(0 if well else 1)
 
 
-def score(names: Sequence[str]) -> bool:
+def score(names: Sequence[str], faults: Sequence[Fault], escapes: Sequence[Fault]) -> bool:
     """Print the table and the score. Return whether all faults are caught where they belong."""
-    results = {fault: _caught(fault, names) for fault in FAULTS}
+    results = {fault: _caught(fault, names) for fault in faults}
     starts = ", ".join(f"{start[0]} {start}" for start in _starts(results.values()))
     print(f"The largest difference, and the starting points above the tolerance ({starts}):\n")
     _print_table(("fault", "what is wrong", "caught at", *names), results, names)
@@ -72,9 +85,10 @@ def score(names: Sequence[str]) -> bool:
                 belongs = f"'{rungs}' from {fault.starts or 'any'}"
                 print(f"- {fault.name}, {one.model.name}: caught {found}, belongs to {belongs}")
     _print_room(results.values())
-    print("\nKnown to escape, in these models or in some of them:\n")
-    escaped = {fault: _caught(fault, names) for fault in ESCAPES}
-    _print_table(("fault", "why", "caught at", *names), escaped, names)
+    if escapes:
+        print("\nKnown to escape, in these models or in some of them:\n")
+        escaped = {fault: _caught(fault, names) for fault in escapes}
+        _print_table(("fault", "why", "caught at", *names), escaped, names)
     return len(placed) == len(exists)
 
 
@@ -133,15 +147,20 @@ def _print_room(results: Iterable[list[Caught]]) -> None:
         print(f"| {name} | {rung.tolerance:.0e} | {found:.1e} | {times} | {which} |")
 
 
-def false_alarms(runs: int, names: Sequence[str], seed: int) -> bool:
+def false_alarms(
+    runs: int, names: Sequence[str], seed: int, protocols: Sequence[TrainingProtocol]
+) -> bool:
     """Climb the ladder with the right backend. Return whether no run was flagged."""
     random = np.random.default_rng(seed)
     largest: dict[str, tuple[float, str, float]] = {}
     flagged = 0
-    for number, name in enumerate(islice(cycle(names), runs), 1):
-        protocol = TrainingProtocol(batch_size=int(random.integers(8, 257)))
+    pairs = zip(cycle(names), cycle(protocols), strict=False)
+    for number, (name, given) in enumerate(islice(pairs, runs), 1):
+        protocol = msgspec.structs.replace(given, batch_size=int(random.integers(8, 257)))
         exercise = Exercise(ALL_MODELS[name], protocol, seed=int(random.integers(1_000_000)))
         told = f"{name}, seed {exercise.seed}, batches of {protocol.batch_size}"
+        if len(protocols) > 1:
+            told = f"{told}, {protocol.optimizer.describe()}"
         print(f"{number} of {runs}: {told}", file=sys.stderr)
         for rung in _climb(exercise):
             if rung.verdict == "breaks":

@@ -13,6 +13,7 @@ from benchbench.cli.output import answer
 from benchbench.cli.progress import TestLines
 from benchbench.errors import BenchbenchError, Unavailable
 from benchbench.experiments.names import find_backend, find_divisions
+from benchbench.experiments.selection import find_protocol
 
 if TYPE_CHECKING:
     from benchbench.plugins.contract import BackendInfo
@@ -26,6 +27,7 @@ def conform(  # noqa: PLR0917 - one parameter an option
     select: Annotated[
         str | None, typer.Option("-k", help="Only the tests that match, as pytest's -k.")
     ] = None,
+    protocol: options.Protocol = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Test a backend against the reference; exit with 1 if a test fails.
@@ -37,6 +39,7 @@ def conform(  # noqa: PLR0917 - one parameter an option
 
     info = find_backend(backend, load_registry())
     divisions = find_divisions(info, division)
+    find_protocol(protocol, None)  # a file that is wrong is refused before a test runs
     if importlib.util.find_spec("pytest") is None:
         raise Unavailable(
             "the conformance suite runs under pytest, which is not installed; install it with: "
@@ -50,7 +53,14 @@ def conform(  # noqa: PLR0917 - one parameter an option
     results = []
     for one in divisions:
         print(f"testing {info.name}, {one}, on {device} ...", file=sys.stderr)
-        suite = Suite(backend=info, division=one, device=device, threads=threads, select=select)
+        suite = Suite(
+            backend=info,
+            division=one,
+            device=device,
+            threads=threads,
+            select=select,
+            protocol=protocol and protocol.absolute(),
+        )
         progress = TestLines()
         results.append(run_suite(suite, progress))
         progress.end()

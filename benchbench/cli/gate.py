@@ -11,7 +11,7 @@ from benchbench.cli import options
 from benchbench.cli.output import answer
 from benchbench.cli.progress import note, progress
 from benchbench.experiments.gate.sessions import Limits
-from benchbench.experiments.selection import find_processors
+from benchbench.experiments.selection import find_processors, find_protocol
 from benchbench.experiments.session import find_dataset
 
 _TIMEOUT_SECONDS = 1800.0
@@ -26,6 +26,7 @@ def gate(  # noqa: PLR0917 - one parameter an option
     division: options.Division = "all",
     device: options.Device = "auto",
     dataset: options.Dataset = "auto",
+    protocol: options.Protocol = None,
     margin: options.Margin = "3%",
     confidence: options.Confidence = "95%",
     blocks: Annotated[int, typer.Option(min=2, help="So many settle how many there are.")] = 4,
@@ -58,7 +59,6 @@ def gate(  # noqa: PLR0917 - one parameter an option
     from benchbench.plugins.registry import load_registry
     from benchbench.report.gate import build
     from benchbench.run.store import Store, results_folder
-    from benchbench.spec.protocol import TrainingProtocol
 
     question = Question(
         margin=quantities.fraction(margin, "--margin"),
@@ -79,7 +79,7 @@ def gate(  # noqa: PLR0917 - one parameter an option
         ref_commit=commit,
         registry=registry,
         cells=cells,
-        protocol=TrainingProtocol(epochs=epochs),
+        protocol=find_protocol(protocol, epochs),
         chosen=find_dataset(dataset, registry, models, note=note, quick=quick),
         device=device,
         threads=thread_count,

@@ -11,7 +11,13 @@ from benchbench.cli import options
 from benchbench.cli.output import answer
 from benchbench.cli.progress import note, progress
 from benchbench.errors import UsageError
-from benchbench.experiments.selection import find_backends, find_cells, find_models, find_processors
+from benchbench.experiments.selection import (
+    find_backends,
+    find_cells,
+    find_models,
+    find_processors,
+    find_protocol,
+)
 from benchbench.experiments.session import find_dataset
 
 _TIMEOUT_SECONDS = 1800.0
@@ -30,6 +36,7 @@ def selftest(  # noqa: PLR0917 - one parameter an option
     epochs: options.EpochsOfEach = 11,
     margin: options.Margin = "3%",
     dataset: options.Dataset = "auto",
+    protocol: options.Protocol = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
     results: options.RecordsInto = None,
@@ -45,7 +52,6 @@ def selftest(  # noqa: PLR0917 - one parameter an option
     from benchbench.plugins.registry import load_registry
     from benchbench.report import resolution
     from benchbench.run.store import Store, results_folder
-    from benchbench.spec.protocol import TrainingProtocol
 
     question = Question(margin=quantities.fraction(margin, "--margin"))
     wanted = [quantities.fraction(one, "--slowdown") for one in slowdown or ("3%", "5%", "10%")]
@@ -63,7 +69,7 @@ def selftest(  # noqa: PLR0917 - one parameter an option
         repeats=repeats,
         blocks=blocks,
         question=question,
-        protocol=TrainingProtocol(epochs=epochs),
+        protocol=find_protocol(protocol, epochs),
         chosen=find_dataset(dataset, registry, [one_model], note=note),
         device=device,
         threads=thread_count,

@@ -25,7 +25,8 @@ def build(model: ModelDescription) -> Document:
         ("parameters", text.count(model.parameter_count)),
         ("forward", f"{text.count(model.forward_flops)} FLOPs per sample"),
         ("training", f"{text.count(model.training_flops)} FLOPs per sample (forward and backward)"),
-        ("spec", f"sha256 {model.spec_sha256} (with the default protocol)"),
+        ("protocol", model.protocol),
+        ("spec", f"sha256 {model.spec_sha256} (with this protocol)"),
     ]
     published = model.published_mnist_accuracy
     if published is not None:

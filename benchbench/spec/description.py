@@ -10,6 +10,8 @@ from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.spec.variables import Shape
 
+_DEFAULT_PROTOCOL = TrainingProtocol()
+
 
 class LayerDescription(msgspec.Struct, frozen=True):
     """One layer. The FLOPs are those of one sample's forward pass."""
@@ -22,7 +24,7 @@ class LayerDescription(msgspec.Struct, frozen=True):
 
 
 class ModelDescription(msgspec.Struct, frozen=True):
-    """A model; FLOPs are of one sample, the hash is under the default protocol."""
+    """A model; FLOPs are of one sample, the hash is under the protocol, which is told in a line."""
 
     name: str
     input_shape: Shape
@@ -30,12 +32,13 @@ class ModelDescription(msgspec.Struct, frozen=True):
     parameter_count: int
     forward_flops: int
     training_flops: int
+    protocol: str
     spec_sha256: str
     published_mnist_accuracy: float | None
 
 
-def describe(spec: ModelSpec) -> ModelDescription:
-    """Work out the figures of a model."""
+def describe(spec: ModelSpec, protocol: TrainingProtocol = _DEFAULT_PROTOCOL) -> ModelDescription:
+    """Work out the figures of a model under a protocol."""
     # A user's file may bear a catalog name and train something else.
     ours = MODELS.get(spec.name) == spec
     return ModelDescription(
@@ -54,6 +57,7 @@ def describe(spec: ModelSpec) -> ModelDescription:
         parameter_count=spec.parameter_count,
         forward_flops=spec.forward_flops,
         training_flops=spec.training_flops,
-        spec_sha256=spec_sha256(spec, TrainingProtocol()),
+        protocol=protocol.describe(),
+        spec_sha256=spec_sha256(spec, protocol),
         published_mnist_accuracy=PUBLISHED_ACCURACY.get(spec.name) if ours else None,
     )

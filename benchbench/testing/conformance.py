@@ -36,6 +36,7 @@ class BackendConformance(
     | `division`          | the division under test; a subclass for each             | "idiomatic" |
     | `device`            | one of the backend's devices                             | "cpu"       |
     | `threads`           | CPU threads to use                                       | 1           |
+    | `protocol`          | what the catalog and the odd models are certified under  | the default |
     | `expected_failures` | test name (with or without its parameters) to the reason | none        |
 
     An expected failure that passes is an error: the gap has closed, take the line out. Tests of a

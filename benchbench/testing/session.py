@@ -38,6 +38,9 @@ from benchbench.testing.outcomes import (
 )
 
 _MODULE = """\
+from pathlib import Path
+
+from benchbench import load_protocol
 from benchbench.testing import BackendConformance
 
 
@@ -46,6 +49,7 @@ class TestConformance(BackendConformance):
     division = {suite.division!r}
     device = {suite.device!r}
     threads = {suite.threads!r}
+    protocol = {protocol}
 """
 
 # Whole reasons: pytest shortens what an assertion says unless told not to.
@@ -79,13 +83,17 @@ class SuiteListener(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:
-    """What is to be tested: one division of a backend, all tests or those that `select` matches."""
+    """What is to be tested: one division of a backend, all tests or those that `select` matches.
+
+    `protocol`: the absolute path of a TOML file, under which models are certified.
+    """
 
     backend: BackendInfo
     division: str
     device: str
     threads: int
     select: str | None = None
+    protocol: Path | None = None
 
 
 @dataclass
@@ -170,7 +178,8 @@ def _process(suite: Suite, folder: Path) -> Iterator[tuple[ProcessTree, int]]:
 def _command(suite: Suite, folder: Path) -> list[str]:
     """Write what pytest reads; return the command that runs it, its output unadorned."""
     module, settings = folder / "benchbench_conformance.py", folder / "pytest.ini"
-    module.write_text(_MODULE.format(suite=suite))
+    protocol = None if suite.protocol is None else f"load_protocol(Path({str(suite.protocol)!r}))"
+    module.write_text(_MODULE.format(suite=suite, protocol=protocol))
     settings.write_text(_SETTINGS)
     return [
         *(sys.executable, "-m", "pytest", str(module), "-c", str(settings)),

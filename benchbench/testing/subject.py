@@ -43,6 +43,7 @@ class Subject:
     division: ClassVar[str] = "idiomatic"
     device: ClassVar[str] = "cpu"
     threads: ClassVar[int] = 1
+    protocol: ClassVar[TrainingProtocol | None] = None
     expected_failures: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(cls) -> None:

@@ -22,7 +22,7 @@ def test_the_layer_table_of_deeper_cnn(benchbench):
         ["Flatten()", "(800)", "0", "0"],
         ["Dense(10, softmax)", "(10)", "8,010", "800*10 + 10 = 8,010", "16,010"],
     ]
-    totals = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in lines[-5:])
+    totals = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in lines[-6:])
     assert totals["parameters"] == "17,578"
     assert totals["forward"].startswith("2,661,162 FLOPs")
     assert totals["training"].startswith("7,572,478 FLOPs")
@@ -51,6 +51,21 @@ def test_a_file_that_bears_a_catalog_name_has_no_published_figure(benchbench, tm
     answer = benchbench("describe", str(path))
     assert "deeper-cnn" in answer.stdout
     assert "published" not in answer.stdout
+
+
+def test_a_protocol_is_told_in_a_line_and_settles_the_hash(benchbench, tmp_path):
+    path = tmp_path / "sgd.toml"
+    path.write_text("clip_norm = 1.0\n[optimizer]\ntype = 'SGD'\nmomentum = 0.9\n")
+    told = benchbench("describe", "single-layer", "--protocol", str(path)).stdout
+    assert "SGD(0.01, momentum=0.9); gradients clipped to norm 1" in told
+    plain = benchbench("describe", "single-layer").stdout
+    assert "Adam(0.001)" in plain
+    hashes = [re.search("sha256 ([0-9a-f]{64})", one)[1] for one in (told, plain)]
+    assert hashes[0] != hashes[1]
+    path.write_text("[optimizer]\ntype = 'SGD'\nmomentum = 1.0\n")
+    answer = benchbench("describe", "single-layer", "--protocol", str(path))
+    assert answer.exit_code == 2
+    assert f"{path}, line 3: expected a number, at least 0 and below 1" in answer.stderr
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,10 @@ from benchbench.machines import GpuState, MachineState
 from benchbench.plugins import contract, hookspecs
 from benchbench.records import EpochRecord, Phases, RunRecord
 from benchbench.run.checks import check_run
+from benchbench.spec.files import load_protocol
+from benchbench.spec.optimizers import SGD
+from benchbench.spec.protocol import TrainingProtocol
+from benchbench.spec.schedules import Cosine
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -45,6 +49,15 @@ def test_every_check_is_in_the_manual():
     found = {first or second for first, second in names}
     assert len(found) == 10
     assert not [name for name in found if name not in page]
+
+
+def test_the_protocol_of_the_manual_is_one(tmp_path):
+    page = (DOCS / "protocols.md").read_text()
+    path = tmp_path / "sgd-cosine.toml"
+    path.write_text(re.search(r"```toml\n(.*?)```", page, re.DOTALL)[1])
+    schedule = Cosine(0.1, 1775, warmup_steps=100, warmup_from=0.001)
+    sgd = SGD(schedule, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    assert load_protocol(path) == TrainingProtocol(optimizer=sgd, clip_norm=1.0)
 
 
 def test_links_lead_somewhere():
