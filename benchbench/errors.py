@@ -41,6 +41,10 @@ class Unavailable(BenchbenchError):  # noqa: N818 - a state of the world, like `
     exit_code = 3
 
 
+class NotMeasured(Unavailable):
+    """A figure or an export of what no run measured."""
+
+
 class DataError(Unavailable):
     """Data that cannot be read, or that is not what it claims to be."""
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from benchbench.cli import options
 from benchbench.cli.records import fail_if_strict, only, read_records, write_sections
 from benchbench.quantities import fraction
 
 
 def compare(  # noqa: PLR0917 - one parameter an option
-    baseline: Annotated[
-        str | None,
-        typer.Option(help="What the others are compared with: keras, or 'keras tuned'."),
-    ] = None,
+    baseline: options.BaselineCell = None,
     margin: options.Margin = "3%",
     confidence: options.Confidence = "95%",
     lost_blocks: options.LostBlocks = False,
@@ -44,5 +37,5 @@ def compare(  # noqa: PLR0917 - one parameter an option
     records, unreadable = read_records(results_folder(results))
     records = only(records, "session", session, [record.session_id for record in records])
     found = compare_records(records, question, Baseline(baseline))
-    write_sections(found, comparison.build, format=format, wide=wide, output=output)
+    write_sections(records, found, comparison.build, format=format, wide=wide, output=output)
     fail_if_strict(strict, unreadable)

@@ -1,4 +1,4 @@
-"""The command `benchbench`: the verbs, and how an error reaches the user."""
+"""The command `benchbench`: how an error, and an interrupt, reaches the user."""
 
 from __future__ import annotations
 
@@ -8,50 +8,14 @@ from types import FrameType
 
 import typer
 
-from benchbench.cli import (
-    certify,
-    compare,
-    conform,
-    data,
-    describe,
-    doctor,
-    gate,
-    list_,
-    new_backend,
-    report,
-    results,
-    run,
-    selftest,
-)
 from benchbench.cli.descriptors import open_missing_streams
 from benchbench.cli.streams import output_failure, safe_streams
+from benchbench.cli.verbs import app
 from benchbench.errors import BenchbenchError
 from benchbench.interrupts import ignore_interrupts
 from benchbench.printable import own_lines
 
 INTERRUPTED = 130
-
-app = typer.Typer(
-    name="benchbench",
-    help="Which framework trains my network faster here, and do they even train the same thing?",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command("run")(run.run)
-app.command("certify")(certify.certify)
-app.command("list")(list_.list_)
-app.command("describe")(describe.describe)
-app.command("compare")(compare.compare)
-app.command("report")(report.report)
-app.command("gate")(gate.gate)
-app.add_typer(data.app, name="data", help="The data sets: status, fetch, verify.")
-app.add_typer(results.app, name="results", help="Saved records: pack, unpack, verify.")
-app.command("selftest")(selftest.selftest)
-app.command("doctor")(doctor.doctor)
-app.command("conform")(conform.conform)
-app.command("new-backend")(new_backend.new_backend)
 
 
 def main() -> None:

@@ -94,6 +94,9 @@ RecordsInto = Annotated[
 RecordsFrom = Annotated[
     Path | None, typer.Option(help="Folder of results [BENCHBENCH_RESULTS, else ./results].")
 ]
+BaselineCell = Annotated[
+    str | None, typer.Option(help="What the others are compared with: keras, or 'keras tuned'.")
+]
 OneSession = Annotated[str | None, typer.Option(help="Only the runs of this session.")]
 Timeout = Annotated[
     float,
@@ -117,11 +120,11 @@ TableFormat = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="text, markdown, latex, csv or json [text on a terminal, else markdown].",
+        help="text, markdown, latex, csv, json or html [text on a terminal, else markdown].",
     ),
 ]
 Wide = Annotated[bool, typer.Option("--wide", help="Every column, however wide the table gets.")]
 Output = Annotated[
-    Path | None, typer.Option("--output", help="Write to this file, not to the screen.")
+    Path | None, typer.Option("--output", "-o", help="Write to this file, not to the screen.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -54,6 +54,7 @@ def only(
 
 
 def write_sections(
+    records: Sequence[RunRecord],
     sections: Sequence[Comparison],
     view: Callable[[Sequence[Comparison]], Document],
     *,
@@ -74,7 +75,7 @@ def write_sections(
     if output is None and format is None:
         show(view(sections), wide=wide)
         return
-    text = render(sections, Format(format or Format.MARKDOWN), view, wide=wide)
+    text = render(sections, Format(format or Format.MARKDOWN), view, wide=wide, records=records)
     if output is None:
         typer.echo(text)
         return

@@ -24,7 +24,8 @@ def report(  # noqa: PLR0917 - one parameter an option
 ) -> None:
     """Print the figures of saved runs: times, throughput, memory, accuracy, and what failed.
 
-    Ratios and verdicts are printed by `compare`; CSV and JSON are the same for both.
+    Ratios and verdicts are printed by `compare`; CSV and JSON are the same for both,
+    and so is --format html: one page with figures, tables and certificates that loads nothing.
     """
     from benchbench.compare.comparison import compare
     from benchbench.compare.contrast import Question
@@ -38,5 +39,5 @@ def report(  # noqa: PLR0917 - one parameter an option
         show(single.build(records[0]), plain=True)
     else:
         sections = compare(records, Question())
-        write_sections(sections, tables.build, format=format, wide=wide, output=output)
+        write_sections(records, sections, tables.build, format=format, wide=wide, output=output)
     fail_if_strict(strict, unreadable)

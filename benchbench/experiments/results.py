@@ -26,6 +26,8 @@ from benchbench.run.store import Unreadable, nothing_in, read
 if TYPE_CHECKING:
     import pandas as pd
 
+    from benchbench.figures.plot import Plot
+
 
 @dataclass(frozen=True)
 class Results:
@@ -70,6 +72,24 @@ class Results:
             margin=margin, confidence=confidence, allow_lost_blocks=allow_lost_blocks
         )
         return Comparisons(compare(self.records, question, Baseline(baseline)))
+
+    def plot(
+        self,
+        figure: str,
+        *,
+        baseline: str | None = None,
+        margin: float = 0.03,
+        confidence: float = 0.95,
+    ) -> Plot:
+        """Draw "ratios", "epochs", "curves", "phases" or "memory"; a notebook shows it.
+
+        `plot.save("figure.svg")` writes SVG, PNG or PDF. Raises UsageError for a figure or baseline
+        that there is not, NotMeasured for what no run measured, Unavailable without matplotlib.
+        """
+        from benchbench.figures.catalog import draw
+
+        question = Question(margin=margin, confidence=confidence)
+        return draw(figure, self.records, question, Baseline(baseline))
 
     @property
     def exit_code(self) -> int:

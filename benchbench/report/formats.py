@@ -9,7 +9,9 @@ from types import MappingProxyType
 import msgspec
 
 from benchbench.compare.comparison import Comparison
+from benchbench.records import RunRecord
 from benchbench.report.document import Document, essential
+from benchbench.report.html import page
 from benchbench.report.renderers import csv, json, latex, markdown, terminal
 
 # Of `Answer`. 1: tables of `report` alone. 2: the sections of `report` and `compare`.
@@ -33,6 +35,7 @@ class Format(StrEnum):
     LATEX = "latex"
     CSV = "csv"
     JSON = "json"
+    HTML = "html"
 
 
 _PAGES: Mapping[Format, Callable[[Document], str]] = MappingProxyType(
@@ -50,11 +53,15 @@ def render(
     view: Callable[[Sequence[Comparison]], Document],
     *,
     wide: bool = False,
+    records: Sequence[RunRecord] = (),
 ) -> str:
     """Return the sections as text: CSV and JSON hold all there is, the others what `view` shows.
 
-    `wide` has every column of the view.
+    `wide` has every column of the view. The page, HTML, shows the `records` that were compared too;
+    it raises Unavailable where matplotlib is not installed.
     """
+    if format is Format.HTML:
+        return page.render(records, sections).rstrip("\n")
     if format is Format.CSV:
         return csv.render(sections).rstrip("\n")
     if format is Format.JSON:

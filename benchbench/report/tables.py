@@ -14,6 +14,9 @@ from benchbench.report import text
 from benchbench.report.document import Block, Document, Grid, Heading, Item, Items, grid
 from benchbench.report.sentences import Label, label_of
 
+# The heading of the list of runs that failed.
+FAILED = "Failed runs, in no row:"
+
 
 def build(comparisons: Iterable[Comparison]) -> Document:
     """Return a section each: its rows, what may not be compared, what failed."""
@@ -77,7 +80,7 @@ def _section(one: Comparison) -> Document:
     if apart:
         blocks.append(Items(apart, "Not comparable:"))
     if one.failures:
-        blocks.append(Items(tuple(map(_item, one.failures)), "Failed runs, in no row:"))
+        blocks.append(Items(tuple(map(_item, one.failures)), FAILED))
     return tuple(blocks)
 
 

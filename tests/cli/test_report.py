@@ -110,3 +110,52 @@ def test_no_records_says_where_and_how_to_make_some(benchbench, tmp_path):
     assert answer.exit_code == 2
     assert f"no records in {tmp_path}" in answer.stderr
     assert "benchbench run" in answer.stderr
+
+
+def test_the_page_reaches_a_file(benchbench, results, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    path = tmp_path / "report.html"
+    answer = benchbench("report", "--results", str(results), "--format", "html", "-o", str(path))
+    assert answer.exit_code == 0, answer.stderr
+    assert path.read_text().startswith("<!DOCTYPE html>")
+    assert path.read_text().endswith("</html>\n")
+
+
+def test_a_figure_reaches_a_file(benchbench, results, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    path = tmp_path / "figure.svg"
+    answer = benchbench("plot", "memory", "--results", str(results), "-o", str(path))
+    assert answer.exit_code == 0, answer.stderr
+    assert path.read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (["plot", "memroy", "-o", "x.svg"], 2, "did you mean 'memory'?"),
+        (["plot", "memory", "-o", "x.jpg"], 2, "svg, png, pdf"),
+        (["plot", "memory", "-o", "no/such/x.svg"], 2, "cannot write no/such/x.svg"),
+        (["plot", "ratios", "-o", "x.svg"], 3, "there is no ratio to draw"),
+        (["report", "--format", "html", "-o", "."], 2, "cannot write .: Is a directory"),
+        (["report", "--format", "htlm"], 2, "did you mean 'html'?"),
+    ],
+)
+def test_figures_and_pages_that_cannot_be(benchbench, results, arguments, code, reason):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    answer = benchbench(*arguments, "--results", str(results))
+    assert (answer.exit_code, answer.stdout) == (code, "")
+    assert reason in answer.stderr
+
+
+def test_an_export_reaches_a_file(benchbench, results, tmp_path):
+    path = tmp_path / "runs.json"
+    answer = benchbench("export", "--to", "bencher", "--results", str(results), "-o", str(path))
+    assert answer.exit_code == 0, answer.stderr
+    assert json.loads(path.read_text())
+
+
+def test_an_export_that_there_is_not(benchbench, results):
+    answer = benchbench("export", "--to", "benchr", "-o", "x", "--results", str(results))
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert "did you mean 'bencher'?" in answer.stderr
+    assert "mlflow" in answer.stderr

@@ -1,0 +1,47 @@
+"""`benchbench plot`: one figure of saved runs, as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchbench.cli import options
+from benchbench.cli.records import fail_if_strict, only, read_records
+from benchbench.printable import own_lines
+
+
+def plot(  # noqa: PLR0917 - one parameter an option
+    figure: Annotated[
+        str, typer.Argument(help="ratios, epochs, curves, phases or memory.", metavar="FIGURE")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The file: its name ends in .svg, .png or .pdf.")
+    ],
+    baseline: options.BaselineCell = None,
+    margin: options.Margin = "3%",
+    confidence: options.Confidence = "95%",
+    results: options.RecordsFrom = None,
+    session: options.OneSession = None,
+    strict: options.StrictRecords = False,
+) -> None:
+    """Draw a figure of saved runs: of the session that `benchbench compare` takes."""
+    from benchbench.compare.baseline import Baseline
+    from benchbench.compare.contrast import Question
+    from benchbench.figures.catalog import draw
+    from benchbench.figures.plot import kind_of
+    from benchbench.quantities import fraction
+    from benchbench.run.store import results_folder
+
+    kind_of(output)
+    question = Question(
+        margin=fraction(margin, "--margin"), confidence=fraction(confidence, "--confidence")
+    )
+    records, unreadable = read_records(results_folder(results))
+    records = only(records, "session", session, [record.session_id for record in records])
+    drawn = draw(figure, records, question, Baseline(baseline))
+    drawn.save(output)
+    typer.echo(own_lines("\n".join(drawn.notes)))
+    typer.echo(f"wrote {output}", err=True)
+    fail_if_strict(strict, unreadable)

@@ -1,0 +1,1 @@
+"""Records in, a file that another tool reads: one consumer a file."""

@@ -1,0 +1,157 @@
+"""The page of saved runs: the answer first, then what it rests on, down to the hashes.
+
+It loads nothing and needs no script to be read; the one script sorts tables. The policy in its head
+lets the browser run that script alone, known by its hash, whatever stands in a record.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+import benchbench
+from benchbench.compare.comparison import Comparison
+from benchbench.errors import NotMeasured
+from benchbench.figures.catalog import FIGURES
+from benchbench.figures.selection import Selection, select
+from benchbench.figures.svg import inline
+from benchbench.records import RunRecord
+from benchbench.report import comparison, tables
+from benchbench.report.document import Items, Paragraph
+from benchbench.report.html import answers, origins
+from benchbench.report.renderers.html import escape
+from benchbench.report.renderers.html import render as render_blocks
+
+_TITLES = {
+    "ratios": "Ratios",
+    "epochs": "Epochs over time",
+    "curves": "Learning curves",
+    "phases": "Where the time goes",
+    "memory": "Memory",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A part of the page under a heading; `content` is HTML."""
+
+    name: str
+    title: str
+    content: str
+
+
+def render(records: Iterable[RunRecord], sections: Sequence[Comparison]) -> str:
+    """Return the whole page of the records that were compared; the same ones make the same page.
+
+    Raises Unavailable where matplotlib is not installed.
+    """
+    runs = sorted(records, key=lambda one: (one.started, one.run_id))
+    parts_of_page = list(_sections(runs, select(runs, sections)))
+    contents = "".join(
+        f'<li><a href="#{one.name}">{escape(one.title)}</a></li>' for one in parts_of_page
+    )
+    parts = "\n".join(
+        f'<section id="{one.name}"><h2>{escape(one.title)}</h2>\n{one.content}\n</section>'
+        for one in parts_of_page[1:]
+    )
+    script = _asset("sort.js")
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>benchbench: {escape(_title(runs))}</title>
+<style>{_asset("page.css")}</style>
+</head>
+<body>
+<header>
+<h1>Which framework trains faster, and do they train the same function?</h1>
+<p class="muted">{escape(_title(runs))}. {escape(_dates(runs))}</p>
+</header>
+<main>
+<section id="{parts_of_page[0].name}" class="answer"><h2>{escape(parts_of_page[0].title)}</h2>
+{parts_of_page[0].content}
+</section>
+<nav aria-label="Contents"><ul>{contents}</ul></nav>
+{parts}
+</main>
+<footer><p class="muted">Made by benchbench {escape(benchbench.__version__)}.</p></footer>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def _sections(runs: Sequence[RunRecord], selection: Selection) -> Iterator[_Section]:
+    sections = selection.sections
+    yield _Section("answer", "The answer", render_blocks(answers.build(sections)))
+    yield _figure("ratios", selection)
+    compared, absolute = comparison.build(sections), tables.build(sections)
+    shown = [block for block in (*compared, *absolute) if not isinstance(block, Items)]
+    yield _Section("tables", "Tables", render_blocks(tuple(shown)))
+    for name in list(FIGURES)[1:]:
+        yield _figure(name, selection)
+    lists = [one for one in (*compared, *absolute) if isinstance(one, Items) and one.heading]
+    failed = [one for one in lists if one.heading == tables.FAILED]
+    apart = [one for one in lists if one.heading != tables.FAILED]
+    for name, title, document in (
+        ("certificates", "Certificates, rung by rung", origins.certificates(runs)),
+        (
+            "not-comparable",
+            "What is not comparable, and remarks",
+            tuple(apart) or (Paragraph("Every cell was compared."),),
+        ),
+        ("failures", "Failures", tuple(failed) or (Paragraph("No run failed."),)),
+        ("environments", "What differs between the environments", origins.environments(runs)),
+        ("provenance", "Provenance", origins.provenance(runs, benchbench.__version__)),
+    ):
+        yield _Section(name, title, render_blocks(document))
+
+
+def _figure(name: str, selection: Selection) -> _Section:
+    """Return a figure as a section; where nothing of it was measured, a sentence that says so."""
+    try:
+        plot = FIGURES[name](selection)
+    except NotMeasured as reason:
+        told = str(reason)
+        return _Section(name, _TITLES[name], f"<p>{escape(told[:1].upper() + told[1:])}.</p>")
+    drawing = inline(plot.to_svg(), name, plot.alt)
+    notes = escape(" ".join(plot.notes))
+    content = (
+        f'<figure><div class="wide" role="region" aria-label="{escape(plot.title)}, scrolls '
+        f'sideways" tabindex="0">{drawing}</div><figcaption>{escape(plot.title)}. {notes}'
+        f"</figcaption></figure>"
+    )
+    return _Section(name, _TITLES[name], content)
+
+
+def _title(runs: Sequence[RunRecord]) -> str:
+    models = {run.model for run in runs}
+    backends = sorted({run.backend for run in runs})
+    data = sorted({run.dataset for run in runs})
+    named = ", ".join(backends[:6]) + (" and more" if len(backends) > 6 else "")
+    return f"{named}: {len(models)} models, {len(runs):,} runs on {', '.join(data[:4])}"
+
+
+def _dates(runs: Sequence[RunRecord]) -> str:
+    if not runs:
+        return ""
+    first, last = min(run.started for run in runs), max(run.finished for run in runs)
+    return f"Measured {first[:16].replace('T', ' ')} to {last[:16].replace('T', ' ')} UTC."
+
+
+def _policy(script: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        f"base-uri 'none'; form-action 'none'"
+    )
+
+
+def _asset(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
