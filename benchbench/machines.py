@@ -41,6 +41,20 @@ class MachineState(msgspec.Struct, frozen=True):
     rest_seconds: float | None = None
 
 
+class Card(msgspec.Struct, frozen=True):
+    """The accelerator that a run used, as its driver numbers it.
+
+    `slice` is the profile of a part of it (MIG's "1g.10gb", or "a slice"), null for the whole card.
+    """
+
+    index: int
+    name: str
+    slice: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name}, only {self.slice} of it" if self.slice else self.name
+
+
 class GpuState(msgspec.Struct, frozen=True):
     """How an NVIDIA card stood right after a turn, as its driver says; unknown is null.
 

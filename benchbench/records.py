@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from benchbench.certificates import Certificate
-from benchbench.machines import GpuState, Machine, MachineState
+from benchbench.machines import Card, GpuState, Machine, MachineState
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.spec.variables import Shape
@@ -263,6 +263,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     environment: dict[str, str] = {}
     machine: Machine
+    card: Card | None = None
     threads_observed: float | None = None
     peak_memory_bytes: int | None = None
     device_peak_memory_bytes: int | None = None

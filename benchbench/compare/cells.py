@@ -71,10 +71,11 @@ def cold_totals(runs: Sequence[RunRecord], confidence: float = 0.95) -> Timing |
 
 
 def machine_name(record: RunRecord) -> str:
-    """Name the machine as far as speed depends on it: processor, cores, quota, accelerators."""
+    """Name the machine as far as speed depends on it: processor, cores, quota, card."""
     machine = record.machine
     quota = (f"CPU quota {machine.cpu_quota:g}",) if machine.cpu_quota else ()
-    parts = (f"{machine.processor}, {machine.usable_cores} cores", *quota, *machine.accelerators)
+    cards = (str(record.card),) if record.card else machine.accelerators
+    parts = (f"{machine.processor}, {machine.usable_cores} cores", *quota, *cards)
     return ", ".join(parts)
 
 

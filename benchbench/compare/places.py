@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from benchbench.compare.cells import Runs, machine_name
 from benchbench.compare.contrast import CellName
+from benchbench.machines import Machine
 from benchbench.records import RunRecord
 
 # Data set, device, machine, thread budget.
@@ -21,16 +22,24 @@ def by_place(records: Sequence[RunRecord]) -> dict[SectionKey, list[RunRecord]]:
     session and model have, if they have one.
     """
     devices: dict[tuple[str, str], set[str]] = defaultdict(set)
+    # The card too is known only with the device.
+    names: dict[tuple[str, str, str, Machine], set[str]] = defaultdict(set)
     for record in records:
         if record.device:
             devices[record.session_id, record.model].add(record.device)
+            key = record.session_id, record.model, record.device, record.machine
+            names[key].add(machine_name(record))
     sections: dict[SectionKey, list[RunRecord]] = defaultdict(list)
     for record in records:
         device = record.device or ""
         known = devices[record.session_id, record.model]
         if not device and len(known) == 1:
             (device,) = known
-        place = record.dataset, device, machine_name(record), record.threads
+        name = machine_name(record)
+        alike = names[record.session_id, record.model, device, record.machine]
+        if not record.device and len(alike) == 1:
+            (name,) = alike
+        place = record.dataset, device, name, record.threads
         sections[place].append(record)
     return sections
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from benchbench.errors import UsageError
-from benchbench.machines import MachineState
+from benchbench.machines import GpuState, MachineState
 from benchbench.measure.clock import now_ns
 from benchbench.records import EpochRecord, RunRecord
 
@@ -108,12 +108,12 @@ def noise_marks(
       is slower by up to as much, beyond any margin of interest. It marks 3 of 2,582 epochs of quiet
       sessions (until, gate), and 10 of 20 of the block that ran beside tests (verdicts);
     - a control group's CPU quota was used up in a period of its turn: all threads were stopped;
-    - a card was throttled right after it, for power or heat, by the driver's word.
+    - the card that the run used was throttled right after it, for power or heat, as the driver says.
     """
     return tuple(
         NoiseMark(number, reason)
         for number, epoch in enumerate(record.epochs, 1)
-        for reason in _reasons(epoch, usual_calibration_seconds)
+        for reason in _reasons(epoch, usual_calibration_seconds, _own_cards(record, epoch))
     )
 
 
@@ -145,7 +145,9 @@ def short_epochs(epochs: Sequence[EpochRecord]) -> Iterator[str]:
         if epoch.machine and epoch.machine.calibration_seconds is not None
     ]
     usual = min(calibrations, default=None)
-    undisturbed = [epoch.train_seconds for epoch in epochs if not any(_reasons(epoch, usual))]
+    undisturbed = [
+        epoch.train_seconds for epoch in epochs if not any(_reasons(epoch, usual, epoch.gpus))
+    ]
     everything = [epoch.train_seconds for epoch in epochs]
     # Without an undisturbed epoch nothing can be said.
     median = min(_middle(everything), _middle(undisturbed))
@@ -165,7 +167,15 @@ def _middle(seconds: Sequence[float]) -> float:
     return min(seconds, default=0.0)
 
 
-def _reasons(epoch: EpochRecord, usual: float | None) -> Iterator[str]:
+def _own_cards(record: RunRecord, epoch: EpochRecord) -> tuple[GpuState, ...]:
+    """Return the states of the card that the run used; of all where it is not known which."""
+    if record.device == "cpu":
+        return ()
+    card = record.card
+    return tuple(one for one in epoch.gpus if card is None or one.index == card.index)
+
+
+def _reasons(epoch: EpochRecord, usual: float | None, cards: Iterable[GpuState]) -> Iterator[str]:
     state = epoch.machine or MachineState()
     # What is unknown exceeds nothing.
     calibration, steal = state.calibration_seconds or 0, state.steal_fraction or 0
@@ -180,6 +190,6 @@ def _reasons(epoch: EpochRecord, usual: float | None) -> Iterator[str]:
         yield f"CPU pressure was {pressure:.0f} %"
     if foreign > _FOREIGN:
         yield f"others used {100 * foreign:.0f} % of the CPU"
-    for card in epoch.gpus:
+    for card in cards:
         if card.throttling:
             yield f"card {card.index} was throttled ({', '.join(card.throttling)})"

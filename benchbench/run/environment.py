@@ -49,6 +49,8 @@ def worker_environment(
     variables, or `variables` in place of them, come last, over whatever the user has set.
     """
     environment = {name: value for name, value in outer.items() if name not in info.removes}
+    # A card then has the number that nvidia-smi and NVML give it.
+    environment.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
     environment |= _ALLOCATOR | {"NVIDIA_TF32_OVERRIDE": "0", "PYTHONUNBUFFERED": "1"}
     declared = info.environment if variables is None else variables

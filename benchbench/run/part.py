@@ -8,6 +8,7 @@ import msgspec
 
 from benchbench.machines import Machine
 from benchbench.measure.clock import utc_now
+from benchbench.measure.gpu import used_card
 from benchbench.measure.noise import short_epochs
 from benchbench.records import (
     Built,
@@ -117,6 +118,7 @@ class Part:
             uncertified=self._run.uncertified,
             environment=self.worker.environment if self.worker else {},
             machine=self._machine,
+            card=used_card(outcome.device, self.worker.environment if self.worker else {}),
             started=self.worker.started if self.worker else self._started,
             finished=utc_now(),
             **{name: getattr(outcome, name) for name in outcome.__struct_fields__},

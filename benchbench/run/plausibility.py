@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from benchbench.certificates import CERTIFICATE_SCHEMA, Certificate, Rung
-from benchbench.machines import GpuState, Machine, MachineState
+from benchbench.machines import Card, GpuState, Machine, MachineState
 from benchbench.records import EpochRecord, FinalScore, Phases, RunRecord, Stopping, Variant
 
 _LARGEST_INTEGER = 2**63 - 1
@@ -82,6 +82,7 @@ _RANGES: dict[type[msgspec.Struct], dict[str, _Range]] = {
         "cpu_mhz": _AMOUNT,
         "rest_seconds": _SECONDS,
     },
+    Card: {"index": _NUMBER},
     GpuState: {
         "index": _NUMBER,
         "clock_mhz": _NUMBER,

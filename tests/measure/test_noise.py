@@ -105,7 +105,8 @@ QUIET = epoch(MachineState(0.1, 2.0, 0.01, 0.9, 20.0), foreign_cpu_fraction=0.02
     ],
 )
 def test_a_noisy_epoch_is_marked_with_its_reason(noisy, reason):
-    (mark,) = noise_marks(make_record(epochs=(QUIET, noisy, QUIET)), 0.1)
+    device = "cuda:0" if noisy.gpus else "cpu"
+    (mark,) = noise_marks(make_record(epochs=(QUIET, noisy, QUIET), device=device), 0.1)
     assert mark.epoch == 2
     assert mark.reason.startswith(reason)
 
