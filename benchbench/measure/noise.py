@@ -108,7 +108,7 @@ def noise_marks(
       is slower by up to as much, beyond any margin of interest. It marks 3 of 2,582 epochs of quiet
       sessions (until, gate), and 10 of 20 of the block that ran beside tests (verdicts);
     - a control group's CPU quota was used up in a period of its turn: all threads were stopped;
-    - the card that the run used was throttled right after it, for power or heat, as the driver says.
+    - the card that the run used was throttled right after it, by the driver's word.
     """
     return tuple(
         NoiseMark(number, reason)
