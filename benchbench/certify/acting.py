@@ -16,16 +16,29 @@ def schedule_steps(program_steps: int) -> int:
     return max(SHORTEST_SCHEDULE, program_steps * 4 // 5)
 
 
-def as_trained(protocol: TrainingProtocol, *, steps: int, epochs: int) -> TrainingProtocol:
-    """Return the protocol of a program of so many steps and epochs: in the order given."""
+def as_trained(
+    protocol: TrainingProtocol, *, steps: int, epochs: int, clip_norm: float | None = None
+) -> TrainingProtocol:
+    """Return the protocol of a program of so many steps and epochs: in the order given.
+
+    `clip_norm` takes the place of the protocol's, if it is given.
+    """
     optimizer = protocol.optimizer.shortened(schedule_steps(steps))
-    return msgspec.structs.replace(protocol, epochs=epochs, shuffle=False, optimizer=optimizer)
+    return msgspec.structs.replace(
+        protocol,
+        epochs=epochs,
+        shuffle=False,
+        optimizer=optimizer,
+        clip_norm=protocol.clip_norm if clip_norm is None else clip_norm,
+    )
 
 
-def shortening(protocol: TrainingProtocol, steps: int) -> str:
-    """Return in words how the schedule is shortened in a program; empty where it is not."""
-    schedule = protocol.optimizer.schedule
+def changes(protocol: TrainingProtocol, steps: int, clip_norm: float | None = None) -> str:
+    """Return in words what a program of so many steps changes of a protocol; empty for nothing."""
+    schedule, told = protocol.optimizer.schedule, ""
     shortest = schedule_steps(steps)
-    if schedule is None or schedule.shortened(shortest) == schedule:
-        return ""
-    return f"; the schedule's {schedule.stretch:,} steps shortened to {shortest}"
+    if schedule is not None and schedule.shortened(shortest) != schedule:
+        told = f"; the schedule's {schedule.stretch:,} steps shortened to {shortest}"
+    if clip_norm is not None:
+        told += f"; clip_norm {protocol.clip_norm:g} lowered to {clip_norm:.3g}, so that it acts"
+    return told

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchbench.certify import diagnosis
-from benchbench.certify.acting import shortening
+from benchbench.certify.acting import changes
 from benchbench.certify.answers import AnswerMeasures
 from benchbench.certify.calls import call
 from benchbench.certify.exercise import (
@@ -43,7 +43,7 @@ class CandidateMeasures:
     def __init__(self, candidate: Implementation, reference: Reference, exercise: Exercise) -> None:
         self._candidate = candidate
         self._reference = reference
-        self._exercise = exercise
+        self._exercise = reference.exercise
         self._answers = AnswerMeasures(reference, exercise)
         self._trainers: dict[tuple[str, Program], Trainer] = {}
         self._gone_through: set[tuple[str, Program]] = set()
@@ -61,7 +61,7 @@ class CandidateMeasures:
             *(
                 self._measure(
                     program.name,
-                    updates + shortening(self._exercise.protocol, program.steps),
+                    updates + self._acting(program),
                     functools.partial(self._update, program),
                 )
                 for program in PROGRAMS
@@ -72,8 +72,7 @@ class CandidateMeasures:
             self._measure("predictions", "as forward, after a step", self._predicted),
             self._measure(
                 THREE_EPOCHS,
-                "as the updates, after each epoch"
-                + shortening(self._exercise.protocol, self._exercise.long.steps),
+                "as the updates, after each epoch" + self._acting(self._exercise.long),
                 self._long,
                 own_start=True,
             ),
@@ -106,6 +105,9 @@ class CandidateMeasures:
         self, rung: str, words: str, find: Callable[[str], Finding], *, own_start: bool = False
     ) -> Measure:
         return Measure(rung, words, find, limit_of(rung, self._exercise.model), own_start)
+
+    def _acting(self, program: Program) -> str:
+        return changes(self._exercise.protocol, program.steps, self._exercise.clip_norm)
 
     def _architecture(self, start: str) -> Finding:
         given = self._reference.start(start, ONE_STEP)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -32,9 +32,8 @@ STARTS = (FRESH, SATURATED, TRAINED)
 
 # So many draws of weights and samples does a seed have.
 DRAWS = 12
-# Weights four times as large make large gradients: what clips them, asleep at fresh weights, acts
-# there. A class that is given 20 nats more than the others leaves these 2e-9 of the probability,
-# more or less: what clamps it, as Keras does to 1e-7, acts there too.
+# Weights four times as large make large gradients: what clips them acts there. A class given 20
+# nats more leaves the others 2e-9 of the probability, or so: what clamps it to 1e-7 acts there too.
 _LARGE_SCALE = 4
 SATURATING_NATS = 20
 
@@ -70,10 +69,7 @@ SCHOOLING = Program("schooling", 9, short_batch=True, epochs=4)
 
 
 def long_program(model: ModelSpec, batch_size: int) -> Program:
-    """Return three epochs of 3,000 samples; of less where that is 300 batches, or much work.
-
-    But for large batches an epoch has more steps than the program of ten.
-    """
+    """Return three epochs of 3,000 samples; of less where that is 300 batches, or much work."""
     affordable = int(_LONG_FLOPS / (_LONG_EPOCHS * model.training_flops * batch_size))
     wanted = max(1, min(_LONG_MOST_BATCHES, _LONG_SAMPLES // batch_size))
     whole = min(wanted, max(TEN_STEPS.steps + 2, affordable))
@@ -92,16 +88,22 @@ class Exercise:
     model: ModelSpec
     protocol: TrainingProtocol
     seed: int = 0
+    clip_norm: float | None = None  # for the protocol's, where that would not act
 
     def with_rate(self, factor: float) -> Exercise:
         """Return the same exercise with the learning rate times `factor`."""
         optimizer = self.protocol.optimizer.scaled(factor)
-        protocol = msgspec.structs.replace(self.protocol, optimizer=optimizer)
-        return Exercise(self.model, protocol, self.seed)
+        return replace(self, protocol=msgspec.structs.replace(self.protocol, optimizer=optimizer))
 
     def with_loss(self, loss: Loss) -> Exercise:
         """Return the same exercise with another loss."""
-        return Exercise(self.model, msgspec.structs.replace(self.protocol, loss=loss), self.seed)
+        return replace(self, protocol=msgspec.structs.replace(self.protocol, loss=loss))
+
+    def protocol_of(self, program: Program) -> TrainingProtocol:
+        """Return the protocol as a program trains by it: what would act late acts within it."""
+        return as_trained(
+            self.protocol, steps=program.steps, epochs=program.epochs, clip_norm=self.clip_norm
+        )
 
     @functools.cached_property
     def task(self) -> Task:
@@ -241,7 +243,7 @@ class Implementation:
 
     def trainer(self, exercise: Exercise, start: Arrays, program: Program = ONE_STEP) -> Trainer:
         """Return a trainer at the weights `start`, to go through the program."""
-        protocol = as_trained(exercise.protocol, steps=program.steps, epochs=program.epochs)
+        protocol = exercise.protocol_of(program)
         return self.bare_trainer(exercise.model, protocol, start, seed=exercise.seed)
 
     def bare_trainer(

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from benchbench.certify.acting import as_trained
 from benchbench.certify.exercise import Arrays, Exercise, Program, Row, as_row
 from benchbench.certify.rules import (
     Move,
@@ -59,7 +58,7 @@ def mistaken_optimizer(
     `given`: the weights before the program.
     """
     model, size = exercise.model, exercise.protocol.batch_size
-    protocol = as_trained(exercise.protocol, steps=program.steps, epochs=program.epochs)
+    protocol = exercise.protocol_of(program)
     mistakes = list(mistakes_of(model, protocol))
     if model.training_flops * size * program.steps * len(mistakes) > _FLOPS:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import msgspec
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from benchbench.certify.exercise import (
     DRAWS,
     FRESH,
+    ONE_STEP,
     SATURATED,
     SATURATING_NATS,
     SCHOOLING,
@@ -26,6 +28,7 @@ from benchbench.certify.exercise import (
     as_row,
     relative_difference,
 )
+from benchbench.certify.rules import mask
 from benchbench.data.dataset import Split
 from benchbench.errors import Unsupported
 from benchbench.plugins.contract import Score
@@ -77,6 +80,22 @@ class Reference:
         self._exercise = exercise
         self._memory = memory
         self._settled: dict[tuple[str, Program, int], tuple[int, Row, float]] = {}
+
+    @functools.cached_property
+    def exercise(self) -> Exercise:
+        """The exercise that both sides train: with a clip_norm that acts from saturated weights."""
+        exercise, largest = self._exercise, self._exercise.protocol.clip_norm
+        if largest is None or exercise.clip_norm is not None:
+            return exercise
+
+        def work_out() -> Answers:
+            start = as_row(self._saturated(0))
+            change = self.descend(start, exercise.training(ONE_STEP))
+            trained = mask(exercise.model, lambda variable: variable.trainable)
+            return {"norm": np.array(np.linalg.norm(change * trained))}
+
+        half = float(self._memory("gradient", work_out)["norm"]) / 2
+        return replace(exercise, clip_norm=half) if 0 < half < largest else exercise
 
     def descend(self, weights: Row, batch: Split) -> Row:
         """Return what plain gradient descent, with a rate of 1, adds to these weights in a batch.
@@ -168,7 +187,7 @@ class Reference:
         return update, moved
 
     def _train(self, start: Arrays, program: Program, draw: int) -> Row:
-        trainer = self._implementation.train(self._exercise, start, program, draw)
+        trainer = self._implementation.train(self.exercise, start, program, draw)
         return as_row(trainer.variables()) - as_row(start)
 
     def long(self) -> tuple[npt.NDArray[np.float64], float]:
@@ -181,7 +200,7 @@ class Reference:
 
         def work_out() -> Answers:
             start = self._exercise.fresh()
-            rows = np.array(self._implementation.train_long(self._exercise, start)[1])
+            rows = np.array(self._implementation.train_long(self.exercise, start)[1])
             moved = max(self._long_moved(start, rows, direction) for direction in (1, -1))
             return {"rows": rows, "moved": np.array(moved)}
 
@@ -195,7 +214,7 @@ class Reference:
             array * (1 + direction * random.choice([-_NUDGE, _NUDGE], array.shape))
             for array in start
         ]
-        exercise = self._exercise.with_rate(1 + direction * _RATE_NUDGE)
+        exercise = self.exercise.with_rate(1 + direction * _RATE_NUDGE)
         _, others = self._implementation.train_long(exercise, nudged)
         return max(
             relative_difference(other - as_row(nudged), row - as_row(start))
@@ -239,7 +258,7 @@ class Reference:
 
         def work_out() -> Answers:
             start = self._exercise.fresh()
-            trainer = self._implementation.train(self._exercise, start, SCHOOLING)
+            trainer = self._implementation.train(self.exercise, start, SCHOOLING)
             return {"weights": as_row(trainer.variables())}
 
         row = self._memory("trained", work_out)["weights"]

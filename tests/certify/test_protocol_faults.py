@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import msgspec
 import numpy as np
 import pytest
 from benchbench_numpy.backend import NumpyBackend
-from faulty.protocols import FAULTS
+from faulty.protocols import CLIPPED, FAULTS
 from faulty.scoring import ALL_MODELS, catch, sides
 
-from benchbench.certify.acting import as_trained, shortening
+from benchbench.certify.acting import as_trained, changes
 from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.exercise import (
     FRESH,
+    SATURATED,
     TEN_STEPS,
     TWO_EPOCHS,
     Implementation,
@@ -124,8 +128,8 @@ def test_a_schedule_acts_within_every_program_and_the_certificate_says_so():
     assert as_trained(protocol, steps=2, epochs=1).optimizer.schedule.stretch == 8
     assert as_trained(protocol, steps=10, epochs=1).optimizer.schedule.stretch == 8
     assert as_trained(protocol, steps=72, epochs=3).optimizer.schedule.stretch == 57
-    assert shortening(protocol, 10) == "; the schedule's 10,000 steps shortened to 8"
-    assert not shortening(TrainingProtocol(), 10)
+    assert changes(protocol, 10) == "; the schedule's 10,000 steps shortened to 8"
+    assert not changes(TrainingProtocol(), 10)
     exercise, reference = sides(SMALLEST, protocol)
     measures = CandidateMeasures(Implementation(NumpyBackend("float32")), reference, exercise)
     told = {one.rung: one.words for one in measures.measures()}
@@ -156,3 +160,17 @@ def test_a_rate_at_which_sgd_diverges_is_refused_with_the_cure():
     right = CandidateMeasures(Implementation(NumpyBackend("float32")), reference, exercise)
     with pytest.raises(Unsupported, match="a learning rate at which the loss grows does this"):
         Ladder(right).climb()
+
+
+def test_a_clip_norm_that_would_act_nowhere_is_lowered_and_the_certificate_says_so():
+    high = msgspec.structs.replace(CLIPPED, clip_norm=1_000.0)
+    (fault,) = (fault for fault in FAULTS if fault.name == "no clipping")
+    exercise, reference = sides(SMALLEST, high)
+    assert 0 < reference.exercise.clip_norm < 1_000
+    assert reference.exercise.sha256 == exercise.sha256
+    caught = catch(replace(fault, protocol=high), SMALLEST)
+    assert caught.rung.name == "update after 1 step"
+    assert SATURATED in caught.starts
+    assert "clip_norm 1000 lowered to" in caught.rung.measure
+    assert "gradients are not clipped" in caught.rung.explanation
+    assert sides(SMALLEST, CLIPPED)[1].exercise.clip_norm is None
