@@ -18,8 +18,6 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-# A file system without hard links answers with one of these: FAT, some network file systems.
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
 
 def is_there(path: Path) -> bool:
@@ -77,9 +75,10 @@ def write_new(path: Path, content: bytes) -> None:
     with _partial(path, content) as partial:
         try:
             os.link(partial, path)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
+        except FileExistsError:
+            raise
+        # A file system without hard links, FAT or a network's, says so by one of many errors.
+        except OSError:
             _claim(path, partial)
 
 

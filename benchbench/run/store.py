@@ -59,13 +59,12 @@ class Store:
         self.plans = results / "sessions"
 
     def prepare(self) -> None:
-        """Make the folder and try to write in it. Raises StoreError: before training, not after."""
+        """Make the folder and write a file as `save` will. Raises StoreError: before training."""
         try:
             make_folder(self.folder)
-            with tempfile.TemporaryFile(dir=self.folder) as file:
-                file.write(b"x")
-                file.flush()
-                os.fsync(file.fileno())
+            proof = self.folder / f".{secrets.token_hex(8)}.proof"
+            write_new(proof, b"x")
+            proof.unlink()
         except OSError as error:
             raise StoreError(
                 f"the results folder {self.folder} cannot be written: {error.strerror or error}; "

@@ -56,7 +56,10 @@ def test_two_names_that_look_alike_are_two_files(store):
     assert store.log_path("a/b").stem == store.path("a/b").stem
 
 
-@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK])
+@pytest.mark.parametrize(
+    "number",
+    [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL, errno.EACCES],
+)
 def test_a_file_system_without_hard_links_takes_records(store, monkeypatch, number):
     def link(*_: object) -> None:
         raise OSError(number, os.strerror(number))
@@ -69,6 +72,23 @@ def test_a_file_system_without_hard_links_takes_records(store, monkeypatch, numb
         store.save(msgspec.structs.replace(record, seed=1))
     assert read(store.folder.parent) == ([record], [])
     assert [one.name for one in store.folder.iterdir()] == [path.name]
+
+
+def test_what_saving_needs_is_proved_before_training(store, monkeypatch):
+    """A folder that takes files, but no name for them afterwards, is found before and not after."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "not permitted")
+
+    store.prepare()
+    assert list(store.folder.iterdir()) == []
+    monkeypatch.setattr(os, "link", refuse)
+    store.prepare()
+    assert list(store.folder.iterdir()) == []
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(StoreError, match="cannot be written: not permitted; name another"):
+        store.prepare()
+    assert list(store.folder.iterdir()) == []
 
 
 def test_a_folder_that_is_gone_leaves_the_record_in_the_temporary_folder(store, tmp_path):
