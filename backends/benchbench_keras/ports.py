@@ -118,16 +118,13 @@ class KerasPort(Port):
 
     def still(self) -> None:
         for layer in self.model._flatten_layers():
-            for owner in (
-                layer,
-                getattr(layer, "cell", None),
-                getattr(layer, "_dropout_layer", None),
-            ):
-                for name in ("rate", "dropout", "recurrent_dropout"):
-                    if isinstance(getattr(owner, name, None), float):
+            inner = (getattr(layer, "cell", None), getattr(layer, "_dropout_layer", None))
+            for owner in (layer, *inner):
+                # Of a layer that holds others these are properties: theirs are set.
+                own = getattr(owner, "__dict__", {})
+                for name in {"rate", "dropout", "_dropout", "recurrent_dropout"} & own.keys():
+                    if isinstance(own[name], float):
                         setattr(owner, name, 0.0)
-            if isinstance(getattr(layer, "_dropout", None), float):
-                layer._dropout = 0.0
 
     def gradients(self, batch: PortBatch) -> dict[str, npt.NDArray[Any]]:
         before = {name: self.read(name).astype(np.float64) for name in self._layers.variables}

@@ -9,11 +9,23 @@ import typer
 
 from benchbench import quantities
 
+
+def _announced(names: list[str] | None) -> list[str] | None:
+    """Have plugins in files found, before any is looked for."""
+    from benchbench.plugins.plugin_files import announce, is_plugin_file
+
+    for name in names or ():
+        if is_plugin_file(name):
+            announce(name)
+    return names
+
+
+_BACKENDS_HELP = "A backend, 'all' that are ready, or a plugin in a file (my_backend.py)."
 Backends = Annotated[
-    list[str], typer.Option("--backend", "-b", help="A backend, or 'all' that are ready.")
+    list[str], typer.Option("--backend", "-b", help=_BACKENDS_HELP, callback=_announced)
 ]
 SomeBackends = Annotated[
-    list[str] | None, typer.Option("--backend", "-b", help="A backend, or 'all' that are ready.")
+    list[str] | None, typer.Option("--backend", "-b", help=_BACKENDS_HELP, callback=_announced)
 ]
 SomeModels = Annotated[
     list[str] | None, typer.Option("--model", "-m", help="A model, 'all', or a TOML file.")

@@ -43,6 +43,22 @@ def find_backend(name: str, registry: Registry) -> BackendInfo:
     return info
 
 
+def backends_of_file(name: str, registry: Registry) -> list[BackendInfo]:
+    """Return the backends that an announced plugin file offers. Raises UsageError for none."""
+    from benchbench.plugins.declarations import PluginFunction
+
+    stem = Path(name).stem
+    registry.must_not_be_quarantined(stem)
+    found = [
+        find_backend(offer.item.name, registry)
+        for offer in registry.backends.values()
+        if isinstance(offer.item.create, PluginFunction) and offer.item.create.plugin == stem
+    ]
+    if not found:
+        raise UsageError(f"--backend {name}: the file offers no backend (`benchbench_backends`)")
+    return found
+
+
 def find_divisions(info: BackendInfo, choice: str) -> tuple[str, ...]:
     """Return the division of the backend that was chosen, or all. Raises UsageError if none is."""
     chosen = tuple(name for name in info.divisions if choice in {ALL_DIVISIONS, name})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbench.errors import UsageError
-from benchbench.experiments.names import find_backend, find_divisions, find_model
+from benchbench.experiments.names import backends_of_file, find_backend, find_divisions, find_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,10 @@ def must_be_unique(models: Sequence[ModelSpec]) -> list[ModelSpec]:
 
 
 def find_backends(names: list[str], registry: Registry) -> list[BackendInfo]:
-    """Return the backends of these names; 'all' are those whose framework is installed."""
+    """Return the backends of these names; 'all' are those whose framework is installed.
+
+    A file that was announced stands for the backends that it offers."""
+    from benchbench.plugins.plugin_files import is_plugin_file
     from benchbench.plugins.registry import missing_requirements
 
     found: list[BackendInfo] = []
@@ -48,6 +51,9 @@ def find_backends(names: list[str], registry: Registry) -> list[BackendInfo]:
         if name == "all":
             infos = [offer.item for offer in registry.backends.values()]
             found += [info for info in infos if not missing_requirements(info)]
+            continue
+        if is_plugin_file(name):
+            found += backends_of_file(name, registry)
             continue
         found.append(find_backend(name, registry))
     return list(dict.fromkeys(found))

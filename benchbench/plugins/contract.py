@@ -206,7 +206,7 @@ class BackendInfo:
     worker must not see, `notes` the beginnings of those that a record keeps, for they can change
     what is measured. `deviations` are shown with every certificate.
     `ports` has, for each framework whose networks the plugin can train as a user's file makes
-    them, the name of its module and the place of a `benchbench.Port`:
+    them, the name of its module and the place of a `benchbench.plugins.ports.Port`:
     `(("torch", "benchbench_torch.ports:TorchPort"),)`.
     `deterministic`: the same seed gives the same result twice, but for the order of sums.
     """

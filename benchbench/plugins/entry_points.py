@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from importlib import metadata
 
 from benchbench.plugins.hookspecs import PROJECT
+from benchbench.plugins.plugin_files import entry_points_of_files
 
 CORE = "benchbench-harness"
 _UNKNOWN = "unknown distribution"
 
 
 def find_entry_points() -> list[metadata.EntryPoint]:
-    """Return the plugins' entry points by distribution and name, the core's own first.
+    """Return the plugins' entry points by distribution and name: the core's own first, last files.
 
     So who is first does not depend on the file system. A distribution whose list of entry points
     cannot be read has none.
@@ -22,7 +23,7 @@ def find_entry_points() -> list[metadata.EntryPoint]:
     # A damaged distribution, of whatever it is one, raises what the parser of the day raises.
     except Exception:
         found = list(_one_by_one())
-    return sorted(found, key=_seniority)
+    return [*sorted(found, key=_seniority), *entry_points_of_files()]
 
 
 def distribution_of(entry_point: metadata.EntryPoint) -> str:

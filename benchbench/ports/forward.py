@@ -53,7 +53,7 @@ def layers(evidence: PortEvidence) -> float:
         for a, b in _pairs(evidence):
             for end in ("in", "out"):
                 one = _ends(evidence, f"{end}{trace}", a, b)
-                if one is None:
+                if one is None or (end == "in" and _padded_outside(evidence, trace, one, (a, b))):
                     continue
                 worst = max(worst, one.difference)
                 if one.difference > tolerance(one):
@@ -87,10 +87,12 @@ def flattened(evidence: PortEvidence) -> dict[str, int]:
     channels = 0
     for a, b in _pairs(evidence):
         one = _ends(evidence, "in0", a, b)
-        if one is None or one.difference <= tolerance(one):
+        agrees = one is None or one.difference <= tolerance(one)
+        if agrees or (one and _padded_outside(evidence, "0", one, (a, b))):
             output = evidence.traces[0].get(f"out0:{a}")
             channels = output.shape[-1] if output is not None and output.ndim == 4 else channels
             continue
+        assert one is not None  # noqa: S101 - else it agrees
         if channels and b not in evidence.pairing.channels and one.other.ndim == 2:
             features = one.other.shape[-1]
             if features % channels == 0:
@@ -107,6 +109,16 @@ def _pairs(evidence: PortEvidence) -> Iterator[tuple[str, str]]:
     for block in evidence.a.blocks:
         if block.name in twins:
             yield block.name, twins[block.name]
+
+
+def _padded_outside(evidence: PortEvidence, trace: str, one: Triple, pair: tuple[str, str]) -> bool:
+    """Say whether a layer gets another shape and answers the same: its padding is done before."""
+    after = _ends(evidence, f"out{trace}", *pair)
+    return (
+        one.other.shape != one.exact.shape
+        and after is not None
+        and after.other.shape == after.exact.shape
+    )
 
 
 def _ends(evidence: PortEvidence, end: str, a: str, b: str) -> Triple | None:

@@ -21,8 +21,9 @@ pytest.register_assert_rewrite(
 if TYPE_CHECKING:
     from benchbench.testing.conformance import BackendConformance
     from benchbench.testing.observer import RecordingObserver
+    from benchbench.testing.ports import assert_same_training
 
-__all__ = ["BackendConformance", "RecordingObserver"]
+__all__ = ["BackendConformance", "RecordingObserver", "assert_same_training"]
 
 
 def __getattr__(name: str) -> object:
@@ -34,4 +35,8 @@ def __getattr__(name: str) -> object:
         from benchbench.testing.observer import RecordingObserver
 
         return RecordingObserver
+    if name == "assert_same_training":
+        from benchbench.testing.ports import assert_same_training
+
+        return assert_same_training
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

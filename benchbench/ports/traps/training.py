@@ -72,7 +72,7 @@ def of_update(name: str, one: Triple, evidence: PortEvidence, rung: str) -> Trap
     moved = evidence.small_update if "small" in rung else evidence.update(_steps(rung))
     fixed = evidence.fixed()
     moved = {key: value for key, value in moved.items() if key not in fixed}
-    found = settings.of_optimizers(a, b) or _rate(moved) or _decay(moved, evidence)
+    found = _decay(moved, evidence) or settings.of_optimizers(a, b) or _rate(moved)
     if found:
         return found
     if "small" in rung or _grows_with_small_gradients(one, evidence, name):

@@ -1,0 +1,57 @@
+"""One process a framework serves all pairs of the gallery."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from benchbench.experiments.ports import ports_of
+from benchbench.plugins.registry import load_registry
+from benchbench.ports.certify import compare, find_factory
+from benchbench.ports.process import PortProcess
+
+GALLERY = Path(__file__).parent / "gallery"
+# Where neither side says what it takes.
+SHAPES = {"attention": (6, 8), "resnet": (8, 8, 3), "mlp": (64,), "mlp_adam": (64,)}
+
+
+class Gallery:
+    """Compares programs of the gallery, "framework:factory" each."""
+
+    def __init__(self) -> None:
+        self._ports = ports_of(load_registry())
+        self._processes: dict[tuple[str, int], PortProcess] = {}
+
+    def __call__(self, a: str, b: str):
+        for text in (a, b):
+            framework = text.partition(":")[0]
+            if find_spec(framework) is None:
+                pytest.skip(f"{framework} is not installed")
+        known = a.startswith("keras:") or b.startswith("keras:")
+        shape = None if known else SHAPES.get(a.partition(":")[2])
+        sides = [self._process(text.partition(":")[0], side) for side, text in enumerate((a, b))]
+        return compare(*sides, self._factory(a), self._factory(b), shape=shape)
+
+    def _process(self, framework: str, side: int) -> PortProcess:
+        """Return the process of a framework on a side; those of two sides are two."""
+        key = (framework, side)
+        if key not in self._processes:
+            self._processes[key] = PortProcess(self._ports, timeout_seconds=300)
+        return self._processes[key]
+
+    def _factory(self, text: str):
+        framework, _, name = text.partition(":")
+        return find_factory(f"{GALLERY / framework}_nets.py:{name}")
+
+    def end(self) -> None:
+        for process in self._processes.values():
+            process.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def gallery():
+    made = Gallery()
+    yield made
+    made.end()

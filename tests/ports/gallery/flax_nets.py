@@ -1,0 +1,102 @@
+"""Some of them in Flax NNX."""
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+
+def _loss(logits, labels):
+    return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+
+
+class _Mlp(nnx.Module):
+    def __init__(self, rngs, activation=nnx.relu):
+        self.first, self.last = nnx.Linear(64, 16, rngs=rngs), nnx.Linear(16, 10, rngs=rngs)
+        self.activation = activation
+
+    def __call__(self, x):
+        return self.last(self.activation(self.first(x.reshape(len(x), -1))))
+
+
+def mlp():
+    return _Mlp(nnx.Rngs(0)), optax.sgd(0.1), _loss
+
+
+def mlp_adam():
+    return _Mlp(nnx.Rngs(0)), optax.adam(1e-3), _loss
+
+
+def mlp_tanh():
+    return _Mlp(nnx.Rngs(0), nnx.tanh), optax.sgd(0.1), _loss
+
+
+def mlp_learning_rate():
+    return _Mlp(nnx.Rngs(0)), optax.sgd(0.3), _loss
+
+
+def mlp_momentum():
+    return _Mlp(nnx.Rngs(0)), optax.sgd(0.1, momentum=0.9), _loss
+
+
+class _LeNet(nnx.Module):
+    def __init__(self, rngs):
+        self.conv1 = nnx.Conv(1, 4, (3, 3), rngs=rngs)
+        self.conv2 = nnx.Conv(4, 8, (3, 3), padding="VALID", rngs=rngs)
+        self.first, self.last = nnx.Linear(200, 16, rngs=rngs), nnx.Linear(16, 5, rngs=rngs)
+
+    def __call__(self, x):
+        x = nnx.relu(self.conv1(x))
+        x = nnx.avg_pool(x, (3, 3), (1, 1), padding="SAME", count_include_pad=False)
+        x = nnx.max_pool(nnx.relu(self.conv2(x)), (2, 2), (2, 2))
+        return self.last(jnp.tanh(self.first(x.reshape(len(x), -1))))
+
+
+def lenet():
+    return _LeNet(nnx.Rngs(0)), optax.sgd(0.05, momentum=0.9), _loss
+
+
+class _ResNet(nnx.Module):
+    def __init__(self, rngs, epsilon):
+        options = {"momentum": 0.99, "epsilon": epsilon, "rngs": rngs}
+        self.conv1 = nnx.Conv(3, 4, (3, 3), use_bias=False, rngs=rngs)
+        self.bn1 = nnx.BatchNorm(4, **options)
+        self.conv2 = nnx.Conv(4, 4, (3, 3), use_bias=False, rngs=rngs)
+        self.bn2 = nnx.BatchNorm(4, **options)
+        self.last = nnx.Linear(4, 5, rngs=rngs)
+
+    def __call__(self, x):
+        x = nnx.relu(self.bn1(self.conv1(x)))
+        x = nnx.relu(self.bn2(self.conv2(x)) + x)
+        return self.last(x.mean((1, 2)))
+
+
+def resnet():
+    return _ResNet(nnx.Rngs(0), 1e-3), optax.sgd(0.05, momentum=0.9), _loss
+
+
+def resnet_epsilon():
+    return _ResNet(nnx.Rngs(0), 1e-5), optax.sgd(0.05, momentum=0.9), _loss
+
+
+class _Attention(nnx.Module):
+    def __init__(self, rngs, scale):
+        for name in ("query", "key", "value", "out"):
+            setattr(self, name, nnx.Linear(8, 8, rngs=rngs))
+        self.last, self.scale = nnx.Linear(8, 3, rngs=rngs), scale
+
+    def __call__(self, x):
+        q, k, v = (
+            layer(x).reshape(len(x), -1, 2, 4) for layer in (self.query, self.key, self.value)
+        )
+        scores = jnp.einsum("bqhd,bkhd->bhqk", q, k) * self.scale
+        mixed = jnp.einsum("bhqk,bkhd->bqhd", jax.nn.softmax(scores), v)
+        return self.last(self.out(mixed.reshape(x.shape)).mean(1))
+
+
+def attention():
+    return _Attention(nnx.Rngs(0), 0.5), optax.sgd(0.1), _loss
+
+
+def attention_scale():
+    return _Attention(nnx.Rngs(0), 1.0), optax.sgd(0.1), _loss

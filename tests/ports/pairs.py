@@ -1,0 +1,88 @@
+"""The gallery: pairs of small programs, right ones and ones with one classic mistake each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two programs, "framework:factory" each, and where they differ: "" where nowhere."""
+
+    a: str
+    b: str
+    rung: str = ""
+    trap: str = ""
+    layer: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.a}-{self.b}"
+
+
+def _mlp(rung: str, trap: str, *names: str, layer: str = "", a: str = "mlp") -> list[Pair]:
+    return [Pair(f"keras:{a}", f"torch:{name}", rung, trap, layer) for name in names]
+
+
+RIGHT = [
+    Pair("keras:mlp", "torch:mlp"),
+    Pair("keras:mlp", "torch:mlp_log_softmax"),
+    Pair("keras:mlp_decay", "torch:mlp_decay"),
+    Pair("keras:mlp_momentum", "torch:mlp_momentum"),
+    Pair("keras:mlp_gelu", "torch:mlp_gelu"),
+    Pair("keras:mlp_leaky", "torch:mlp_leaky"),
+    Pair("keras:mlp_dropout", "torch:mlp_dropout"),
+    Pair("keras:lenet", "torch:lenet"),
+    Pair("keras:strided", "torch:strided"),
+    Pair("keras:resnet", "torch:resnet"),
+    Pair("keras:lstm", "torch:lstm"),
+    Pair("keras:lstm", "torch:lstm_by_hand"),
+    Pair("keras:transformer", "torch:transformer"),
+    Pair("torch:mlp", "flax:mlp"),
+    Pair("torch:mlp_adam", "flax:mlp_adam"),
+    Pair("torch:attention", "flax:attention"),
+    Pair("keras:lenet", "flax:lenet"),
+    Pair("keras:resnet", "flax:resnet"),
+]
+WRONG = [
+    *_mlp("forward", "softmax twice", "mlp_softmax_twice", layer="output"),
+    *_mlp("forward", "probabilities for log-probabilities", "mlp_nll_of_probabilities"),
+    *_mlp("update after 1 step", "learning rate", "mlp_learning_rate"),
+    *_mlp("architecture", "bias missing", "mlp_no_bias"),
+    *_mlp("loss", "label smoothing", "mlp_label_smoothing", "mlp_own_label_smoothing"),
+    *_mlp("loss", "loss summed", "mlp_summed", "mlp_own_sum"),
+    *_mlp("loss", "L2 penalty", "mlp_l2_in_loss"),
+    *_mlp("small gradients", "epsilon of the optimizer", "mlp_adam", a="mlp_adam"),
+    *_mlp("update after 1 step", "decay of biases", "mlp_decay_of_biases", a="mlp_decay"),
+    *_mlp("update after 1 step", "Nesterov left out", "mlp_without_nesterov", a="mlp_momentum"),
+    *_mlp("forward", "GELU by tanh", "mlp_gelu_tanh", a="mlp_gelu"),
+    *_mlp("forward", "activation slope", "mlp_leaky_slope", a="mlp_leaky", layer="between"),
+    *_mlp("forward", "bfloat16", "mlp_bfloat16", layer="dense"),
+    *_mlp("evaluation mode", "dropout left on", "mlp_dropout_left_on", a="mlp_dropout"),
+    *_mlp("dropout", "rate taken for keep", "mlp_rate_for_keep", a="mlp_dropout"),
+    *_mlp("gradients", "not trained", "mlp_frozen", layer="dense"),
+    Pair(
+        "keras:lenet", "torch:lenet_pool_counts_padding", "forward", "average pool counting padding"
+    ),
+    Pair("keras:lenet", "torch:lenet_max_pool", "forward", "pooling", "conv2d"),
+    Pair("keras:lenet", "torch:lenet_flatten_order", "forward", "Flatten order", "dense"),
+    Pair("keras:strided", "torch:strided_symmetric", "forward", "symmetric padding", "conv2d"),
+    Pair("keras:resnet", "torch:resnet_epsilon", "forward", "BatchNorm epsilon", "bn1"),
+    Pair("keras:resnet", "torch:resnet_momentum", "statistics", "momentum complement", "batch"),
+    Pair("keras:resnet", "torch:resnet_no_shortcut", "forward", "residual connection"),
+    Pair(
+        "keras:resnet",
+        "torch:resnet_never_eval",
+        "evaluation mode",
+        "batch statistics at evaluation",
+    ),
+    Pair("keras:lstm", "torch:lstm_both_biases", "gradients", "both biases trained", "lstm"),
+    Pair("keras:lstm", "torch:lstm_time_first", "evaluation mode", "batch_first"),
+    Pair("keras:lstm", "torch:lstm_gate_order", "forward", "gate order", "lstm"),
+    Pair("keras:transformer", "torch:transformer_epsilon", "forward", "LayerNorm epsilon", "norm1"),
+    Pair("keras:mlp", "flax:mlp_tanh", "forward", "activation", "between"),
+    Pair("torch:mlp", "flax:mlp_learning_rate", "update after 1 step", "learning rate"),
+    Pair("torch:mlp", "flax:mlp_momentum", "update after 2 steps", "momentum"),
+    Pair("torch:resnet", "flax:resnet_epsilon", "forward", "BatchNorm epsilon", "bn1"),
+    Pair("torch:attention", "flax:attention_scale", "forward", "attention scale missing"),
+]

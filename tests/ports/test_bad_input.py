@@ -1,0 +1,85 @@
+"""What a user may give in place of two networks: each is refused with what was expected."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchbench.errors import BenchbenchError, UsageError
+from benchbench.experiments.ports import ports_of, read_shape
+from benchbench.plugins.ports import PortBlock
+from benchbench.plugins.registry import load_registry
+from benchbench.ports.certify import compare, find_factory
+from benchbench.ports.map_file import read_map, write_map
+from benchbench.ports.pairing import Unpaired, pair
+from benchbench.ports.process import PortProcess
+
+
+@pytest.mark.parametrize("text", ["net.py", "net:build", "net.py:", "net.py:a.b", "absent.py:net"])
+def test_what_names_no_factory_is_refused_before_anything_runs(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text("raise SystemExit('it ran')")
+    with pytest.raises(UsageError, match=r"FILE\.py:NAME|there is no file"):
+        find_factory(text)
+
+
+@pytest.mark.parametrize("text", ["", "28,x", "0,3", "-1", "2.5"])
+def test_a_shape_that_is_none_is_refused(text):
+    with pytest.raises(UsageError, match="whole numbers above 0"):
+        read_shape(text)
+
+
+@pytest.fixture(scope="module")
+def processes():
+    ports = ports_of(load_registry())
+    with PortProcess(ports, timeout_seconds=60) as a, PortProcess(ports, timeout_seconds=60) as b:
+        yield a, b
+
+
+BAD = {
+    "syntax": ("def net(:", "SyntaxError"),
+    "import": ("import no_such_module", "No module named 'no_such_module'"),
+    "absent": ("def nett(): pass", "has no 'net', did you mean 'nett'"),
+    "value": ("net = 3", "expected a function that makes the"),
+    "needs": ("def net(width): pass", "needs the arguments width"),
+    "raises": ("def net(): raise KeyError('depth')", "KeyError: 'depth'"),
+    "exits": ("def net(): raise SystemExit(3)", "SystemExit: 3"),
+    "nothing": ("def net(): pass", "is a `return` missing"),
+    "number": ("def net(): return 3", "returned builtins.int; expected a network"),
+    "two": ("def net(): return 1, 2", "a tuple of 2; expected"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_gives_no_network_is_refused(name, tmp_path, processes):
+    source, message = BAD[name]
+    path = tmp_path / f"bad_{name}.py"
+    path.write_text(source)
+    factory = find_factory(f"{path}:net")
+    with pytest.raises(BenchbenchError, match=message):
+        compare(*processes, factory, factory)
+
+
+def _dense(name, *shape, kind="Dense", **more):
+    return PortBlock(name=name, kind=kind, variables={"kernel": shape, **more})
+
+
+def test_networks_of_different_sizes_are_shown_side_by_side():
+    a = [_dense("dense", 4, 8), _dense("dense_1", 8, 3)]
+    b = [_dense("fc1", 4, 9), _dense("fc2", 9, 3)]
+    with pytest.raises(Unpaired, match=r"-> dense: Dense, kernel \(4, 8\) +fc1: Dense, kernel"):
+        pair(a, b)
+
+
+def test_layers_nobody_can_map_are_asked_for_in_a_file(tmp_path):
+    a = [PortBlock(name="mine", kind="Mine", variables={"u": (3, 4), "v": (3, 4)})]
+    b = [PortBlock(name="own", kind="Own", variables={"p": (3, 4), "q": (3, 4)})]
+    pairing = pair(a, b)
+    assert pairing.unsure["own.p"] == ("mine.u", "mine.v")
+    path = tmp_path / "map.toml"
+    assert "own.p" in write_map(path, pairing, a, b)
+    assert '"own.p" = "?"  # (3, 4): mine.u or mine.v' in path.read_text()
+    with pytest.raises(UsageError, match=r"say for own\.p"):
+        read_map(path)
+    path.write_text(path.read_text().replace('"own.p" = "?"', '"own.p" = "mine.v"'))
+    path.write_text(path.read_text().replace('"own.q" = "?"', '"own.q" = "mine.u"'))
+    assert read_map(path) == {"own.p": "mine.v", "own.q": "mine.u"}
