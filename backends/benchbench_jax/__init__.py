@@ -48,6 +48,7 @@ def benchbench_backends() -> list[BackendInfo]:
             name="jax",
             requires=("jax", "flax", "optax"),
             create=_create,
+            ports=(("flax", "benchbench_jax.ports:FlaxPort"),),
             divisions=("idiomatic", "tuned"),
             install="pip install 'benchbench-harness[jax]'",
             environment=(("XLA_PYTHON_CLIENT_PREALLOCATE", "false"), *_work_around()),
