@@ -35,14 +35,22 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, or a device's name."
 Threads = Annotated[
     int | None, typer.Option(min=1, help="CPU threads; default: the physical cores.")
 ]
-Dataset = Annotated[str, typer.Option(help="auto, mnist, digits, or a folder of IDX files.")]
+Dataset = Annotated[
+    str,
+    typer.Option(
+        help="auto, mnist, digits, a folder of IDX files, an .npz, or a plugin's data set."
+    ),
+]
 Protocol = Annotated[Path | None, typer.Option(help="A TOML file with another training protocol.")]
 CertifiedBatchSize = Annotated[
     int | None, typer.Option(min=1, help="Certify with this batch size, not the protocol's.")
 ]
 Division = Annotated[str, typer.Option(help="'all' takes every division a backend has.")]
 Seed = Annotated[int, typer.Option(min=0, help="For first weights and shuffling.")]
-Quick = Annotated[bool, typer.Option("--quick", help="A tenth of the images: does it work at all?")]
+Quick = Annotated[
+    bool,
+    typer.Option("--quick", help="A tenth of the images: does it work at all? Gives no verdict."),
+]
 Blocks = Annotated[
     int, typer.Option(min=1, help="Repeat everything; block b trains with seed + b.")
 ]

@@ -68,7 +68,8 @@ def run(  # noqa: PLR0917 - one parameter an option
     if not backend or not model:
         raise UsageError("run needs a --backend and a --model, or a session to --resume")
     # What makes no sense is refused before anything is certified, which takes minutes.
-    until_rule = find_until(until, blocks, quantities.seconds(budget or "30m", "--budget"))
+    limit = quantities.seconds(budget or "30m", "--budget")
+    until_rule = find_until(until, blocks, limit, quick=quick)
     question = Question(allow_lost_blocks=lost_blocks)
     quiet = quantities.seconds(wait_for_quiet, "--wait-for-quiet") if wait_for_quiet else None
     registry = load_registry()

@@ -1,6 +1,8 @@
-"""The verbs of `benchbench`: each has its file; here they get their names."""
+"""The command line as typer knows it: every verb under its name."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import typer
 
@@ -21,27 +23,35 @@ from benchbench.cli import (
     run,
     selftest,
 )
+from benchbench.cli.groups import SHORT_HELP, Verbs, common_options
+
+VERBS: dict[str, Callable[..., None]] = {
+    "run": run.run,
+    "compare": compare.compare,
+    "report": report.report,
+    "plot": plot.plot,
+    "export": export.export,
+    "certify": certify.certify,
+    "list": list_.list_,
+    "describe": describe.describe,
+    "doctor": doctor.doctor,
+    "selftest": selftest.selftest,
+    "new-backend": new_backend.new_backend,
+    "conform": conform.conform,
+    "gate": gate.gate,
+}
 
 app = typer.Typer(
     name="benchbench",
-    help="Which framework trains my network faster here, and do they even train the same thing?",
+    cls=Verbs,
+    callback=common_options,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run")(run.run)
-app.command("certify")(certify.certify)
-app.command("list")(list_.list_)
-app.command("describe")(describe.describe)
-app.command("compare")(compare.compare)
-app.command("report")(report.report)
-app.command("plot")(plot.plot)
-app.command("export")(export.export)
-app.command("gate")(gate.gate)
-app.add_typer(data.app, name="data", help="The data sets: status, fetch, verify.")
-app.add_typer(results.app, name="results", help="Saved records: pack, unpack, verify.")
-app.command("selftest")(selftest.selftest)
-app.command("doctor")(doctor.doctor)
-app.command("conform")(conform.conform)
-app.command("new-backend")(new_backend.new_backend)
+app.add_typer(data.app, name="data", short_help="The data sets: status, fetch, verify.")
+app.add_typer(results.app, name="results", short_help="Saved records: pack, unpack, verify.")
+for name, verb in VERBS.items():
+    app.command(name, short_help=SHORT_HELP[name])(verb)

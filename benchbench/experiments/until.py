@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from benchbench.compare.comparison import Comparison
 from benchbench.compare.contrast import OPEN, Contrast, Question
 from benchbench.compare.estimate import blocks_for_width
+from benchbench.errors import UsageError
 from benchbench.experiments.listener import Listener
 from benchbench.experiments.session import exceeds
 from benchbench.measure.clock import now_ns
@@ -46,13 +47,18 @@ class Until:
         return Stopping("width", self.least_blocks)
 
 
-def find_until(wanted: str | None, blocks: int, budget_seconds: float) -> Until | None:
+def find_until(
+    wanted: str | None, blocks: int, budget_seconds: float, *, quick: bool = False
+) -> Until | None:
     """Return the rule that `--until` names: "verdict", or a width such as "2%".
 
-    At least `blocks` are run. Raises UsageError for what is neither.
+    At least `blocks` are run. Raises UsageError for what is neither, and for a quick session, which
+    has no verdict.
     """
     if wanted is None:
         return None
+    if quick:
+        raise UsageError("--quick gives no verdict, so that --until never ends: leave one out")
     width = None if wanted == VERDICT else fraction(wanted, "--until")
     least = max(blocks, _LEAST_BLOCKS if width is None else PILOT_BLOCKS)
     return Until(width=width, least_blocks=least, budget_seconds=budget_seconds)

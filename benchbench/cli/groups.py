@@ -1,0 +1,62 @@
+"""The list of verbs in two groups: what a user needs, and what a developer needs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from benchbench import __version__
+
+# What the list of verbs says of each; the help of the verb itself says more.
+SHORT_HELP = {
+    "run": "Train networks: which backend is faster, and is it the same?",
+    "compare": "Ratios, confidence intervals and verdicts of saved runs.",
+    "report": "Times, throughput, memory and accuracy of saved runs.",
+    "plot": "Draw a figure of saved runs.",
+    "export": "Write saved runs as other tools read them.",
+    "certify": "Does a backend train the function of the specification?",
+    "list": "Backends, models and data sets, and how to get more.",
+    "describe": "The layers of a model: shapes, parameters, FLOPs.",
+    "doctor": "What is installed, what is broken, how noisy it is here.",
+    "selftest": "The minimum detectable slowdown on this machine.",
+    "new-backend": "Write a package with a backend that works.",
+    "conform": "Run the conformance suite over a backend.",
+    "gate": "Performance regression test against a git revision.",
+}
+_DEVELOP = ("conform", "new-backend", "gate")
+
+
+class Verbs(TyperGroup):
+    """A command whose help lists its verbs under two headings, in the order they were added."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        names = [*(name for name in SHORT_HELP if name in self.commands)]
+        names += [name for name in self.list_commands(ctx) if name not in names]
+        groups = {
+            "Use": [name for name in names if name not in _DEVELOP],
+            "Develop": [name for name in names if name in _DEVELOP],
+        }
+        for title, verbs in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(name, self.commands[name].get_short_help_str(60)) for name in verbs]
+                )
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and end the command, where that was asked for."""
+    if wanted:
+        typer.echo(f"benchbench {__version__}")
+        raise typer.Exit
+
+
+def common_options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=print_version),
+    ] = False,
+) -> None:
+    """Which framework trains my network faster here, and do they even train the same thing?"""
