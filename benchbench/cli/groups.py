@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -32,7 +31,7 @@ _DEVELOP = ("conform", "new-backend", "gate")
 class Verbs(TyperGroup):
     """A command whose help lists its verbs under two headings, in the order they were added."""
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         names = [*(name for name in SHORT_HELP if name in self.commands)]
         names += [name for name in self.list_commands(ctx) if name not in names]
         groups = {
