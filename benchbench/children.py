@@ -31,6 +31,15 @@ _DRAIN_SECONDS = 1.0
 _CHUNK = 1 << 16
 
 
+# Begins a line of progress among what a process prints.
+_PROGRESS = b"\x1ebenchbench: "
+
+
+def tell_progress(words: str) -> None:
+    """Say, in such a process, how far it is: a line for `heard` of `Child.read_answer`."""
+    os.write(2, _PROGRESS + words.encode(errors="replace") + b"\n")
+
+
 class AnswerTooLong(Exception):  # noqa: N818 - what happened, said by whoever asked
     """The process wrote more than `ANSWER_BYTES`."""
 
@@ -52,7 +61,7 @@ class Child:
                 stderr=subprocess.PIPE,
             )
         self._process = self._tree.process
-        self._answer, self._log = bytearray(), bytearray()
+        self._answer, self._log, self._heard = bytearray(), bytearray(), ""
         self._selector = selectors.DefaultSelector()
         for pipe, kept in ((self._process.stdout, self._answer), (self._process.stderr, self._log)):
             assert pipe is not None  # noqa: S101 - asked for above
@@ -72,8 +81,11 @@ class Child:
 
     @property
     def log(self) -> str:
-        """The end of what it printed so far."""
-        return self._log.decode(errors="replace")
+        """The end of what it printed so far, without its lines of progress."""
+        lines = bytes(self._log).splitlines(keepends=True)
+        return b"".join(one for one in lines if not one.startswith(_PROGRESS)).decode(
+            errors="replace"
+        )
 
     def say(self, line: bytes) -> None:
         """Give it a line more. One that has ended is told nothing: `read_line` says that it has."""
@@ -95,9 +107,29 @@ class Child:
         del self._answer[: len(line) + 1]
         return bytes(line)
 
-    def read_answer(self, seconds: float) -> bytes | None:
-        """Return all it wrote until it ended, None where time ran out. Raises AnswerTooLong."""
-        return bytes(self._answer) if self._read(seconds, lambda: False) else None
+    def read_answer(
+        self, seconds: float, heard: Callable[[str], None] | None = None
+    ) -> bytes | None:
+        """Return all it wrote until it ended, None where time ran out. Raises AnswerTooLong.
+
+        `heard` is told of the latest line of `tell_progress`, as it comes.
+        """
+
+        def listen() -> bool:
+            if heard and (news := self._progress()) and news != self._heard:
+                self._heard = news
+                heard(news)
+            return False
+
+        return bytes(self._answer) if self._read(seconds, listen) else None
+
+    def _progress(self) -> str:
+        """Return the latest whole line of progress in what was printed, without its mark."""
+        start = self._log.rfind(_PROGRESS)
+        end = self._log.find(b"\n", start)
+        if start < 0 or end < 0:
+            return ""
+        return self._log[start + len(_PROGRESS) : end].decode(errors="replace")
 
     def end(self) -> None:
         """Kill it and all it started that can be found.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from benchbench.certificates import CRASHED, Rung, RungVerdict
 from benchbench.certify.calls import PluginRaised
@@ -33,8 +33,10 @@ class Ladder:
         self._declared = {(one.rung, one.start): one for one in deviations}
         self.traceback: str | None = None
 
-    def climb(self) -> tuple[Rung, ...]:
+    def climb(self, reached: Callable[[str], None] = lambda _: None) -> tuple[Rung, ...]:
         """Return all rungs; those after the first that breaks are `not reached`.
+
+        `reached` is told the name of each as it is begun.
 
         Raises Unsupported where the backend does not do this model.
         """
@@ -42,6 +44,8 @@ class Ladder:
         rungs: list[Rung] = []
         broken = False
         for measure in self._comparison.measures():
+            if not broken:
+                reached(measure.rung)
             rung = _rung(measure, "not reached") if broken else self._step(measure)
             broken = broken or rung.verdict == "breaks"
             rungs.append(rung)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchbench.cli.output import answer, show
-from benchbench.cli.progress import certification_line, note
+from benchbench.cli.progress import Certifying, certification_line, note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +31,9 @@ def print_certificates(
     from benchbench.report.document import Verbatim
 
     infos = {name: offer.item for name, offer in registry.backends.items()}
-    done = []
-    for one in certify(requests, infos, timeout_seconds=timeout, renew=renew):
+    done, progress = [], Certifying()
+    for one in certify(requests, infos, timeout_seconds=timeout, renew=renew, heard=progress):
+        progress.end()
         done.append(one)
         note(certification_line(one))
         if one.certificate and save:

@@ -5,6 +5,7 @@ Nothing is drawn while a worker is at work: no thread refreshes the bars, each e
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, Self
@@ -47,8 +48,31 @@ def note(text: str) -> None:
     print(own_lines(text), file=sys.stderr, flush=True)
 
 
+class Certifying:
+    """Which rung of which cell is climbed: a line that changes on a terminal, else one a cell."""
+
+    def __init__(self) -> None:
+        self._cell = ""
+
+    def __call__(self, rung: str) -> None:
+        if sys.stderr.isatty():
+            line = f"certifying {own_lines(rung)} ..."[: shutil.get_terminal_size().columns - 1]
+            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+        elif (cell := rung.rpartition(": ")[0]) != self._cell:
+            self._cell = cell
+            note(f"certifying {cell} ...")
+
+    def end(self) -> None:
+        """Take the line away."""
+        if sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
 class Lines:
     """One line per finished run."""
+
+    def __init__(self) -> None:
+        self.certifying = Certifying()
 
     def __enter__(self) -> Self:
         return self
@@ -60,6 +84,7 @@ class Lines:
         note(text)
 
     def certified(self, certification: Certification) -> None:
+        self.certifying.end()
         note(_with_diagnosis(certification))
 
     def group_started(self, requests: Sequence[RunRequest]) -> None:
@@ -90,6 +115,7 @@ class Bars:
             transient=True,
         )
         self._tasks: dict[str, int] = {}
+        self.certifying = Certifying()
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -102,6 +128,7 @@ class Bars:
         self._bars.console.print(own_lines(text), markup=False, highlight=False)
 
     def certified(self, certification: Certification) -> None:
+        self.certifying.end()
         self.note(_with_diagnosis(certification))
 
     def group_started(self, requests: Sequence[RunRequest]) -> None:

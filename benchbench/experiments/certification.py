@@ -55,9 +55,13 @@ class Certifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OwnCertifier:
-    """This tree's code. `reference` declares the backend that the others are compared with."""
+    """This tree's code. `reference` declares the backend that the others are compared with.
+
+    `heard` is told which rung of which cell is climbed.
+    """
 
     reference: BackendInfo
+    heard: Callable[[str], None] | None = None
 
     def sources_sha256(self, info: BackendInfo) -> str:
         return sources_sha256(info, self.reference)
@@ -75,6 +79,7 @@ class OwnCertifier:
             info=info,
             threads=requests[0].threads,
             timeout_seconds=timeout_seconds,
+            heard=self.heard,
         )
 
 
@@ -85,12 +90,14 @@ def certify(
     timeout_seconds: float,
     renew: bool = False,
     certifier: Certifier | None = None,
+    heard: Callable[[str], None] | None = None,
 ) -> Iterator[Certification]:
     """Certify one cell after another; what was certified before comes from the cache.
 
     `infos` are the backends' declarations by name, the reference's among them. `renew`: certify
-    anew all the same. `certifier` is this tree's by default. Requests that one process can answer
-    share it, wherever they stand, and a time limit of so much each; they come back in order.
+    anew all the same. `certifier` is this tree's by default, which tells `heard` how far it is.
+    Requests that one process can answer share it, wherever they stand, and a time limit of so much
+    each; they come back in order.
     """
     if certifier is None:
         if REFERENCE not in infos:
@@ -98,7 +105,7 @@ def certify(
             for one in requests:
                 yield Certification(request=one, gave_up=GaveUp("skipped", reason))
             return
-        certifier = OwnCertifier(infos[REFERENCE])
+        certifier = OwnCertifier(infos[REFERENCE], heard)
     found = [_at_hand(one, infos[one.backend], certifier, renew=renew) for one in requests]
     answers = {place: answer for place, answer in enumerate(found) if answer.settled}
     for place, request in enumerate(requests):
@@ -162,15 +169,19 @@ def certify_cells(
     timeout_seconds: float,
     certified: Callable[[Certification], None],
     certifier: Certifier | None = None,
+    heard: Callable[[str], None] | None = None,
 ) -> dict[Cell, Certificate | str]:
     """Return for each cell its certificate, kept or made now, or why there is none.
 
-    `certified` is told of each as it comes. `certifier` is this tree's by default.
+    `certified` is told of each as it comes. `certifier` is this tree's by default, which tells
+    `heard` how far it is.
     """
     requests = requests_for(cells, protocol, device=device, threads=threads, cpus=cpus)
     infos = {name: offer.item for name, offer in registry.backends.items()}
     answers: dict[Cell, Certificate | str] = {}
-    certifying = certify(requests, infos, timeout_seconds=timeout_seconds, certifier=certifier)
+    certifying = certify(
+        requests, infos, timeout_seconds=timeout_seconds, certifier=certifier, heard=heard
+    )
     for cell, answer in zip(cells, certifying, strict=True):
         certified(answer)
         reason = answer.gave_up.reason if answer.gave_up else "no answer"

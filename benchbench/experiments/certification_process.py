@@ -20,6 +20,7 @@ from benchbench.certify.exercise import Exercise, Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import REFERENCE, Reference
 from benchbench.certify.sources import sources_sha256
+from benchbench.children import tell_progress
 from benchbench.errors import BenchbenchError, Unavailable, Unsupported
 from benchbench.experiments.certification_messages import Certification, CertificationRequest
 from benchbench.measure.clock import now_ns, utc_now
@@ -68,7 +69,8 @@ def _certificate(request: CertificationRequest) -> Certificate:
     )
     measures = CandidateMeasures(candidate, reference, exercise)
     ladder = Ladder(measures, info.deviations_of(request.division, request.model))
-    rungs = ladder.climb()
+    cell = f"{request.model.name} {request.backend} {request.division}"
+    rungs = ladder.climb(lambda rung: tell_progress(f"{cell}: {rung}"))
     verdicts = {rung.verdict for rung in rungs}
     certificate = Certificate(
         backend=request.backend,

@@ -16,6 +16,9 @@ class Listener(RunListener, Protocol):
     def note(self, text: str) -> None:
         """Take a sentence for the user: where the data is from, how far the session has come."""
 
+    def certifying(self, rung: str) -> None:
+        """A rung is climbed: "single-layer torch idiomatic: forward"."""
+
     def certified(self, certification: Certification) -> None:
         """A cell has a certificate, made now or kept, or there is a reason why it has none."""
 
@@ -24,6 +27,8 @@ class Silent:
     """A listener that keeps to itself."""
 
     def note(self, text: str) -> None: ...
+
+    def certifying(self, rung: str) -> None: ...
 
     def certified(self, certification: Certification) -> None: ...
 

@@ -170,6 +170,7 @@ def _certificates(
         cpus=matrix.cpus,
         timeout_seconds=matrix.timeout_seconds,
         certified=listener.certified,
+        heard=listener.certifying,
     )
 
 

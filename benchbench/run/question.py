@@ -33,11 +33,18 @@ class Returned:
 
 
 def ask(
-    module: str, question: bytes, *, info: BackendInfo, threads: int, timeout_seconds: float
+    module: str,
+    question: bytes,
+    *,
+    info: BackendInfo,
+    threads: int,
+    timeout_seconds: float,
+    heard: Callable[[str], None] | None = None,
 ) -> Returned:
     """Run `python -m module` in a worker's environment, ask, and wait for its answer.
 
-    Ctrl-C ends the process and is passed on.
+    `heard` is told how far it is, by what it says with `tell_progress`. Ctrl-C ends the process and
+    is passed on.
     """
     with tempfile.TemporaryDirectory(prefix="benchbench-") as home:
         return exchange(
@@ -45,6 +52,7 @@ def ask(
             question,
             environment=worker_environment(os.environ, info=info, threads=threads, home=Path(home)),
             timeout_seconds=timeout_seconds,
+            heard=heard,
         )
 
 
@@ -54,11 +62,12 @@ def exchange(
     *,
     environment: Mapping[str, str],
     timeout_seconds: float,
+    heard: Callable[[str], None] | None = None,
 ) -> Returned:
     """Start a command, give it the question, and wait for what it writes and for its end."""
     with Child(command, question, environment=environment) as child:
         try:
-            answer = child.read_answer(timeout_seconds)
+            answer = child.read_answer(timeout_seconds, heard)
         except AnswerTooLong:
             trouble = f"its answer is longer than {ANSWER_BYTES >> 20} MiB"
             return Returned(None, trouble, child.log)

@@ -33,8 +33,12 @@ def certified(monkeypatch, tmp_path):
             device=device,
             threads=1,
         )
-        (done,) = certify([request], infos, timeout_seconds=120)
+        rungs: list[str] = []
+        (done,) = certify([request], infos, timeout_seconds=120, heard=rungs.append)
         assert done.certificate
+        assert {rung.rpartition(": ")[0] for rung in rungs} == (
+            set() if done.from_cache else {"tiny numpy idiomatic"}
+        ), "while it certifies it says which rung"
         assert done.certificate.device == "cpu"
         return done.from_cache
 
