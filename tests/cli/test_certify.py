@@ -29,7 +29,7 @@ def test_it_prints_the_ladder_and_keeps_the_certificate(command, own_cache):
     first = _certify(command, "--backend", "numpy")
     assert first.returncode == 0, first.stderr
     for rung in ("data", "forward", "loss", "update after 10 steps", "optimiser state"):
-        assert f"✓   {rung}" in first.stdout
+        assert f"✓  {rung}" in first.stdout
     assert "HOLDS: it trains the function of the spec" in first.stdout
     second = _certify(command, "--backend", "numpy")
     assert "(from the cache)" in second.stderr
@@ -51,7 +51,7 @@ def test_a_backend_that_does_nothing_breaks_and_exits_1(command, own_cache):
     done = _certify(command, "--backend", "null")
     assert done.returncode == 1
     assert "BREAKS at forward" in done.stdout
-    assert f"{UNKNOWN}   loss" in done.stdout, "what is not reached is shown"
+    assert f"{UNKNOWN}  loss" in done.stdout, "what is not reached is shown"
 
 
 def test_a_plugin_that_raises_is_told_with_rung_method_and_traceback(command, own_cache):
