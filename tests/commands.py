@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,8 @@ def start_forked(
 
     def in_the_fork() -> None:
         try:
+            # As Python has it when it starts; Popen has just undone it.
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
             # Also the pipe by which Popen waits until another program runs.
             _close_all_but({0, 1, 2, *pass_fds})
             _become_the_command(arguments, env)

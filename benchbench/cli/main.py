@@ -8,12 +8,11 @@ from types import FrameType
 
 import typer
 
-from benchbench.cli.descriptors import open_missing_streams
-from benchbench.cli.streams import output_failure, safe_streams
 from benchbench.cli.verbs import app
 from benchbench.errors import BenchbenchError
 from benchbench.interrupts import ignore_interrupts
 from benchbench.printable import own_lines
+from benchbench.streams import open_missing_streams, output_failure, safe_streams
 
 INTERRUPTED = 130
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from makers import make_record
 
-from benchbench.cli.streams import Stream
 from benchbench.run.store import Store
+from benchbench.streams import Stream
 
 ASCII = {"PYTHONIOENCODING": "ascii"}
 # A POSIX locale that Python does not mend by itself.
@@ -58,9 +58,7 @@ def test_characters_that_the_encoding_lacks_are_no_error(folder, environment):
 
 
 def test_they_are_written_as_their_escapes():
-    code = (
-        "from benchbench.cli.streams import safe_streams as s\nwith s(): print('\u2713 \U0001f600')"
-    )
+    code = "from benchbench.streams import safe_streams as s\nwith s(): print('\u2713 \U0001f600')"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=os.environ | ASCII, capture_output=True, check=True)
     assert done.stdout == b"\\u2713 \\U0001f600\n"

@@ -98,7 +98,7 @@ def test_what_measuring_costs_is_what_the_records_say():
     measuring = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(measuring)
     runs = {(run.model, run.backend): run for run in records(RESULTS / "costs")}
-    page = (ROOT / "docs" / "how-we-measure.md").read_text()
+    page = (ROOT / "docs" / "measured.md").read_text()
     for model in MODELS:
         for name in ("torch", "keras"):
             bare = runs[model, f"bare-{name}"]
@@ -117,7 +117,7 @@ def test_tuned_against_idiomatic_is_what_the_records_say():
         )
         for run in found
     }
-    page = (ROOT / "docs" / "how-we-measure.md").read_text()
+    page = (ROOT / "docs" / "measured.md").read_text()
     for name in ("torch", "keras"):
         ratios = [steady[name, "idiomatic", m] / steady[name, "tuned", m] for m in MODELS]
         assert f"| {name} | {' | '.join(f'{ratio:.1f}' for ratio in ratios)} |" in page
@@ -275,7 +275,7 @@ def test_the_tables_of_certificates_are_what_the_command_makes_of_them():
     assert (folder / "certificates.md").read_text().strip() == markdown.render(ladder.cells(found))
     spread = markdown.render(ladder.spread(found))
     assert (folder / "spread.md").read_text().strip() == spread
-    page = (ROOT / "docs" / "how-we-measure.md").read_text()
+    page = (ROOT / "docs" / "measured.md").read_text()
     assert all(line in page for line in spread.splitlines())
 
 
@@ -306,7 +306,7 @@ def test_the_tolerances_come_from_the_certificates_beside_them():
     late = [one for one in derive_tolerances(certificates("late")) if one.rung in LATE_RUNGS]
     derived = {(one.rung, one.smooth): one for one in [*ten_steps, *late]}
     assert derived.keys() == tolerances().keys()
-    page = (ROOT / "docs" / "how-we-measure.md").read_text()
+    page = (ROOT / "docs" / "measured.md").read_text()
     for (rung, smooth), shipped in tolerances().items():
         found = derived[rung, smooth]
         for field in ("largest_seen", "seen_in", "certificates", "seeds"):

@@ -12,7 +12,7 @@ from benchbench.compare.contrast import Contrast, TimeVerdict
 class PairTimes(msgspec.Struct, frozen=True, kw_only=True):
     """A cell of both trees in one session; the other tree's is the baseline.
 
-    Seconds are medians of the steady epochs.
+    Seconds are geometric means over blocks of the medians of the steady epochs.
     """
 
     session_id: str
