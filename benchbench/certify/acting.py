@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from benchbench.spec.optimizers import Adam, AdamW, Optimizer
 from benchbench.spec.protocol import TrainingProtocol
 
 # A schedule is shortened to four fifths of a program's steps, so that what comes after its end is
@@ -42,3 +43,10 @@ def changes(protocol: TrainingProtocol, steps: int, clip_norm: float | None = No
     if clip_norm is not None:
         told += f"; clip_norm {protocol.clip_norm:g} lowered to {clip_norm:.3g}, so that it acts"
     return told
+
+
+def why_unsteady(optimizer: Optimizer) -> str:
+    """Return what may make an update grow out of a rounding."""
+    if isinstance(optimizer, Adam | AdamW):
+        return "Adam's update has no bound where beta_2 <= beta_1^2"
+    return "a learning rate at which the loss grows does this: try a smaller one"

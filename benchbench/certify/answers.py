@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
 
 from benchbench.certify import diagnosis
 from benchbench.certify.calls import call
-from benchbench.certify.exercise import ONE_STEP, Arrays, Exercise, relative_difference
+from benchbench.certify.exercise import ONE_STEP, Exercise, relative_difference
 from benchbench.certify.metrics import decision_count, loss_difference, miscount
 from benchbench.certify.mistaken_losses import mistaken_losses
 from benchbench.certify.reference import Reference
+from benchbench.certify.rows import Arrays
 from benchbench.certify.rungs import Finding, finite
 from benchbench.certify.suspects import Suspects, suspected_scores
+from benchbench.certify.variants import mistaken_predictions
 from benchbench.data.dataset import Split
 from benchbench.plugins.contract import Score, Trainer
 
@@ -71,7 +74,10 @@ class AnswerMeasures:
     def _suspects(self, weights: Arrays, start: str, split: Split, own: bool) -> Suspects:
         older = self._reference.start(start, ONE_STEP) if own else None
         model, predict = self._exercise.model, self._reference.predict
-        return Suspects(model, weights, split.inputs, predict, older)
+        others = functools.partial(
+            mistaken_predictions, self._reference, self._exercise, weights, split
+        )
+        return Suspects(model, weights, split.inputs, predict, older, others)
 
     def _suspected_scores(
         self, weights: Arrays, start: str, split: Split

@@ -10,9 +10,10 @@ from collections.abc import Callable
 import numpy as np
 
 from benchbench.certify import diagnosis
-from benchbench.certify.acting import changes
+from benchbench.certify.acting import changes, why_unsteady
 from benchbench.certify.answers import AnswerMeasures
 from benchbench.certify.calls import call
+from benchbench.certify.dropout import dropout_faults, rates_of
 from benchbench.certify.exercise import (
     FRESH,
     ONE_STEP,
@@ -22,19 +23,18 @@ from benchbench.certify.exercise import (
     Exercise,
     Implementation,
     Program,
-    Row,
-    as_row,
+    float32_rounding,
     relative_difference,
 )
-from benchbench.certify.mistaken_losses import mistaken_update
-from benchbench.certify.mistakes import mistaken_optimizer
 from benchbench.certify.order import disorders
 from benchbench.certify.reference import ATTEMPTS, Reference
+from benchbench.certify.rows import Row, as_row
 from benchbench.certify.rungs import RUNGS, THREE_EPOCHS, Finding, Limit, Measure, finite, limit_of
+from benchbench.certify.silent import variable_slices, without_text
 from benchbench.certify.tolerances import MARGIN, is_smooth
+from benchbench.certify.update_words import explain_update
 from benchbench.errors import Unsupported
 from benchbench.plugins.contract import Trainer
-from benchbench.spec.optimizers import Adam, AdamW, Optimizer
 
 
 class CandidateMeasures:
@@ -61,7 +61,9 @@ class CandidateMeasures:
             *(
                 self._measure(
                     program.name,
-                    updates + self._acting(program),
+                    updates
+                    + self._acting(program)
+                    + without_text(self._reference.left_out(program)),
                     functools.partial(self._update, program),
                 )
                 for program in PROGRAMS
@@ -86,6 +88,10 @@ class CandidateMeasures:
                 own_start=True,
             ),
         ]
+        if rates_of(self._exercise.spec):
+            found.append(
+                self._measure("dropout", "masks read off weights", self._dropout, own_start=True)
+            )
         return sorted(found, key=lambda one: RUNGS.index(one.rung))
 
     def settings(self) -> dict[str, str | int | float | bool]:
@@ -148,7 +154,7 @@ class CandidateMeasures:
                 f"no certificate can be made of this model and protocol: in '{program.name}', from "
                 f"{start} weights, a rounding of the reference's own moves its update by "
                 f"{unsteady:.1e}, more than the {limit.tolerance:.0e} by which two right "
-                f"implementations may differ ({_why_unsteady(self._exercise.protocol.optimizer)})"
+                f"implementations may differ ({why_unsteady(self._exercise.protocol.optimizer)})"
             )
         finding = self._attempt(start, program, 0)
         for attempt in range(1, ATTEMPTS):
@@ -159,45 +165,36 @@ class CandidateMeasures:
     def _attempt(self, start: str, program: Program, attempt: int) -> Finding:
         given = self._reference.start(start, program, attempt)
         expected = self._reference.update(start, program, attempt)
+        draw = self._reference.draw(start, program, attempt)
         if attempt == 0:
             trainer = self._after(start, program)
         else:
-            draw = self._reference.draw(start, program, attempt)
             trainer = self._candidate.train(self._exercise, given, program, draw)
         before = as_row(given)
         observed = as_row(call("variables", trainer.variables)) - before
         # A step rounds the weights as it decays them, and as it moves them.
         decays = getattr(self._exercise.protocol.optimizer, "weight_decay", 0.0) > 0
-        rounding = program.steps * (1 + decays) * _rounding(before + expected)
+        rounding = program.steps * (1 + decays) * float32_rounding(before + expected)
         beyond = np.maximum(np.abs(observed - expected) - rounding, 0)
+        counts = self._reference.counted(program)
+        differences = [relative_difference((expected + beyond)[counts], expected[counts])]
+        # A state is compared by itself: in the norm of all variables it would drown.
+        variables = self._exercise.model.variables
+        for variable, part in zip(variables, variable_slices(variables), strict=True):
+            if not variable.trainable and counts[part].all():
+                there = expected[part]
+                differences.append(relative_difference(there + beyond[part], there))
         return Finding(
-            finite(relative_difference(expected + beyond, expected)),
-            lambda: self._look(start, program, attempt, expected, observed),
-        )
-
-    def _look(
-        self, start: str, program: Program, attempt: int, expected: Row, observed: Row
-    ) -> str:
-        given = self._reference.start(start, program, attempt)
-        draw = self._reference.draw(start, program, attempt)
-        mistake = None
-        if program == ONE_STEP:
-            mistake = mistaken_update(
-                self._reference, self._exercise, given, expected, observed, draw=draw
-            )
-        mistake = mistake or mistaken_optimizer(
-            self._reference, self._exercise, given, expected, observed, program=program, draw=draw
-        )
-        if mistake:
-            return mistake
-        return diagnosis.of_update(
-            self._exercise.model,
-            self._exercise.protocol,
-            expected,
-            observed,
-            first=program == ONE_STEP,
-            program=program,
-            given=given,
+            finite(max(differences)),
+            lambda: explain_update(
+                self._reference,
+                self._exercise,
+                given,
+                expected,
+                np.where(counts, observed, expected),
+                program=program,
+                draw=draw,
+            ),
         )
 
     def _scored(self, start: str) -> Finding:
@@ -219,8 +216,9 @@ class CandidateMeasures:
         if len(observed) != len(expected):
             words = f"`fit` reported {len(observed)} epochs, expected {len(expected)}"
             return Finding(None, lambda: words, limit)
+        counts = self._reference.counted(self._exercise.long)
         differences = [
-            relative_difference(ours - before, theirs - before)
+            relative_difference((ours - before)[counts], (theirs - before)[counts])
             for ours, theirs in zip(observed, expected, strict=True)
         ]
         return Finding(
@@ -251,6 +249,15 @@ class CandidateMeasures:
         worst = max((one.sample_count for one in found), default=0)
         return Finding(float(worst), lambda: "; ".join(one.words for one in found))
 
+    def _dropout(self, _start: str) -> Finding:
+        faults = [
+            fault
+            for rate in rates_of(self._exercise.spec)
+            for fault in dropout_faults(self._candidate, rate, seed=self._exercise.seed)
+        ]
+        worst = max((fault.size for fault in faults), default=0.0)
+        return Finding(finite(worst), lambda: "; ".join(fault.words for fault in faults))
+
     # Trainers: one that has been set and asked and then takes the first step, one for each of the
     # longer programs.
 
@@ -277,17 +284,6 @@ class CandidateMeasures:
             self._candidate.fit(trainer, self._exercise, program, draw)
             self._gone_through.add(key)
         return self._trainers[key]
-
-
-def _rounding(weights: Row) -> Row:
-    """Return what rounding to float32 moves weights by at most: half the distance to the next."""
-    return np.spacing(np.abs(weights).astype(np.float32)).astype(np.float64) / 2
-
-
-def _why_unsteady(optimizer: Optimizer) -> str:
-    if isinstance(optimizer, Adam | AdamW):
-        return "Adam's update has no bound where beta_2 <= beta_1^2"
-    return "a learning rate at which the loss grows does this: try a smaller one"
 
 
 def _size(finding: Finding) -> float:

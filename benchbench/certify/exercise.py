@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,18 +13,17 @@ import numpy.typing as npt
 
 from benchbench.certify.acting import as_trained
 from benchbench.certify.calls import call
+from benchbench.certify.deterministic import without_dropout
+from benchbench.certify.rows import Arrays, Row, SilentObserver, WeightsReader
 from benchbench.certify.samples import make_split, with_other_targets
 from benchbench.data.dataset import Split
-from benchbench.plugins.contract import Backend, Score, Trainer
+from benchbench.plugins.contract import Backend, Trainer
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.initial import initial_variables
 from benchbench.spec.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.spec.task import Task, task_of
-
-Arrays = Sequence[npt.NDArray[Any]]
-Row = npt.NDArray[np.float64]
 
 FRESH, SATURATED, TRAINED = "fresh", "saturated", "trained"
 STARTS = (FRESH, SATURATED, TRAINED)
@@ -85,7 +83,7 @@ def as_certified(protocol: TrainingProtocol) -> TrainingProtocol:
 class Exercise:
     """A model and a protocol, with the samples and weights drawn for them from a seed."""
 
-    model: ModelSpec
+    spec: ModelSpec
     protocol: TrainingProtocol
     seed: int = 0
     clip_norm: float | None = None  # for the protocol's, where that would not act
@@ -106,6 +104,11 @@ class Exercise:
         )
 
     @functools.cached_property
+    def model(self) -> ModelSpec:
+        """The model as it is trained on most rungs: without dropout, whose masks nobody shares."""
+        return without_dropout(self.spec)
+
+    @functools.cached_property
     def task(self) -> Task:
         """What is learnt: the loss with its targets and its metric."""
         return task_of(self.model, self.protocol)
@@ -113,7 +116,7 @@ class Exercise:
     @functools.cached_property
     def sha256(self) -> str:
         """The hash of what is certified; epochs and shuffling do not count."""
-        return spec_sha256(self.model, as_certified(self.protocol))
+        return spec_sha256(self.spec, as_certified(self.protocol))
 
     def training(self, program: Program, draw: int = 0) -> Split:
         """Return the first samples of a draw, as many as the program takes."""
@@ -208,27 +211,6 @@ class Exercise:
         return (DRAWS + 1) * self.seed + draw
 
 
-class SilentObserver:
-    """An observer that keeps to itself."""
-
-    def epoch_trained(self, loss: float | None) -> None: ...
-
-    def epoch_validated(self, score: Score) -> None: ...
-
-
-class WeightsReader:
-    """An observer that reads the trainer's weights whenever an epoch is reported."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self._trainer = trainer
-        self.rows: list[Row] = []
-
-    def epoch_trained(self, loss: float | None) -> None: ...
-
-    def epoch_validated(self, score: Score) -> None:
-        self.rows.append(as_row(call("variables", self._trainer.variables)))
-
-
 @dataclass(frozen=True)
 class Implementation:
     """A division of a backend on a device: what makes trainers, and has them train.
@@ -284,11 +266,6 @@ class Implementation:
         call("synchronize", trainer.synchronize)
 
 
-def as_row(arrays: Arrays) -> Row:
-    """Return all values one after another, in float64."""
-    return np.concatenate([np.asarray(array, np.float64).ravel() for array in arrays])
-
-
 def relative_difference(observed: Any, expected: Any) -> float:
     """Return || observed - expected || / || expected ||: 0 where both are all 0, else infinite."""
     distance = float(np.linalg.norm(np.subtract(observed, expected, dtype=np.float64)))
@@ -296,3 +273,8 @@ def relative_difference(observed: Any, expected: Any) -> float:
     if length == 0:
         return 0.0 if distance == 0 else math.inf
     return distance / length
+
+
+def float32_rounding(weights: Row) -> Row:
+    """Return what rounding to float32 moves weights by at most: half the distance to the next."""
+    return np.spacing(np.abs(weights).astype(np.float32)).astype(np.float64) / 2

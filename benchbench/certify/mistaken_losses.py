@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from benchbench.certify.exercise import ONE_STEP, Arrays, Exercise, Row, relative_difference
+from benchbench.certify.exercise import ONE_STEP, Exercise, relative_difference
+from benchbench.certify.rows import Arrays, Row
 from benchbench.data.dataset import Split
 from benchbench.spec.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from benchbench.certify.exercise import Arrays, Exercise, Program, Row, as_row
+from benchbench.certify.exercise import Exercise, Program
+from benchbench.certify.rows import Arrays, Row, as_row
 from benchbench.certify.rules import (
     Move,
     Rate,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,17 +19,15 @@ from benchbench.certify.exercise import (
     SATURATED,
     SATURATING_NATS,
     SCHOOLING,
-    Arrays,
     Exercise,
     Implementation,
     Program,
-    Row,
-    SilentObserver,
     as_certified,
-    as_row,
     relative_difference,
 )
+from benchbench.certify.rows import Arrays, Row, SilentObserver, as_arrays, as_row
 from benchbench.certify.rules import mask
+from benchbench.certify.silent import as_flags, counted, find_silent, from_flags, may_have_silent
 from benchbench.data.dataset import Split
 from benchbench.errors import Unsupported
 from benchbench.plugins.contract import Score
@@ -69,8 +68,7 @@ class Reference:
     steady, by the reference's word alone. Steady: its weights and logits nudged by a few roundings,
     up or down, the reference's own update hardly moves.
 
-    `memory(name, work_out)` returns the arrays kept under that name, or works
-    them out and keeps them.
+    `memory(name, work_out)` returns the arrays kept under that name, or works them out first.
     """
 
     def __init__(
@@ -114,6 +112,29 @@ class Reference:
         )
         trainer.fit(batch, batch, SilentObserver())
         return as_row(trainer.variables()) - weights
+
+    def left_out(self, program: Program) -> frozenset[str]:
+        """Return the variables whose updates say nothing in this program: see `silent`."""
+        silent, followers = self._silent
+        return silent | followers if program.steps > 1 else silent
+
+    def counted(self, program: Program) -> npt.NDArray[np.bool_]:
+        """Return which values of the row of all variables count in this program."""
+        return counted(self.exercise.model, self.left_out(program))
+
+    @functools.cached_property
+    def _silent(self) -> tuple[frozenset[str], frozenset[str]]:
+        if not may_have_silent(self._exercise.model):
+            return frozenset(), frozenset()
+
+        def work_out() -> Answers:
+            return as_flags(self._exercise.model, find_silent(self._exercise, self.descend))
+
+        return from_flags(self._exercise.model, self._memory("silent", work_out))
+
+    def with_model(self, model: ModelSpec) -> Reference:
+        """Return a reference of another model with the same variables, that keeps nothing."""
+        return Reference(self._implementation, dataclasses.replace(self.exercise, spec=model))
 
     def with_loss(self, loss: Loss) -> Reference:
         """Return a reference that minimises another loss, and keeps nothing."""
@@ -183,7 +204,8 @@ class Reference:
                 [_NUDGE, -_NUDGE], nudged[bias].shape
             )
             other = self._train(nudged, program, draw)
-            moved = max(moved, relative_difference(other, update))
+            rows = self.counted(program)
+            moved = max(moved, relative_difference(other[rows], update[rows]))
         return update, moved
 
     def _train(self, start: Arrays, program: Program, draw: int) -> Row:
@@ -216,8 +238,9 @@ class Reference:
         ]
         exercise = self.exercise.with_rate(1 + direction * _RATE_NUDGE)
         _, others = self._implementation.train_long(exercise, nudged)
+        counts = self.counted(self.exercise.long)
         return max(
-            relative_difference(other - as_row(nudged), row - as_row(start))
+            relative_difference((other - as_row(nudged))[counts], (row - as_row(start))[counts])
             for other, row in zip(others, rows, strict=True)
         )
 
@@ -275,10 +298,3 @@ def _refuse_divergence(before: Row, after: npt.NDArray[np.float64], program: Pro
             f"reference's weights grow beyond {most:.0e}; a learning rate at which the loss grows "
             f"does this: try a smaller one"
         )
-
-
-def as_arrays(model: ModelSpec, row: npt.NDArray[Any]) -> Arrays:
-    """Return a model's variables of the values of all of them: the reverse of `as_row`."""
-    ends = np.cumsum([variable.count for variable in model.variables])[:-1]
-    parts = np.split(row, ends)
-    return [part.reshape(shape) for part, shape in zip(parts, model.variable_shapes, strict=True)]

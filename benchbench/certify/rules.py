@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from benchbench.certify.exercise import Row
+from benchbench.certify.rows import Row
 from benchbench.data.dataset import Split
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop

@@ -24,6 +24,7 @@ RUNGS = (
     THREE_EPOCHS,
     "large split",
     "order",
+    "dropout",
 )
 # Where there is one starting point, which no other rung shares.
 ALL_STARTS = "all"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchbench.certify.exercise import Arrays, relative_difference
+from benchbench.certify.exercise import relative_difference
+from benchbench.certify.rows import Arrays
 from benchbench.data.dataset import Split
 from benchbench.plugins.contract import Score
 from benchbench.spec.layers import Conv2D, Dense, Flatten
@@ -32,7 +33,7 @@ class Suspects:
     """The mistakes that a model's forward pass may make on some images, from some weights.
 
     `predict(weights, images)` gives the reference's probabilities. `older` are weights from before,
-    which may have been kept.
+    which may have been kept. `others()` gives further mistakes with what they predict.
     """
 
     model: ModelSpec
@@ -40,6 +41,7 @@ class Suspects:
     inputs: Images
     predict: Callable[[Arrays, Images], npt.NDArray[Any]]
     older: Arrays | None = None
+    others: Callable[[], Iterable[tuple[str, npt.NDArray[Any]]]] = tuple
 
     def guilty(self, expected: npt.NDArray[Any], observed: npt.NDArray[Any]) -> str | None:
         """Return, in words, the mistake with which the reference predicts what was observed."""
@@ -47,6 +49,10 @@ class Suspects:
         found = None
         for words, weights, images in self._mistakes():
             left = relative_difference(observed, self.predict(weights, images))
+            if left < most:
+                most, found = left, words
+        for words, predictions in self.others():
+            left = relative_difference(observed, predictions)
             if left < most:
                 most, found = left, words
         return found
@@ -75,7 +81,7 @@ class Suspects:
         yield "kernels are turned round: convolution, not cross-correlation", self._changed(_turned)
         biased = {
             variable.name: type(trace.layer).__name__
-            for trace in self.model.trace()
+            for trace in self.model.leaves()
             for variable in trace.variables
             if variable.role == "bias"
         }
@@ -89,7 +95,7 @@ class Suspects:
 
     def _changed(self, change: Callable[[LayerTrace, Variable, Images], Images]) -> Arrays:
         """Return the weights, each as `change(its layer, its variable, array)` gives it."""
-        owners = [(trace, variable) for trace in self.model.trace() for variable in trace.variables]
+        owners = [(leaf, variable) for leaf in self.model.leaves() for variable in leaf.variables]
         return [
             np.ascontiguousarray(change(trace, variable, array))
             for (trace, variable), array in zip(owners, self.weights, strict=True)
@@ -138,7 +144,8 @@ def _unbiased(_trace: LayerTrace, variable: Variable, array: Images, names: set[
 
 def flattened_shape(model: ModelSpec, trace: LayerTrace) -> Shape | None:
     """Return the shape that Flatten lays out just before this layer, if it does and it is Dense."""
-    before = model.trace()[trace.place - 1] if trace.place else None
+    inner = trace.name != f"layers.{trace.place}"
+    before = model.trace()[trace.place - 1] if trace.place and not inner else None
     if before is None or not isinstance(before.layer, Flatten):
         return None
     return before.input_shape if isinstance(trace.layer, Dense) else None

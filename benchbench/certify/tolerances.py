@@ -20,7 +20,7 @@ import msgspec
 
 from benchbench.certificates import Certificate
 from benchbench.spec.catalog import MODELS
-from benchbench.spec.layers import MaxPool2D
+from benchbench.spec.layers import KINKED, MaxPool2D
 from benchbench.spec.model import ModelSpec
 
 # From the largest seen difference to the tolerance, at least. Below one that is too wide faults
@@ -64,10 +64,12 @@ def tolerances() -> dict[tuple[str, bool], Tolerance]:
 
 
 def is_smooth(model: ModelSpec) -> bool:
-    """Say whether no ReLU and no maximum is in the network."""
+    """Say whether no activation with a kink and no maximum is in the network."""
+    layers = [leaf.layer for leaf in model.leaves()]
     return not any(
-        isinstance(layer, MaxPool2D) or getattr(layer, "activation", None) == "relu"
-        for layer in model.layers
+        isinstance(layer, MaxPool2D)
+        or not KINKED.isdisjoint({getattr(layer, name, "") for name in ("activation", "function")})
+        for layer in layers
     )
 
 

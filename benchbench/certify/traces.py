@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbench.certify.calls import call
-from benchbench.certify.exercise import Implementation, WeightsReader, as_row
+from benchbench.certify.exercise import Implementation
+from benchbench.certify.rows import WeightsReader, as_row
 from benchbench.data.dataset import Split
 from benchbench.spec.layers import Dense, Flatten
 from benchbench.spec.model import ModelSpec

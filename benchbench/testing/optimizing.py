@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from benchbench.certify.exercise import (
-    Exercise,
-    Implementation,
-    Program,
-    as_row,
-    relative_difference,
-)
+from benchbench.certify.exercise import Exercise, Implementation, Program, relative_difference
 from benchbench.certify.reference import REFERENCE
+from benchbench.certify.rows import as_row
 from benchbench.errors import Unsupported
 from benchbench.spec.layers import Dense, Flatten
 from benchbench.spec.model import ModelSpec

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from benchbench.certify.exercise import as_row
+from benchbench.certify.rows import as_row
 from benchbench.data.dataset import Split
 from benchbench.errors import Unsupported
 from benchbench.plugins.contract import Backend, BackendInfo, Trainer

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from benchbench.certify.exercise import as_row, relative_difference
+from benchbench.certify.exercise import relative_difference
+from benchbench.certify.rows import as_row
 from benchbench.certify.samples import make_split
 from benchbench.data.dataset import Split
 from benchbench.measure.clock import cpu_ns, now_ns

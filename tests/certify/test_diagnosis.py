@@ -14,9 +14,9 @@ from benchbench.certify.exercise import (
     PROGRAMS,
     TRAINED,
     TWO_EPOCHS,
-    as_row,
     relative_difference,
 )
+from benchbench.certify.rows import as_row
 from benchbench.certify.suspects import Suspects, in_order, suspected_scores
 
 MODEL = ALL_MODELS["odd-sizes"]

@@ -19,11 +19,11 @@ from benchbench.certify.exercise import (
     TEN_STEPS,
     TWO_EPOCHS,
     Implementation,
-    as_row,
     relative_difference,
 )
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.mistakes import mistakes_of
+from benchbench.certify.rows import as_row
 from benchbench.certify.rules import mask, right_rule, train
 from benchbench.data.dataset import Split
 from benchbench.errors import Unsupported

@@ -27,11 +27,11 @@ from benchbench.certify.exercise import (
     TEN_STEPS,
     Exercise,
     Implementation,
-    as_row,
     relative_difference,
 )
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import ATTEMPTS, REFERENCE, STEADY, Reference
+from benchbench.certify.rows import as_row
 from benchbench.plugins.registry import load_registry
 from benchbench.spec.catalog import MODELS
 from benchbench.testing.cases import ODD_MODELS

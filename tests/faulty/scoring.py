@@ -13,9 +13,10 @@ from benchbench_numpy.backend import NumpyBackend
 from benchbench import Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, TrainingProtocol
 from benchbench.certificates import Rung
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import ONE_STEP, Arrays, Exercise, Implementation, Program
+from benchbench.certify.exercise import ONE_STEP, Exercise, Implementation, Program
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import Reference
+from benchbench.certify.rows import Arrays
 from benchbench.spec.catalog import MODELS
 from benchbench.testing.cases import ODD_MODELS
 from faulty.fault import DEFAULT_PROTOCOL, Fault, FaultyBackend

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbench.certify.diagnosis.signs import Signs, Update
-from benchbench.certify.exercise import Row
+from benchbench.certify.rows import Row
 from benchbench.spec.optimizers import Adam, AdamW
 
 _MOST = 0.9

@@ -16,12 +16,10 @@ from benchbench.certify.exercise import (
     TEN_STEPS,
     TWO_EPOCHS,
     TWO_STEPS,
-    Arrays,
     Program,
-    Row,
-    as_row,
     relative_difference,
 )
+from benchbench.certify.rows import Arrays, Row, as_row
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.optimizers import Adam, AdamW
 from benchbench.spec.protocol import TrainingProtocol

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchbench.certify.exercise import Arrays, relative_difference
+from benchbench.certify.exercise import relative_difference
+from benchbench.certify.rows import Arrays
 from benchbench.certify.suspects import flattened_shape, in_order
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.variables import Shape
@@ -21,7 +22,7 @@ def array_names(model: ModelSpec) -> list[str]:
     """Name every variable with the kind of its layer: "layers.1.kernel (Dense)"."""
     return [
         f"{variable.name} ({type(trace.layer).__name__})"
-        for trace in model.trace()
+        for trace in model.leaves()
         for variable in trace.variables
     ]
 
@@ -67,7 +68,7 @@ def of_returned(model: ModelSpec, given: Arrays, returned: Arrays, changed: Sequ
 
 def _flatten_order(model: ModelSpec, index: int, ours: Any, theirs: Any) -> str:
     """Say whether a kernel's rows are in the order of another Flatten."""
-    owners = [(trace, variable) for trace in model.trace() for variable in trace.variables]
+    owners = [(leaf, variable) for leaf in model.leaves() for variable in leaf.variables]
     trace, variable = owners[index]
     shape = flattened_shape(model, trace)
     if shape and variable.role == "kernel":
