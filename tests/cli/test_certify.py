@@ -17,7 +17,8 @@ STUDIES = Path(__file__).parents[2] / "studies"
 
 @pytest.fixture
 def own_cache(command, tmp_path):
-    command.environment |= {CACHE_VARIABLE: str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    """Give a cache that holds no certificate yet: the others share what they make."""
+    command.environment[CACHE_VARIABLE] = str(tmp_path / "cache")
     return tmp_path / "cache"
 
 
@@ -47,14 +48,14 @@ def test_an_edited_certificate_is_made_again(command, own_cache):
     assert again.returncode == 0
 
 
-def test_a_backend_that_does_nothing_breaks_and_exits_1(command, own_cache):
+def test_a_backend_that_does_nothing_breaks_and_exits_1(command):
     done = _certify(command, "--backend", "null")
     assert done.returncode == 1
     assert "BREAKS at forward" in done.stdout
     assert f"{UNKNOWN}  loss" in done.stdout, "what is not reached is shown"
 
 
-def test_a_plugin_that_raises_is_told_with_rung_method_and_traceback(command, own_cache):
+def test_a_plugin_that_raises_is_told_with_rung_method_and_traceback(command):
     done = _certify(command, "--backend", "broken-fit")
     assert done.returncode == 1
     assert "BREAKS at update after 1 step" in done.stdout
@@ -62,13 +63,13 @@ def test_a_plugin_that_raises_is_told_with_rung_method_and_traceback(command, ow
     assert "Traceback (most recent call last)" in done.stdout
 
 
-def test_a_model_that_the_backend_does_not_do_is_skipped(command, own_cache):
+def test_a_model_that_the_backend_does_not_do_is_skipped(command):
     done = _certify(command, "--backend", "refuses")
     assert done.returncode == 3
     assert "not certified: single-layer refuses idiomatic: there is no pool" in done.stderr
 
 
-def test_a_process_that_dies_is_told_and_costs_no_other(command, own_cache):
+def test_a_process_that_dies_is_told_and_costs_no_other(command):
     done = _certify(command, "--backend", "dies-at-once", "--backend", "numpy")
     assert done.returncode == 1
     assert "dies-at-once idiomatic: its process was killed by signal 11 (SIGSEGV)" in done.stderr
@@ -81,7 +82,7 @@ def test_an_unknown_backend_is_refused_with_the_nearest(command):
     assert "did you mean 'numpy'?" in done.stderr
 
 
-def test_a_spec_too_large_is_refused_with_a_smaller_batch(command, own_cache, tmp_path):
+def test_a_spec_too_large_is_refused_with_a_smaller_batch(command, tmp_path):
     path = tmp_path / "large.toml"
     path.write_text(
         'name = "large"\ninput_shape = [200, 200, 3]\n'
@@ -101,7 +102,7 @@ def _tolerances(*arguments: str):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_json_holds_everything_and_save_writes_a_file_each(command, own_cache, tmp_path):
+def test_json_holds_everything_and_save_writes_a_file_each(command, tmp_path):
     folder = tmp_path / "certificates"
     done = _certify(command, "--backend", "numpy", "--seeds", "2", "--json", "--save", str(folder))
     certificates = json.loads(done.stdout)
@@ -118,7 +119,7 @@ def test_json_holds_everything_and_save_writes_a_file_each(command, own_cache, t
     assert "give one of them" in both.stderr
 
 
-def test_tolerances_of_an_edited_certificate_are_refused(command, own_cache, tmp_path):
+def test_tolerances_of_an_edited_certificate_are_refused(command, tmp_path):
     _certify(command, "--backend", "numpy", "--save", str(tmp_path / "saved"))
     (path,) = (tmp_path / "saved").iterdir()
     path.write_text(path.read_text().replace("numpy-float64", "nothing"))
@@ -127,7 +128,7 @@ def test_tolerances_of_an_edited_certificate_are_refused(command, own_cache, tmp
     assert "was edited" in done.stderr
 
 
-def test_a_run_holds_its_certificate_and_the_table_shows_it(command, own_cache):
+def test_a_run_holds_its_certificate_and_the_table_shows_it(command):
     done = command.run("numpy", "--threads", "1", "--certify")
     assert done.returncode == 0, done.stderr
     assert "certificate    holds" in done.stdout
@@ -139,7 +140,7 @@ def test_a_run_holds_its_certificate_and_the_table_shows_it(command, own_cache):
     assert "Not comparable" not in again.stdout
 
 
-def test_a_run_that_breaks_its_certificate_is_shown_and_not_comparable(command, own_cache):
+def test_a_run_that_breaks_its_certificate_is_shown_and_not_comparable(command):
     done = command.run("null", "--certify")
     assert done.returncode == 1
     assert command.record().status == "ok"

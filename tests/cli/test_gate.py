@@ -192,8 +192,7 @@ def test_it_goes_on_until_the_interval_is_narrow_whatever_it_says(gate):
     assert steady["block_count"] == 2
 
 
-def test_both_trees_are_certified_by_their_own_code(gate, tmp_path):
-    gate.command.environment["BENCHBENCH_CACHE"] = str(tmp_path / "cache")
+def test_both_trees_are_certified_by_their_own_code(gate):
     gate.repository.commit("src/plugin.py", CERTIFIABLE)
     gate.plant(CERTIFIABLE + "CHANGED = True\n")
     done = gate("--blocks", "2", certify=True)
@@ -204,10 +203,7 @@ def test_both_trees_are_certified_by_their_own_code(gate, tmp_path):
 
 
 @pytest.mark.parametrize("broken", ["tree", "main"])
-def test_a_tree_that_does_not_hold_a_certificate_fails_before_anything_is_timed(
-    gate, tmp_path, broken
-):
-    gate.command.environment["BENCHBENCH_CACHE"] = str(tmp_path / "cache")
+def test_a_tree_that_does_not_hold_a_certificate_fails_before_anything_is_timed(gate, broken):
     if broken == "tree":
         gate.repository.commit("src/plugin.py", CERTIFIABLE)
         gate.plant(PLUGIN)
@@ -345,7 +341,6 @@ def test_ctrl_c_leaves_no_worktree_and_saves_what_was_done(gate, tmp_path):
 
 
 def test_ctrl_c_while_the_other_tree_certifies_leaves_no_process(gate, tmp_path):
-    gate.command.environment["BENCHBENCH_CACHE"] = str(tmp_path / "cache")
     asleep = f"__import__('pathlib').Path({str(tmp_path / 'asleep')!r})"
     hangs = f"def create():\n    {asleep}.write_text(str(__import__('os').getpid()))\n"
     hangs += "    __import__('time').sleep(600)\n"
