@@ -12,10 +12,11 @@ ALL_WORDS = "everything"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the other models of the suite, which take minutes, to `tox -e exhaustive`."""
     for item in items:
-        model = getattr(item, "callspec", None) and item.callspec.params.get("model")
-        if getattr(model, "name", None) and model.name != SMALLEST:
-            item.add_marker(pytest.mark.exhaustive)
-        words = getattr(item, "callspec", None) and item.callspec.params.get("words")
-        # Keras traces a trainer for each; the one that is left says nearly every word.
-        if words and words != ALL_WORDS and "keras" in item.nodeid:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        model, words = parameters.get("model"), parameters.get("words")
+        # Each is traced or compiled anew there; the words that are left are nearly all.
+        traced = "process_conformance" in item.nodeid
+        others = getattr(model, "name", SMALLEST) != SMALLEST and "loss" not in parameters
+        tasks = traced and "loss" in parameters
+        if others or tasks or (traced and words not in {None, ALL_WORDS}):
             item.add_marker(pytest.mark.exhaustive)
