@@ -48,6 +48,7 @@ def start_forked(
         command,
         env=env,
         pass_fds=pass_fds,
+        restore_signals=False,  # SIGPIPE is ignored, as Python ignores it when it starts
         preexec_fn=in_the_fork,  # noqa: PLW1509 - no other thread of pytest's is at work
         **options,
     )
