@@ -26,7 +26,7 @@ _CHANNELS_FIRST = (
     *(nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d),
     *(nn.AdaptiveAvgPool2d, nn.Conv1d, nn.BatchNorm1d, nn.Dropout2d),
 )
-_IMAGE_AXES_LAST = (0, 2, 3, 1)
+_DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
 
 
 class TorchPort(Port):
@@ -39,10 +39,13 @@ class TorchPort(Port):
         torch.backends.mha.set_fastpath_enabled(False)
         before = torch.get_default_dtype()
         torch.set_default_dtype(getattr(torch, precision))
+        dropouts = {name: getattr(nn.functional, name) for name in _DROPOUTS}
         try:
             yield
         finally:
             torch.set_default_dtype(before)
+            for name, function in dropouts.items():
+                setattr(nn.functional, name, function)
 
     def __init__(self, made: Any, precision: str) -> None:
         module, optimizer, loss = made if isinstance(made, tuple) else (made, None, None)
@@ -115,7 +118,7 @@ class TorchPort(Port):
                 layer.p = 0.0
             elif isinstance(layer, nn.MultiheadAttention | nn.RNNBase):
                 layer.dropout = 0.0
-        for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"):
+        for name in _DROPOUTS:
             setattr(nn.functional, name, _no_dropout)
 
     def gradients(self, batch: PortBatch) -> dict[str, npt.NDArray[Any]]:

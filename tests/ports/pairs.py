@@ -52,7 +52,7 @@ WRONG = [
     *_mlp("loss", "label smoothing", "mlp_label_smoothing", "mlp_own_label_smoothing"),
     *_mlp("loss", "loss summed", "mlp_summed", "mlp_own_sum"),
     *_mlp("loss", "L2 penalty", "mlp_l2_in_loss"),
-    *_mlp("small gradients", "epsilon of the optimizer", "mlp_adam", a="mlp_adam"),
+    *_mlp("update after 1 step", "epsilon of the optimizer", "mlp_adam", a="mlp_adam"),
     *_mlp("update after 1 step", "decay of biases", "mlp_decay_of_biases", a="mlp_decay"),
     *_mlp("update after 1 step", "Nesterov left out", "mlp_without_nesterov", a="mlp_momentum"),
     *_mlp("forward", "GELU by tanh", "mlp_gelu_tanh", a="mlp_gelu"),

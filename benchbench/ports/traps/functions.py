@@ -25,7 +25,8 @@ def of_function(before: Values, a: Values, b: Values) -> Trap | None:
     if before.ndim == 4 and a.ndim == b.ndim == 4:
         left, right = _pooling(before, a), _pooling(before, b)
         if left and right and left != right:
-            trap = "average pool counting padding" if "padding" in left + right else "pooling"
+            counted = "padding" in left and "padding" in right
+            trap = "average pool counting padding" if counted else "pooling"
             return Trap(trap, f"A computes {left} here, B {right}")
     return None
 

@@ -199,7 +199,7 @@ def _decay(moved: Mapping[str, Triple], evidence: PortEvidence) -> Trap | None:
         weight = evidence.weights[name].astype(np.float64)
         gap = one.other - one.exact
         size = float(np.linalg.norm(gap))
-        if size < 1e-9 * max(1.0, float(np.linalg.norm(weight))):
+        if size < 1e-5 * float(np.linalg.norm(weight)):
             continue
         along = float(np.sum(gap * weight)) / float(np.sum(weight * weight) or 1)
         if relative(along * weight, gap) > 0.1:
