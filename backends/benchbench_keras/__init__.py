@@ -33,7 +33,7 @@ def benchbench_backends() -> list[BackendInfo]:
             name="keras",
             requires=("keras", "tensorflow-cpu | tensorflow"),
             create=_on_tensorflow,
-            divisions=("idiomatic", "tuned"),
+            divisions=("idiomatic", "compiled", "tuned"),
             deterministic=False,  # `fit` shuffles without a seed: see TensorFlowEngine
             environment=(
                 ("KERAS_BACKEND", "tensorflow"),

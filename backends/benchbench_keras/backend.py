@@ -93,6 +93,8 @@ KNOWN = {
     ),
 }
 
+KNOWN["compiled"] = KNOWN["idiomatic"]
+
 
 class KerasBackend(Backend):
     """Keras, with the engine it was imported on."""
@@ -100,7 +102,7 @@ class KerasBackend(Backend):
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         if isinstance(engine, TensorFlowEngine):
-            self.divisions = ("idiomatic", "tuned")
+            self.divisions = ("idiomatic", "compiled", "tuned")
 
     def versions(self) -> dict[str, str]:
         return self._engine.versions()
@@ -128,4 +130,11 @@ class KerasBackend(Backend):
         self._engine.prepare(device, threads)
         if division == "tuned" and isinstance(self._engine, TensorFlowEngine):
             return TunedTrainer(self._engine, model, protocol, device=device, seed=seed)
-        return IdiomaticTrainer(self._engine, model, protocol, device=device, seed=seed)
+        return IdiomaticTrainer(
+            self._engine,
+            model,
+            protocol,
+            device=device,
+            seed=seed,
+            jit_compile=True if division == "compiled" else "auto",
+        )

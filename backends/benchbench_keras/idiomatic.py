@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 class IdiomaticTrainer(Trainer):
-    """One `model.fit`. Keras decides how the engine runs it; `settings` says what it decided."""
+    """One `model.fit`. Keras decides how the engine runs it; `settings` says what it decided.
+
+    `jit_compile` is that of `Model.compile`: True takes XLA, "auto" leaves it to Keras.
+    """
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class IdiomaticTrainer(Trainer):
         *,
         device: str,
         seed: int,
+        jit_compile: bool | str = "auto",
     ) -> None:
         self._engine = engine
         self._protocol = protocol
@@ -46,7 +50,12 @@ class IdiomaticTrainer(Trainer):
         self._objective = Objective(engine.keras, task_of(model, protocol).loss, model.classes)
         with engine.scope(device):
             self._network = compiled_network(
-                engine.keras, model, protocol, self._objective, seed=seed
+                engine.keras,
+                model,
+                protocol,
+                self._objective,
+                seed=seed,
+                jit_compile=jit_compile,
             )
             self._model = self._network.model
             self._predictor = engine.keras.Sequential(

@@ -11,7 +11,13 @@ from benchbench_keras.optimizers import make_optimizer
 
 
 def compiled_network(
-    keras: Any, model: ModelSpec, protocol: TrainingProtocol, objective: Objective, *, seed: int
+    keras: Any,
+    model: ModelSpec,
+    protocol: TrainingProtocol,
+    objective: Objective,
+    *,
+    seed: int,
+    jit_compile: bool | str,
 ) -> Network:
     """Return the Keras model that the spec describes, compiled; it gives logits.
 
@@ -23,6 +29,7 @@ def compiled_network(
     undecayed = [variable for variable, told in held if told.trainable and not told.decayed]
     network.model.compile(
         optimizer=make_optimizer(keras, protocol, undecayed),
+        jit_compile=jit_compile,
         **objective.compiled(),
     )
     return network

@@ -18,8 +18,11 @@ def benchbench_backends() -> list[BackendInfo]:
             name="torch",
             requires=("torch",),
             create=_create,
-            divisions=("idiomatic", "tuned"),
+            divisions=("idiomatic", "compiled", "tuned"),
             install="pip install 'benchbench-harness[torch]'",
+            # What was compiled in an earlier run would make the first epoch no first one.
+            environment=(("TORCHINDUCTOR_CACHE_DIR", "{home}/inductor"),),
+            removes=("TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE"),
             notes=("ATEN_", "PYTORCH_", "TORCHINDUCTOR_", "TORCH_"),
             ports=(("torch", "benchbench_torch.ports:TorchPort"),),
         )

@@ -14,6 +14,7 @@ from benchbench import (
     Unsupported,
     Vocabulary,
 )
+from benchbench_torch.compiled import CompiledTrainer
 from benchbench_torch.idiomatic import IdiomaticTrainer
 from benchbench_torch.tuned import TunedTrainer
 
@@ -92,8 +93,11 @@ KNOWN = {
     ),
 }
 
+KNOWN["compiled"] = KNOWN["idiomatic"]
+
 _TRAINERS: dict[str, type[IdiomaticTrainer] | type[TunedTrainer]] = {
     "idiomatic": IdiomaticTrainer,
+    "compiled": CompiledTrainer,
     "tuned": TunedTrainer,
 }
 
@@ -101,7 +105,7 @@ _TRAINERS: dict[str, type[IdiomaticTrainer] | type[TunedTrainer]] = {
 class TorchBackend(Backend):
     """PyTorch, imported."""
 
-    divisions = ("idiomatic", "tuned")
+    divisions = tuple(_TRAINERS)
 
     def versions(self) -> dict[str, str]:
         versions = {"torch": torch.__version__}

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from benchbench.compare.break_even import BreakEven, break_even
 from benchbench.compare.estimate import block_medians, estimate
 from benchbench.compare.load import crowded
 from benchbench.compare.validity import failure_reason
@@ -123,6 +124,7 @@ class Contrast(msgspec.Struct, frozen=True, kw_only=True):
     steady: Ratio | None
     first_epoch: Ratio | None
     cold_total: Ratio | None
+    break_even: BreakEven | None = None
     evidence: Evidence | None = None
     stopping: Stopping | None = None
     left_out: tuple[str, ...] = ()
@@ -164,6 +166,7 @@ def contrast(
         steady=_ratio(steady, question, stopping),
         first_epoch=_ratio(_single(pairs, first_epoch_seconds), question, stopping),
         cold_total=_ratio(_single(pairs, cold_total_seconds), question, stopping),
+        break_even=break_even(pairs.values(), cold_total_seconds),
         evidence=weigh(steady, question, stopping),
         stopping=stopping,
         left_out=tuple(f"block {number}: {why}" for number in losses for why in losses[number]),

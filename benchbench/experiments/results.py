@@ -138,6 +138,7 @@ class Comparisons:
                 **_ratio("time_ratio", contrast.steady),
                 **_ratio("first_epoch_ratio", contrast.first_epoch),
                 **_ratio("cold_total_ratio", contrast.cold_total),
+                "break_even_epoch": str(contrast.break_even) if contrast.break_even else None,
                 "blocks": contrast.steady.block_count if contrast.steady else None,
                 "lost_blocks": "; ".join(contrast.left_out) or None,
                 "verdict": contrast.verdict,
@@ -227,7 +228,7 @@ _COMPARISON_COLUMNS = (
     *("dataset", "device", "machine", "model", "cell", "baseline"),
     *("time_ratio", "time_ratio_low", "time_ratio_high"),
     *("first_epoch_ratio", "first_epoch_ratio_low", "first_epoch_ratio_high"),
-    *("cold_total_ratio", "cold_total_ratio_low", "cold_total_ratio_high"),
+    *("cold_total_ratio", "cold_total_ratio_low", "cold_total_ratio_high", "break_even_epoch"),
     *("blocks", "lost_blocks", "verdict", "reason"),
 )
 

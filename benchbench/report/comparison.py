@@ -65,6 +65,7 @@ def _grid(one: Comparison, label: Label) -> Grid:
                 f"time ratio ({level})": steady,
                 f"first epoch ratio ({level})": first,
                 f"cold total ratio ({level})": cold,
+                "break-even epoch": str(row.break_even) if row and row.break_even else text.UNKNOWN,
                 "blocks": str(cell.run_count),
                 "noisy epochs": f"{cell.noisy_epochs} of {cell.epochs_run}",
                 "accuracy": text.fraction(cell.test_accuracy_mean),

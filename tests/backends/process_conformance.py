@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from benchbench.plugins.registry import load_registry
+from benchbench.spec.protocol import TrainingProtocol
 from benchbench.testing import BackendConformance
 
 BACKEND = os.environ.get("BACKEND_UNDER_TEST", "keras")
@@ -40,7 +41,19 @@ class ProcessConformance(BackendConformance):
 class TestIdiomatic(ProcessConformance): ...
 
 
-if "tuned" in load_registry().backend(BACKEND).divisions:
+DIVISIONS = load_registry().backend(BACKEND).divisions
+
+if "tuned" in DIVISIONS:
 
     class TestTuned(ProcessConformance):
         division = "tuned"
+
+
+if "compiled" in DIVISIONS:
+
+    class TestCompiled(ProcessConformance):
+        division = "compiled"
+
+        def test_says_that_it_is_compiled(self) -> None:
+            trainer = self.bare_trainer(self.some_model(), TrainingProtocol())
+            assert trainer.settings()["jit_compile"] is True

@@ -37,6 +37,11 @@ def test_conforms(
     assert_conforms(backend, division, "cpu", tmp_path, all_of_it=exhaustive, only=only)
 
 
+@pytest.mark.exhaustive
+def test_compiled_conforms(tmp_path: Path) -> None:
+    assert_conforms("keras", "compiled", "cpu", tmp_path, all_of_it=True)
+
+
 @pytest.mark.skipif(shutil.which("nvidia-smi") is None, reason="there is no NVIDIA driver here")
 @each_cell
 def test_conforms_on_cuda(

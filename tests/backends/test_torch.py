@@ -60,6 +60,19 @@ class TestTuned(BackendConformance):
     division = "tuned"
 
 
+@pytest.mark.exhaustive
+class TestCompiled(BackendConformance):
+    backend = "torch"
+    division = "compiled"
+
+
+@needs_cuda
+class TestCompiledOnCuda(BackendConformance):
+    backend = "torch"
+    division = "compiled"
+    device = "cuda:0"
+
+
 @needs_cuda
 class TestIdiomaticOnCuda(BackendConformance):
     backend = "torch"
@@ -223,7 +236,7 @@ def test_cuda_without_a_device_is_refused() -> None:
 
 
 def test_an_unknown_division_is_refused_with_the_known() -> None:
-    with pytest.raises(Unsupported, match="idiomatic, tuned"):
+    with pytest.raises(Unsupported, match="idiomatic, compiled, tuned"):
         make_trainer(NOT_SQUARE, "fastest")
 
 
@@ -241,3 +254,23 @@ def test_declaring_the_backend_imports_neither_torch_nor_numpy() -> None:
         "sys.exit(bool({'torch', 'numpy'} & sys.modules.keys()))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.exhaustive
+def test_compiled_trains_through_the_compiler_what_idiomatic_trains() -> None:
+    model = ModelSpec("tiny", (3, 3, 1), (Flatten(), Dense(4, "relu"), Dense(2, "softmax")))
+    split = random_split(model, 40)
+    trained = []
+    for division in ("idiomatic", "compiled"):
+        trainer = make_trainer(model, division)
+        trainer.fit(split, split, Silence())
+        trained.append(np.concatenate([array.ravel() for array in trainer.variables()]))
+    assert trainer.settings()["compile"] == "torch.compile, mode default"
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
+    np.testing.assert_allclose(trained[1], trained[0], rtol=1e-4, atol=1e-6)
+
+
+def test_compiled_is_refused_where_there_is_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
+    with pytest.raises(Unsupported, match=r"found no compiler.*install g\+\+ or clang"):
+        make_trainer(NOT_SQUARE, "compiled")

@@ -95,6 +95,7 @@ def _contrast(one: Contrast | None) -> dict[str, Value]:
         **_ratio("time_ratio", one.steady if one else None),
         **_ratio("first_epoch_ratio", one.first_epoch if one else None),
         **_ratio("cold_total_ratio", one.cold_total if one else None),
+        "break_even_epoch": str(one.break_even) if one and one.break_even else None,
         "verdict": one.verdict if one else None,
         "verdict_reason": one.reason if one else None,
     }
