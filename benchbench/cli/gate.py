@@ -45,6 +45,7 @@ def gate(  # noqa: PLR0917 - one parameter an option
     ] = True,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on UNDECIDED as well.")] = False,
     as_json: options.AsJson = False,
+    format: options.DocumentFormat = None,
 ) -> None:
     """Compare this tree with another state of its repository; exit 1 if it is slower.
 
@@ -93,5 +94,5 @@ def gate(  # noqa: PLR0917 - one parameter an option
     )
     with progress() as listener:
         report = found.run(store, listener)
-    answer(report, lambda: build(report), as_json=as_json)
+    answer(report, lambda: build(report), as_json=as_json, format=format)
     raise typer.Exit(0 if report.passed else 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -146,5 +147,18 @@ TableFormat = Annotated[
 Wide = Annotated[bool, typer.Option("--wide", help="Every column, however wide the table gets.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write to this file, not to the screen.")
+]
+
+
+class PageFormat(StrEnum):
+    """What `--format` takes where a document alone is printed."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+
+
+DocumentFormat = Annotated[
+    PageFormat | None,
+    typer.Option("--format", help="Default: text on a terminal, else markdown."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -13,17 +13,21 @@ if TYPE_CHECKING:
     from benchbench.report.document import Document
 
 
-def show(document: Document, *, wide: bool = False, plain: bool = False) -> None:
+def show(
+    document: Document, *, wide: bool = False, plain: bool = False, format: str | None = None
+) -> None:
     """Print a document, with every column where it is `wide`.
 
     `plain`: what is no terminal gets the same text, unbroken and without colour, in place of
-    Markdown.
+    Markdown. `format` is text or markdown wherever it goes.
     """
     from benchbench.report.document import essential
     from benchbench.report.renderers import markdown, terminal
 
     shown = document if wide else essential(document)
-    if sys.stdout.isatty():
+    if format is not None:
+        text = (markdown if format == "markdown" else terminal).render(shown)
+    elif sys.stdout.isatty():
         width = shutil.get_terminal_size().columns
         text = terminal.render(shown, width=width, color=_color())
     else:
@@ -38,6 +42,7 @@ def answer(
     as_json: bool,
     wide: bool = False,
     plain: bool = False,
+    format: str | None = None,
 ) -> None:
     """Print the content as JSON, or the document of it as `show` does."""
     from benchbench.report.renderers import json
@@ -45,7 +50,7 @@ def answer(
     if as_json:
         print(json.render(content))
     else:
-        show(document(), wide=wide, plain=plain)
+        show(document(), wide=wide, plain=plain, format=format)
 
 
 def _color() -> bool:

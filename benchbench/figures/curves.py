@@ -26,7 +26,7 @@ from benchbench.records import EpochRecord, RunRecord
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LONGEST_TITLE = 52
+_LONGEST_TITLE = 58
 _Measure: TypeAlias = Callable[[EpochRecord], float | None]
 
 _TRAINING = ("training loss", lambda epoch: epoch.loss)

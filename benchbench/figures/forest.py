@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INCHES_A_LINE = 0.225
+_LONGEST = 44
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def draw(axes: Axes, lines: Sequence[Line]) -> None:
     logarithmic(axes, "x", ends)
     axes.set_xlim(min(ends) / 1.12, max(ends) * 1.12)
     axes.set_ylim(len(lines) - 0.4, -0.6)
-    axes.set_yticks(range(len(lines)), [label(line.name) for line in lines])
+    axes.set_yticks(range(len(lines)), [label(line.name, _LONGEST) for line in lines])
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     axes.set_axisbelow(True)

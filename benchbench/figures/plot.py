@@ -47,7 +47,7 @@ class Plot:
 
     def to_svg(self) -> str:
         """Return the figure as SVG, with title and description inside."""
-        return described(self._bytes("svg").decode(), self.title, self.alt)
+        return self._bytes("svg").decode()
 
     def _bytes(self, kind: str) -> bytes:
         file = io.BytesIO()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -359,3 +362,30 @@ def test_ctrl_c_while_the_other_tree_certifies_leaves_no_process(gate, tmp_path)
         time.sleep(0.1)
     assert not sleeper.exists(), "it sleeps on, with nobody to wake it"
     assert leaves_nothing(gate)
+
+
+@pytest.mark.exhaustive
+def test_the_workflow_in_the_manual_runs(gate, tmp_path):
+    """Its two commands, as they stand there, over a plugin that can be certified."""
+    gate.repository.commit("src/plugin.py", CERTIFIABLE)
+    page = (Path(__file__).parents[2] / "docs" / "page.md").read_text()
+    commands = re.findall(r"^ {10}(benchbench .*)$", page, re.MULTILINE)
+    assert [command.split()[1] for command in commands] == ["gate", "report"]
+    summary = tmp_path / "summary.md"
+    steps = [
+        f'benchbench() {{ "{sys.executable}" -m benchbench "$@"; }}',
+        *commands,
+    ]
+    environment = gate.command.environment | {"BASE": "main", "GITHUB_STEP_SUMMARY": str(summary)}
+    done = subprocess.run(
+        ["/bin/bash", "-ec", "\n".join(steps)],
+        cwd=gate.repository.root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| model " in summary.read_text()
+    assert last(summary.read_text()).startswith("PASS")
+    assert (gate.repository.root / "report.html").read_text().startswith("<!DOCTYPE html>")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import msgspec
 import pytest
 from interleaved import make_session
 
+from benchbench.compare.baseline import Baseline
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import CellName, Question
 from benchbench.errors import NotMeasured, Unavailable, UsageError
@@ -17,9 +20,11 @@ from benchbench.figures import epochs, style
 from benchbench.figures.catalog import FIGURES, draw
 from benchbench.figures.selection import select
 from benchbench.records import MachineState
+from benchbench.run.store import read
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 SESSION = make_session()
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
@@ -110,3 +115,13 @@ def test_axes_have_round_ticks_and_not_many(low, high):
     ticks = style.round_numbers(low, high)
     assert 1 <= len(ticks) <= 9
     assert all(low * 0.9 <= tick <= high * 1.1 for tick in ticks)
+
+
+def test_the_picture_in_the_readme_is_what_plot_makes_of_the_records():
+    """Ticks and texts; where they stand to the last digit is the version of the library's."""
+    records, _ = read(ROOT / "results" / "verdicts")
+    drawn = draw("ratios", records, None, Baseline("keras")).to_svg()
+    published = (ROOT / "docs" / "ratios.svg").read_text()
+    texts = [re.findall(r">([^<>]+)<", svg) for svg in (drawn, published)]
+    assert texts[0] == texts[1]
+    assert "docs/ratios.svg" in (ROOT / "README.md").read_text()
