@@ -27,10 +27,22 @@ Status: TypeAlias = Literal[
 Setting: TypeAlias = str | int | float | bool
 
 
+class Standardization(msgspec.Struct, frozen=True):
+    """How the columns of a table were scaled: (value - mean) / scale, of the training rows.
+
+    The last column is the target; one that numbers classes stays as it is (mean 0, scale 1).
+    """
+
+    columns: tuple[str, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+
+
 class DatasetChoice(msgspec.Struct, frozen=True):
     """A data set that has been found and verified: the worker loads it from there again.
 
-    `remarks` are sentences that a reader of its results should know.
+    `target` names the column of a table that is learnt, null for the last one. `autoencoder`: the
+    inputs are the targets. `remarks` are sentences that a reader of its results should know.
     """
 
     name: str
@@ -38,6 +50,8 @@ class DatasetChoice(msgspec.Struct, frozen=True):
     sha256: str | None = None
     quick: bool = False
     remarks: tuple[str, ...] = ()
+    target: str | None = None
+    autoencoder: bool = False
 
 
 class Variant(msgspec.Struct, frozen=True):
@@ -109,6 +123,7 @@ class EpochRecord(msgspec.Struct, frozen=True):
     foreign_cpu_fraction: float | None = None
     throttled_periods: int | None = None
     gpus: tuple[GpuState, ...] = ()
+    validation_mean_absolute_error: float | None = None
 
 
 class Phases(msgspec.Struct, frozen=True, rename={"import_": "import"}):
@@ -133,11 +148,21 @@ class Phases(msgspec.Struct, frozen=True, rename={"import_": "import"}):
 
 
 class FinalScore(msgspec.Struct, frozen=True):
-    """What `Trainer.evaluate` said of the test images; accuracy is a fraction."""
+    """What `Trainer.evaluate` said of the test samples.
+
+    `accuracy` is a fraction, of classes or of answers, as the task has it; a task of values has a
+    `mean_absolute_error` in its place. Of made-up samples both are null.
+    """
 
     loss: float | None
     accuracy: float | None
     image_count: int
+    mean_absolute_error: float | None = None
+
+    @property
+    def metric(self) -> float | None:
+        """The task's metric: the accuracy, or the mean absolute error."""
+        return self.accuracy if self.mean_absolute_error is None else self.mean_absolute_error
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -160,6 +185,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     parameter_shapes: tuple[Shape, ...] | None = None
     train_image_count: int | None = None
     validation_image_count: int | None = None
+    standardization: Standardization | None = None
     test: FinalScore | None = None
     checks: tuple[Check, ...] = ()
     settings: dict[str, Setting] = {}
@@ -251,6 +277,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     remarks: tuple[str, ...] = ()
     train_image_count: int | None = None
     validation_image_count: int | None = None
+    standardization: Standardization | None = None
     parameter_count: int | None = None
     parameter_shapes: tuple[Shape, ...] | None = None
     epochs: tuple[EpochRecord, ...] = ()

@@ -15,8 +15,8 @@ from benchbench.certify.acting import as_trained
 from benchbench.certify.calls import call
 from benchbench.certify.deterministic import without_dropout
 from benchbench.certify.rows import Arrays, Row, SilentObserver, WeightsReader
-from benchbench.certify.samples import make_split, with_other_targets
 from benchbench.data.dataset import Split
+from benchbench.data.samples import make_split, with_other_targets
 from benchbench.plugins.contract import Backend, Trainer
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.initial import initial_variables

@@ -30,7 +30,8 @@ _COMPARED = (
             "rungs",
         )
     ),
-    *(f"benchbench.certify.{name}" for name in ("order", "samples", "tolerances", "traces")),
+    *(f"benchbench.certify.{name}" for name in ("order", "tolerances", "traces")),
+    "benchbench.data.samples",
     "benchbench.spec",
     "benchbench.plugins.contract",
 )

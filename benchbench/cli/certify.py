@@ -60,10 +60,9 @@ def certify(  # noqa: PLR0917 - one parameter an option
             networks or [], registry, port_input, port_map, timeout=timeout, as_json=as_json
         )
         raise typer.Exit(code)
-    cells = find_cells(
-        find_backends(backend, registry), division, find_models(model or ["all"], registry)
-    )
-    training = find_protocol(protocol, epochs, batch_size)
+    models = find_models(model or ["all"], registry)
+    cells = find_cells(find_backends(backend, registry), division, models)
+    training = find_protocol(protocol, epochs, batch_size, models=models)
     thread_count, cpus = find_processors(threads)
     if outcome:
         code = test_outcome(

@@ -39,7 +39,7 @@ Threads = Annotated[
 Dataset = Annotated[
     str,
     typer.Option(
-        help="auto, mnist, digits, a folder of IDX files, an .npz, or a plugin's data set."
+        help="auto, mnist, digits, synthetic, a folder of IDX files, an .npz, a csv, a plugin's."
     ),
 ]
 Protocol = Annotated[Path | None, typer.Option(help="A TOML file with another training protocol.")]

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, Self
 
+from benchbench.compare.metrics import metric_name, tested_metric
 from benchbench.printable import own_lines
 from benchbench.report import ladder, text
 
@@ -143,8 +144,7 @@ class Bars:
         self._bars.update(
             self._tasks[request.run_id],  # type: ignore[arg-type] # rich's TaskID is an int
             completed=number,
-            news=f"loss {text.fraction(epoch.loss)}, "
-            f"validated {text.fraction(epoch.validation_accuracy)}",
+            news=f"loss {text.fraction(epoch.loss)}, validated {_validated(epoch)}",
             refresh=True,
         )
 
@@ -153,11 +153,19 @@ class Bars:
         self.note(_ending(record))
 
 
+def _validated(epoch: EpochRecord) -> str:
+    error = epoch.validation_mean_absolute_error
+    return text.fraction(epoch.validation_accuracy if error is None else error)
+
+
 def _ending(record: RunRecord) -> str:
     variant = f" {record.variant.label}" if record.variant else ""
     name = f"{record.model} {record.backend} {record.division}{variant} (block {record.block})"
-    test = record.test.accuracy if record.test else None
-    outcome = f"test accuracy {text.fraction(test)}" if record.status == "ok" else record.error
+    outcome = (
+        f"test {metric_name(record)} {text.fraction(tested_metric(record))}"
+        if record.status == "ok"
+        else record.error
+    )
     return f"{record.status:>7}  {name}: {outcome}"
 
 

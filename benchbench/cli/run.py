@@ -21,7 +21,6 @@ from benchbench.experiments.selection import (
 from benchbench.experiments.session import find_dataset
 
 _TIMEOUT_SECONDS = 3600.0
-_QUICK_EPOCHS = 2
 
 
 def run(  # noqa: PLR0917 - one parameter an option
@@ -77,7 +76,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     thread_count, cpus = find_processors(threads)
     matrix = Matrix(
         cells=find_cells(find_backends(backend, registry), division, models),
-        protocol=find_protocol(protocol, epochs if epochs or not quick else _QUICK_EPOCHS),
+        protocol=find_protocol(protocol, epochs, quick=quick, models=models),
         certified_protocol=find_protocol(protocol, None, certify_batch) if certify else None,
         dataset=find_dataset(dataset, registry, models, note=note, quick=quick),
         device=device,

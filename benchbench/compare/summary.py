@@ -71,6 +71,7 @@ class CellSummary(msgspec.Struct, frozen=True, kw_only=True):
     checks_applied: int
     certificate: str
     objection: str | None
+    test_mean_absolute_error: float | None = None
 
     @property
     def name(self) -> CellName:
@@ -145,6 +146,8 @@ def _cell(
     one = runs[0]
     steady = steady_epochs(runs, confidence)
     marks = [{mark.epoch for mark in noise_marks(run, usual_calibration_seconds)} for run in runs]
+    errors = [one.mean_absolute_error for one in (run.test for run in runs) if one]
+    known_errors = [error for error in errors if error is not None]
     accuracies = [run.test.accuracy for run in runs if run.test and run.test.accuracy is not None]
     checks = [check.passed for run in runs for check in run.checks if check.passed is not None]
     return CellSummary(
@@ -184,6 +187,7 @@ def _cell(
         checks_applied=len(checks),
         certificate=_worst_certificate(runs),
         objection=next((told for run in runs if (told := objection(run))), None),
+        test_mean_absolute_error=statistics.fmean(known_errors) if known_errors else None,
     )
 
 

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from benchbench.data import container
+from benchbench.data import autoencoder, container
+from benchbench.data.autoencoder import AUTOENCODER
 from benchbench.data.cache import absolute
+from benchbench.data.chosen import Chosen
 from benchbench.data.dataset import Dataset, DatasetInfo
+from benchbench.data.targets import TargetKind
 from benchbench.errors import DataError, Unavailable, UsageError, nearest
 from benchbench.files import is_there
 from benchbench.records import DatasetChoice
@@ -19,24 +22,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from benchbench.data.container import Content
+    from benchbench.spec.model import ModelSpec
 
     Targets: TypeAlias = npt.NDArray[Any]
 
 # Names that neither a plugin nor a folder may have, nor any that ends in `QUICK`.
-RESERVED = ("auto", "digits", "mnist")
+RESERVED = ("auto", "digits", "mnist", "synthetic")
 QUICK = "-quick"
-
-
-class Chosen(DatasetChoice, frozen=True):
-    """A choice, with what a person or a plan wants to know before anything is loaded.
-
-    `note` is a sentence that says which data set was taken and why. `image_shape` is (height,
-    width, channels), `classes` the number of labels; null where nobody has looked.
-    """
-
-    note: str = ""
-    image_shape: tuple[int, int, int] | None = None
-    classes: int | None = None
 
 
 def choose(
@@ -48,7 +40,9 @@ def choose(
 ) -> Chosen:
     """Find and verify the data set that `--dataset` names.
 
-    `name` is auto, mnist, digits, a plugin's data set (`offered`, by name) or a folder or npz.
+    `name` is auto, mnist, digits, synthetic, a plugin's data set (`offered`, by name), a folder or
+    npz, or a csv file, with `:COLUMN` for its target. `:autoencoder` behind it makes the inputs the
+    targets.
     `quick` takes the first tenth of every split, under a name and a hash of its own. `told` hears
     how far a download is.
 
@@ -57,10 +51,13 @@ def choose(
     """
     from benchbench.data.splits import label_remarks, quick_sha256
 
-    chosen, labels = _choose(name, offered, told)
+    plain = name.removesuffix(AUTOENCODER)
+    chosen, labels = _choose(plain, offered, told)
     if labels is not None:
         remarks = label_remarks(*labels, name=chosen.name, quick=quick)
         chosen = msgspec.structs.replace(chosen, remarks=(*chosen.remarks, *remarks))
+    if plain != name:
+        chosen = autoencoder.choose(chosen)
     if not quick:
         return chosen
     assert chosen.sha256 is not None  # noqa: S101 - every branch below has verified one
@@ -70,31 +67,47 @@ def choose(
         sha256=quick_sha256(chosen.sha256),
         quick=True,
         note=f"{chosen.note}; the first tenth of every split",
-        image_shape=chosen.image_shape,
-        classes=chosen.classes,
+        input_shape=chosen.input_shape,
+        targets=chosen.targets,
         remarks=chosen.remarks,
+        target=chosen.target,
+        autoencoder=chosen.autoencoder,
     )
 
 
-def load(choice: DatasetChoice, offered: Mapping[str, DatasetInfo]) -> Dataset:
+def load(
+    choice: DatasetChoice, offered: Mapping[str, DatasetInfo], model: ModelSpec | None = None
+) -> Dataset:
     """Load what `choose` found, from that very place: no search, no download.
+
+    `model` is what will be trained: `synthetic` takes its shapes.
 
     Raises DataError if it is not there any more, or not the same.
     """
-    from benchbench.data import digits, folder, mnist, splits
+    from benchbench.data import digits, folder, mnist, splits, synthetic, table
 
     name = choice.name.removesuffix(QUICK) if choice.quick else choice.name
+    own_name = name
+    name = name.removesuffix(AUTOENCODER) if choice.autoencoder else name
     place = None if choice.location is None else Path(choice.location)
     if name == "digits":
         dataset = digits.load(place)
+    elif name == synthetic.NAME:
+        if model is None:
+            raise DataError("'synthetic' is drawn for a model: name the model too")
+        dataset = synthetic.load(model)
     elif name in offered and name not in RESERVED:
         dataset = _load_offered(offered[name], place)
     elif place is None:
         raise DataError(f"the data set '{name}' was chosen without a place to load it from")
+    elif table.parse(place.name):
+        dataset = table.make(table.read(place, choice.target), name)
     else:
         dataset = mnist.load(place) if name == "mnist" else folder.load(place, name)
+    if choice.autoencoder:
+        dataset = autoencoder.make(dataset, own_name)
     if choice.quick:
-        dataset = splits.quick(dataset, name + QUICK)
+        dataset = splits.quick(dataset, own_name + QUICK)
     if choice.sha256 is not None and dataset.sha256 != choice.sha256:
         raise DataError(
             f"the data set '{choice.name}' from {dataset.source} has changed since it was chosen: "
@@ -107,30 +120,45 @@ def _choose(
     name: str, offered: Mapping[str, DatasetInfo], told: Callable[[str], None]
 ) -> tuple[Chosen, tuple[Targets, Targets, Targets] | None]:
     """Return the choice, and the labels of its splits where nobody has looked at them before."""
-    if name == "auto":
-        return _choose_auto(told), None
-    if name == "mnist":
-        return _choose_mnist(told), None
-    if name == "digits":
-        return _choose_digits("as asked for"), None
+    from benchbench.data import folder, table
+    from benchbench.data.targets import kind_of
+
+    if name in RESERVED:
+        return _choose_own(name, told), None
     if name in offered:
         dataset = _load_offered(offered[name], None)
-        height, width, channels = dataset.train.inputs.shape[1:]
         chosen = Chosen(
             name=name,
             sha256=dataset.sha256,
             note=f"{name} from {dataset.source}",
-            image_shape=(height, width, channels),
-            classes=dataset.classes,
+            input_shape=dataset.train.inputs.shape[1:],
+            targets=kind_of(dataset),
         )
         return chosen, (dataset.train.targets, dataset.validation.targets, dataset.test.targets)
+    if (parsed := table.parse(name)) and is_there(absolute(parsed[0])):
+        location = absolute(parsed[0])
+        own_name = folder.name_of(location, taken=(*RESERVED, *offered))
+        return table.choose(location, parsed[1], own_name), None
     if is_there(absolute(name)) or ("/" in name and container.locate(absolute(name))):
         return _choose_folder(Path(name), offered)
     known = (*RESERVED, *offered)
     raise UsageError(
         f"there is no data set '{name}', nor a folder of that name{nearest(name, known)} "
-        f"(known: {', '.join(known)}; or name a folder of IDX files)"
+        f"(known: {', '.join(known)}; or name a folder of IDX files or a csv file)"
     )
+
+
+def _choose_own(name: str, told: Callable[[str], None]) -> Chosen:
+    from benchbench.data import synthetic
+
+    match name:
+        case "auto":
+            return _choose_auto(told)
+        case "mnist":
+            return _choose_mnist(told)
+        case "digits":
+            return _choose_digits("as asked for")
+    return synthetic.choose()
 
 
 def _choose_auto(told: Callable[[str], None]) -> Chosen:
@@ -185,8 +213,8 @@ def _choose_digits(reason: str) -> Chosen:
         location=str(location) if location else None,
         sha256=container.dataset_sha256(digits.HASHES, digits.VALIDATION_COUNT),
         note=f"digits, scikit-learn's, brought to MNIST's size: {reason}",
-        image_shape=(28, 28, 1),
-        classes=10,
+        input_shape=(28, 28, 1),
+        targets=TargetKind((), classes=10),
     )
 
 
@@ -207,8 +235,8 @@ def _choose_folder(
         location=str(location),
         sha256=container.dataset_sha256(content.sha256, count),
         note=f"the data set in {location}, which is not MNIST: no reference figures",
-        image_shape=splits.image_shape(content),
-        classes=splits.class_count(content),
+        input_shape=splits.image_shape(content),
+        targets=TargetKind((), classes=splits.class_count(content)),
         remarks=content.remarks,
     )
     return chosen, (labels[:before], labels[before:], content.arrays["t10k-labels"])
@@ -222,8 +250,8 @@ def _chosen_mnist(location: Path, content: Content, how: str) -> Chosen:
         location=str(location),
         sha256=container.dataset_sha256(mnist.HASHES, mnist.VALIDATION_COUNT),
         note=f"mnist, {how}: {location}",
-        image_shape=splits.image_shape(content),
-        classes=splits.class_count(content),
+        input_shape=splits.image_shape(content),
+        targets=TargetKind((), classes=splits.class_count(content)),
     )
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from benchbench.records import Standardization
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
@@ -31,19 +33,21 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Training, validation and test images of one source.
+    """Training, validation and test samples of one source.
 
     `sha256` identifies the content of all three splits, whatever container it came in; `source`
-    says where it was found, for people. `classes` is the number of labels.
+    says where it was found, for people. `classes` is the number of classes, None where the targets
+    are none. `standardization` says how a table was scaled.
     """
 
     name: str
     train: Split
     validation: Split
     test: Split
-    classes: int
+    classes: int | None
     sha256: str
     source: str
+    standardization: Standardization | None = None
 
 
 @dataclass(frozen=True, slots=True)

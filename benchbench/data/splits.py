@@ -96,6 +96,7 @@ def quick(dataset: Dataset, name: str) -> Dataset:
         classes=dataset.classes,
         sha256=quick_sha256(dataset.sha256),
         source=f"{dataset.source}, the first tenth of every split",
+        standardization=dataset.standardization,
     )
 
 
@@ -109,25 +110,39 @@ def check(dataset: Dataset) -> None:
     faults = []
     for part in ("train", "validation", "test"):
         one: Split = getattr(dataset, part)
-        images, labels = one.inputs, one.targets
-        if images.dtype != np.float32 or images.ndim != 4 or not images.flags.c_contiguous:
+        inputs, targets = one.inputs, one.targets
+        if inputs.dtype != np.float32 or inputs.ndim < 2 or not inputs.flags.c_contiguous:
             faults.append(
-                f"{part} images: expected C-contiguous float32 (n, height, width, channels), but "
-                f"they are {images.dtype} {images.shape}"
+                f"{part} inputs: expected C-contiguous float32 (n, ...), images as (n, height, "
+                f"width, channels), but they are {inputs.dtype} {inputs.shape}"
             )
-        elif images.shape[1:] != dataset.train.inputs.shape[1:]:
-            faults.append(f"{part} images differ in shape from the training images")
-        elif not (images.size and images.min() >= 0 and images.max() <= 1):
-            faults.append(f"{part} images: expected some, with values in [0, 1]")
-        if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
-            faults.append(
-                f"{part} labels: expected int64, one an image, but they are {labels.dtype} "
-                f"{labels.shape}"
-            )
-        elif labels.size and not 0 <= labels.min() <= labels.max() < dataset.classes:
-            faults.append(f"{part} labels: expected 0 to {dataset.classes - 1}")
+        elif inputs.shape[1:] != dataset.train.inputs.shape[1:]:
+            faults.append(f"{part} inputs differ in shape from the training inputs")
+        elif not inputs.size or not np.isfinite(inputs).all():
+            faults.append(f"{part} inputs: expected some, all finite")
+        elif inputs.ndim == 4 and not (inputs.min() >= 0 and inputs.max() <= 1):
+            faults.append(f"{part} images: expected values in [0, 1]")
+        faults += _target_faults(part, targets, len(inputs), dataset.classes)
     if faults:
         raise DataError(f"the plugin's data set '{dataset.name}' is unfit: {'; '.join(faults)}")
+
+
+def _target_faults(
+    part: str, targets: npt.NDArray[Any], count: int, classes: int | None
+) -> Iterator[str]:
+    """Yield what keeps targets from being classes, int64 (n, ...), or values, float32 (n, k)."""
+    if targets.dtype == np.float32 and targets.ndim >= 2 and len(targets) == count:
+        if not np.isfinite(targets).all():
+            yield f"{part} targets: expected finite values"
+    elif targets.dtype != np.int64 or targets.ndim < 1 or len(targets) != count:
+        yield (
+            f"{part} targets: expected classes, int64 (n,), or values, float32 (n, outputs), one "
+            f"for each of {count} samples, but they are {targets.dtype} {targets.shape}"
+        )
+    elif classes is None:
+        yield f"{part} targets: expected a number of classes, for they are int64"
+    elif targets.size and not 0 <= targets.min() <= targets.max() < classes:
+        yield f"{part} targets: expected classes from 0 to {classes - 1}"
 
 
 def _first_tenth(whole: Split) -> Split:
@@ -145,7 +160,7 @@ def _split(images: Bytes, labels: Bytes) -> Split:
     return _sealed(scaled, labels.astype(np.int64))
 
 
-def _sealed(images: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> Split:
+def _sealed(images: npt.NDArray[np.float32], labels: npt.NDArray[Any]) -> Split:
     images.flags.writeable = False
     labels.flags.writeable = False
     return Split(images, labels)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchbench.compare.outcome import CellRuns, OutcomeReport
-    from benchbench.data.catalog import Chosen
+    from benchbench.data.chosen import Chosen
     from benchbench.experiments.listener import Listener
     from benchbench.plugins.registry import Registry
     from benchbench.records import RunRecord

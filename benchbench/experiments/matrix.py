@@ -12,7 +12,7 @@ from benchbench.certificates import Certificate
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
 from benchbench.compare.whole import standing
-from benchbench.data.catalog import Chosen
+from benchbench.data.chosen import Chosen
 from benchbench.errors import UsageError
 from benchbench.experiments.certification import certify_cells
 from benchbench.experiments.executors import LOCAL, find_executor

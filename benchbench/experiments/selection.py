@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from benchbench.spec.model import ModelSpec
     from benchbench.spec.protocol import TrainingProtocol
 
+_QUICK_EPOCHS = 2
+
 
 def find_models(names: list[str], registry: Registry) -> list[ModelSpec]:
     from benchbench.spec.catalog import MODELS
@@ -71,15 +73,28 @@ def find_cells(backends: list[BackendInfo], division: str, models: list[ModelSpe
 
 
 def find_protocol(
-    path: Path | None, epochs: int | None, batch_size: int | None = None
+    path: Path | None,
+    epochs: int | None,
+    batch_size: int | None = None,
+    *,
+    quick: bool = False,
+    models: Sequence[ModelSpec] = (),
 ) -> TrainingProtocol:
-    """Return the protocol of this file, or the default one, with what else was asked for."""
+    """Return the protocol of this file, or the default one, with what else was asked for.
+
+    `quick` trains two epochs unless it is told how many. Raises UsageError, with the line, where
+    the loss does not fit the output of one of the models.
+    """
     import msgspec
 
-    from benchbench.spec.files import load_protocol
+    from benchbench.spec.files import load_protocol, require_task
     from benchbench.spec.protocol import TrainingProtocol
 
     protocol = load_protocol(path) if path else TrainingProtocol()
+    for model in models:
+        require_task(model, protocol, path)
+    if epochs is None and quick:
+        epochs = _QUICK_EPOCHS
     wanted = {"epochs": epochs, "batch_size": batch_size}
     changes = {name: value for name, value in wanted.items() if value is not None}
     return msgspec.structs.replace(protocol, **changes)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from benchbench.compare.contrast import Contrast, Question
     from benchbench.compare.resolution import Resolution
-    from benchbench.data.catalog import Chosen
+    from benchbench.data.chosen import Chosen
     from benchbench.experiments.listener import Listener
     from benchbench.records import RunRecord
     from benchbench.run.plan import Cell

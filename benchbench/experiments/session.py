@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchbench.errors import UsageError
+from benchbench.spec.protocol import TrainingProtocol
+from benchbench.spec.task import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from benchbench.data.catalog import Chosen
+    from benchbench.data.chosen import Chosen
     from benchbench.plugins.registry import Registry
     from benchbench.records import RunRecord
     from benchbench.run.conductor import RunListener
@@ -54,18 +56,17 @@ def find_dataset(
 
 
 def must_fit(models: Sequence[ModelSpec], chosen: Chosen) -> None:
-    """Raise UsageError for a model that does not take the images of the data set."""
+    """Raise UsageError for a model that does not take the data set.
+
+    The loss that a model learns follows from its output layer: a protocol cannot make it another.
+    """
+    from benchbench.data.targets import misfit
+
     for model in models:
-        if chosen.image_shape not in {None, model.input_shape}:
-            raise UsageError(
-                f"the model '{model.name}' takes images of {model.input_shape} (height, width, "
-                f"channels), but those of '{chosen.name}' are {chosen.image_shape}"
-            )
-        if chosen.classes is not None and chosen.classes > model.classes:
-            raise UsageError(
-                f"the model '{model.name}' tells {model.classes} classes apart, but "
-                f"'{chosen.name}' has {chosen.classes}"
-            )
+        task = task_of(model, TrainingProtocol())
+        told = misfit(model, task, chosen.input_shape, chosen.targets, chosen.name)
+        if told:
+            raise UsageError(told)
 
 
 def exceeds(budget_seconds: float, spent_seconds: float, blocks: int) -> bool:

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 from benchbench.errors import PluginError
 from benchbench.plugins.contract import Score
 from benchbench.records import EpochRecord, Phases
+from benchbench.spec.losses import ACCURACY, Metric
 
 Phase: TypeAlias = Literal[
     "import",
@@ -96,12 +97,13 @@ class EpochClock:
 
     `synchronize` is the trainer's, called before every reading. `hand_over(number, epoch)` is
     called after each epoch, outside of timed regions, and returns when it is this worker's turn
-    again. `after_training(number)` is called after each epoch's training, outside of timed regions
-    too. `slowdown` is the fraction of its own time by which to draw every training epoch out.
-    Raises PluginError where the trainer breaks the order of calls. `not_finite` lists what the
-    trainer reported that is no number, for the check of that name; `waiting_cpu_seconds` is the CPU
-    time that this process used after each epoch, until it was its turn again; `watched_seconds` is
-    the time that `after_training` took in this epoch.
+    again. `after_training(number)` is called after each epoch's training, outside of timed
+    regions too. `metric` is the task's, None where it says nothing. `slowdown` is the fraction
+    of its own time by which to draw every training epoch out. Raises PluginError where the
+    trainer breaks the order of calls. `not_finite` lists what the trainer reported that is no
+    number, for the check of that name; `waiting_cpu_seconds` is the CPU time that this process
+    used after each epoch, until it was its turn again; `watched_seconds` is the time that
+    `after_training` took in this epoch.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class EpochClock:
         hand_over: Callable[[int, EpochRecord], None],
         after_training: Callable[[int], None] | None = None,
         slowdown: float = 0.0,
+        metric: Metric | None = ACCURACY,
     ) -> None:
         self._ledger = ledger
         self._epochs = epochs
@@ -120,6 +123,7 @@ class EpochClock:
         self._hand_over = hand_over
         self._after_training = after_training
         self._slowdown = slowdown
+        self._metric = metric
         self._done = 0
         self._trained: tuple[float, float, float | None] | None = None
         self._cpu_ns = 0
@@ -162,13 +166,17 @@ class EpochClock:
             )
         train_seconds, train_cpu_seconds, loss = self._trained
         self._trained = None
+        kept = self._metric is not None
+        metric = self._finite("validation metric", score.metric) if kept else None
+        is_fraction = self._metric is not None and self._metric.is_fraction
         epoch = EpochRecord(
             train_seconds=train_seconds,
             validation_seconds=seconds,
             train_cpu_seconds=train_cpu_seconds,
             loss=loss,
             validation_loss=self._finite("validation loss", score.loss),
-            validation_accuracy=self._finite("validation accuracy", score.metric),
+            validation_accuracy=metric if is_fraction else None,
+            validation_mean_absolute_error=None if is_fraction else metric,
         )
         self._done += 1
         idle_ns = cpu_ns()

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from benchbench.certify.samples import make_split
 from benchbench.data.dataset import Split
+from benchbench.data.samples import make_split
 from benchbench.pytest_plugin.training import Job, train
 
 # The first guess, and the most by which one is outgrown: an epoch has a fixed cost as well, so a

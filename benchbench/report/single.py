@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchbench.compare.cells import Timing, first_epochs, steady_epochs
 from benchbench.compare.contrast import cold_total_seconds
+from benchbench.compare.metrics import metric_name, tested_metric
 from benchbench.compare.remarks import remarks
 from benchbench.compare.summary import (
     evaluation_throughput,
@@ -62,9 +63,8 @@ def _certificate(record: RunRecord) -> str:
 def _figures(record: RunRecord) -> list[tuple[str, str]]:
     first, steady = first_epochs([record]), steady_epochs([record])
     trained = images_per_second(record.train_image_count, steady.seconds if steady else None)
-    accuracy = record.test.accuracy if record.test else None
     pairs = [
-        ("test accuracy", text.fraction(accuracy)),
+        (f"test {metric_name(record)}", text.fraction(tested_metric(record))),
         ("first epoch", _with_unit(text.seconds(first.seconds if first else None), "s")),
         ("steady epoch", _steady(steady)),
         ("noise", _noise(record)),

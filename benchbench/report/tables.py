@@ -32,6 +32,11 @@ class Column(msgspec.Struct, frozen=True):
     extra: bool = False
 
 
+_ACCURACY = "accuracy"
+# In the place of the accuracy where a model learns values.
+_METRIC = Column("test metric", lambda row: _metric(row.cell))
+
+
 def _columns(label: Label) -> tuple[Column, ...]:
     return (
         Column("model", lambda row: row.cell.model, right=False),
@@ -61,7 +66,7 @@ def _columns(label: Label) -> tuple[Column, ...]:
             extra=True,
         ),
         Column("memory MB", lambda row: text.megabytes(row.cell.peak_memory_bytes)),
-        Column("accuracy", lambda row: text.fraction(row.cell.test_accuracy_mean)),
+        Column(_ACCURACY, lambda row: text.fraction(row.cell.test_accuracy_mean)),
         Column("accuracy, range", lambda row: _accuracies(row.cell), extra=True),
         Column("certified", lambda row: _certificate(row.cell), right=False),
         Column(
@@ -88,6 +93,8 @@ def _grid(one: Comparison) -> Grid:
     needed = any(row.distinction for row in one.rows)
     left_out = "images/s" if needed else "differs in"
     columns = [column for column in _columns(label_of(one)) if needed or column.header != left_out]
+    if any(row.cell.test_mean_absolute_error is not None for row in one.rows):
+        columns = [_METRIC if column.header == _ACCURACY else column for column in columns]
     return grid(
         [[column.cell(row) for column in columns] for row in one.rows],
         [column.header for column in columns],
@@ -116,6 +123,14 @@ def _certificate(cell: CellSummary) -> str:
     """Name the verdict; one that holds, but not for what ran, is told apart."""
     unfit = cell.objection and cell.certificate == "holds"
     return f"{cell.certificate}, not for this run" if unfit else cell.certificate
+
+
+def _metric(cell: CellSummary) -> str:
+    """Write the metric with its name: models of one table may have different tasks."""
+    error = cell.test_mean_absolute_error
+    if error is None:
+        return f"accuracy {text.fraction(cell.test_accuracy_mean)}"
+    return f"mean absolute error {error:.4g}"
 
 
 def _accuracies(cell: CellSummary) -> str:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbench.certify.bands import find_band
+from benchbench.certify.metrics import decision_count, metric_of, same_metric
 from benchbench.records import Check, RunRequest
 from benchbench.spec.identity import spec_sha256
+from benchbench.spec.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
+from benchbench.spec.task import Task, task_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -37,18 +40,18 @@ def check_run(
 ) -> tuple[Check, ...]:
     """Return every check with its outcome. Never raises for what a plugin returned."""
     model = request.model
-    labels = dataset.test.targets
-    probabilities = _check_probabilities(predictions, (len(labels), model.classes))
-    classes = np.argmax(predictions, axis=1) if probabilities.passed else None
+    task, targets = task_of(model, request.protocol), dataset.test.targets
+    outputs = _check_outputs(task, predictions, len(targets))
+    proper = predictions if outputs.passed else None
     return (
         _check_count(parameters, model.parameter_count),
         _check_shapes(parameters, model.variable_shapes),
         _check_finite(not_finite, score, parameters),
         _check_moved(initial, parameters),
-        probabilities,
-        _check_recomputed(classes, labels, score.metric),
+        outputs,
+        _check_recomputed(task, proper, targets, score.metric),
         _check_band(request, dataset, score.metric),
-        _check_first_image(request, dataset, classes),
+        _check_first_image(request, dataset, proper),
         _check_threads(request.threads, threads_observed),
         _check_synchronization(residue, request.threads, train_seconds),
     )
@@ -71,14 +74,14 @@ def _check_finite(
 ) -> Check:
     faults = list(not_finite)
     if not np.isfinite([score.loss, score.metric]).all():
-        faults.append(f"test loss {score.loss}, test accuracy {score.metric}")
+        faults.append(f"test loss {score.loss}, test metric {score.metric}")
     faults += [
         f"array {index} of the parameters holds NaN or infinity"
         for index, array in enumerate(parameters)
         if not np.isfinite(array).all()
     ]
     observed = "; ".join(faults) or "all finite"
-    return Check("finite", not faults, "losses, accuracies and parameters are finite", observed)
+    return Check("finite", not faults, "losses, metrics and parameters are finite", observed)
 
 
 def _check_moved(
@@ -96,44 +99,52 @@ def _check_moved(
     return Check("weights moved", not still, expected, observed)
 
 
-def _check_probabilities(predictions: npt.NDArray[Any], shape: tuple[int, int]) -> Check:
-    expected = f"probabilities of shape {shape}"
-    if not isinstance(predictions, np.ndarray) or predictions.shape != shape:
-        observed = f"{type(predictions).__name__} of shape {getattr(predictions, 'shape', None)}"
-        return Check("predictions", False, expected, observed)
-    if not np.isfinite(predictions).all():
-        return Check("predictions", False, expected, "NaN or infinity among them")
-    worst = float(np.abs(predictions.sum(axis=1) - 1).max())
-    passed = worst <= 1e-3 and float(predictions.min()) >= 0
-    observed = f"rows sum to 1 within {worst:.0e}, the least is {predictions.min():.1e}"
-    return Check("predictions", passed, expected, observed)
+def _check_outputs(task: Task, outputs: npt.NDArray[Any], count: int) -> Check:
+    shape = (count, *task.output_shape)
+    what = "values" if isinstance(task.loss, MeanSquaredError) else "probabilities"
+    name, expected = "predictions", f"{what} of shape {shape}"
+    if not isinstance(outputs, np.ndarray) or outputs.shape != shape:
+        observed = f"{type(outputs).__name__} of shape {getattr(outputs, 'shape', None)}"
+        return Check(name, False, expected, observed)
+    if not np.isfinite(outputs).all():
+        return Check(name, False, expected, "NaN or infinity among them")
+    least, greatest = float(outputs.min()), float(outputs.max())
+    match task.loss:
+        case CrossEntropy():
+            worst = float(np.abs(outputs.sum(axis=-1) - 1).max())
+            observed = f"rows sum to 1 within {worst:.0e}, the least is {least:.1e}"
+            return Check(name, worst <= 1e-3 and least >= 0, expected, observed)
+        case BinaryCrossEntropy():
+            passed = least >= 0 and greatest <= 1
+            return Check(name, passed, expected, f"from {least:.1e} to {greatest:.4f}")
+        case _:
+            return Check(name, True, expected, f"from {least:.4g} to {greatest:.4g}")
 
 
 def _check_recomputed(
-    classes: npt.NDArray[Any] | None, labels: npt.NDArray[np.int64], accuracy: float
+    task: Task, outputs: npt.NDArray[Any] | None, targets: npt.NDArray[Any], claimed: float
 ) -> Check:
-    name, expected = "accuracy recomputed", "evaluate and argmax(predict) find the same"
-    if classes is None:
+    name, expected = "metric recomputed", "evaluate and predict find the same"
+    if outputs is None:
         return Check(name, None, expected, "there are no predictions to count")
-    right = int((classes == labels).sum())
-    claimed = accuracy * len(labels)
-    # Frameworks average in float32: what they claim is a whole number of images up to that.
-    passed = bool(abs(claimed - right) < 0.5)
-    return Check(name, passed, f"evaluate: {accuracy:.4f}", f"predict: {right / len(labels):.4f}")
+    counted = metric_of(task, outputs, targets)
+    passed = same_metric(task, counted, claimed, decision_count(task, outputs))
+    return Check(name, passed, f"evaluate: {claimed:.4f}", f"predict: {counted:.4f}")
 
 
-def _check_band(request: RunRequest, dataset: Dataset, accuracy: float) -> Check:
+def _check_band(request: RunRequest, dataset: Dataset, metric: float) -> Check:
+    name = "test metric"
     band = find_band(spec_sha256(request.model, request.protocol), dataset.sha256)
     if band is None:
-        observed = f"{accuracy:.4f}; no band was measured for this model, protocol and data set"
-        return Check("test accuracy", None, "within the measured band", observed)
+        observed = f"{metric:.4f}; no band was measured for this model, protocol and data set"
+        return Check(name, None, "within the measured band", observed)
     low, high = band.limits
     expected = f"{low:.4f} to {high:.4f} ({band.n} seeds: {band.mean:.4f}, sd {band.sd:.4f})"
-    return Check("test accuracy", low <= accuracy <= high, expected, f"{accuracy:.4f}")
+    return Check(name, low <= metric <= high, expected, f"{metric:.4f}")
 
 
 def _check_first_image(
-    request: RunRequest, dataset: Dataset, classes: npt.NDArray[Any] | None
+    request: RunRequest, dataset: Dataset, outputs: npt.NDArray[Any] | None
 ) -> Check:
     """Look at the first test image of MNIST, a seven, which each of the four models learns."""
     name, expected = "first test image", "a 7"
@@ -141,9 +152,10 @@ def _check_first_image(
         return Check(name, None, expected, f"the data set is {dataset.name}, not mnist")
     if find_band(spec_sha256(request.model, request.protocol), dataset.sha256) is None:
         return Check(name, None, expected, "this model or protocol is not one of the reference's")
-    if classes is None:
+    if outputs is None:
         return Check(name, None, expected, "there are no predictions to look at")
-    return Check(name, bool(classes[0] == 7), expected, f"a {classes[0]}")
+    seen = int(np.argmax(outputs[0]))
+    return Check(name, seen == 7, expected, f"a {seen}")
 
 
 def _check_threads(threads: int, observed: float | None) -> Check:

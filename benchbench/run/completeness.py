@@ -16,8 +16,8 @@ CHECKS = (
     "finite",
     "weights moved",
     "predictions",
-    "accuracy recomputed",
-    "test accuracy",
+    "metric recomputed",
+    "test metric",
     "first test image",
     "threads",
     "synchronization",
@@ -51,7 +51,7 @@ def shortcomings(
     if undecided := [name for name in open_ones if name in _ALWAYS_DECIDED]:
         yield f"checks: expected a decision of {', '.join(undecided)}, found none"
     if report.test is None:
-        yield "test: expected a loss and an accuracy of the test images, found none"
+        yield "test: expected a loss and a metric of the test samples, found none"
     if report.phases is None:
         yield "phases: expected where the time went, found nothing"
     elif unsound := _unsound(report.phases):

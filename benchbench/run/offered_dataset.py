@@ -13,7 +13,7 @@ import msgspec
 from benchbench.certificates import CRASHED
 from benchbench.certify import crash
 from benchbench.data import catalog
-from benchbench.data.catalog import Chosen
+from benchbench.data.chosen import Chosen
 from benchbench.errors import BenchbenchError, DataError, Unavailable, UsageError
 from benchbench.plugins.registry import Registry, load_registry
 from benchbench.run import question

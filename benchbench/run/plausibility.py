@@ -42,7 +42,8 @@ _COUNT = _Range(1, _LARGEST_INTEGER, "a count from 1")
 _NUMBER = _Range(0, _LARGEST_INTEGER, "a number from 0")
 _AMOUNT = _Range(0.0, 1e30, "a number from 0")
 # A cross-entropy is not negative but for the rounding of float32.
-_LOSS = _Range(-1e-3, _FLOAT32_MAX, "a cross-entropy in float32")
+_LOSS = _Range(-1e-3, _FLOAT32_MAX, "a loss in float32")
+_ERROR = _Range(0.0, _FLOAT32_MAX, "an error from 0, in float32")
 
 _RANGES: dict[type[msgspec.Struct], dict[str, _Range]] = {
     RunRecord: {
@@ -68,6 +69,7 @@ _RANGES: dict[type[msgspec.Struct], dict[str, _Range]] = {
         "loss": _LOSS,
         "validation_loss": _LOSS,
         "validation_accuracy": _FRACTION,
+        "validation_mean_absolute_error": _ERROR,
         "turn": _NUMBER,
         "waiting_cpu_seconds": _SECONDS,
         "foreign_cpu_fraction": _FRACTION,
@@ -102,7 +104,12 @@ _RANGES: dict[type[msgspec.Struct], dict[str, _Range]] = {
         "other": _SECONDS,
         "total": _DURATION,
     },
-    FinalScore: {"loss": _LOSS, "accuracy": _FRACTION, "image_count": _COUNT},
+    FinalScore: {
+        "loss": _LOSS,
+        "accuracy": _FRACTION,
+        "image_count": _COUNT,
+        "mean_absolute_error": _ERROR,
+    },
     Machine: {
         "physical_cores": _COUNT,
         "usable_cores": _COUNT,

@@ -28,13 +28,15 @@ from benchbench.records import (
 from benchbench.run.channel import ConductorGone, WorkerEnd
 from benchbench.run.encoding import plain_count, plain_settings, plain_text, plain_versions
 from benchbench.run.excerpt import excerpt
+from benchbench.spec.task import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchbench.data.dataset import Dataset
     from benchbench.measure.residue import Watch
-    from benchbench.plugins.contract import Backend, Trainer
+    from benchbench.plugins.contract import Backend, Score, Trainer
+    from benchbench.spec.task import Task
 
 # Of a longer traceback so much of its beginning and of its end.
 _TRACEBACK_CHARACTERS = 20_000
@@ -103,6 +105,7 @@ class _Run:
         self._backend: Backend
         self._trainer: Trainer
         self._device = request.device
+        self._task: Task
 
     def prepare(self) -> None:
         """Import the framework, load the data, build the model, set the first weights."""
@@ -120,12 +123,13 @@ class _Run:
         from benchbench.data import catalog
 
         offered = {name: offer.item for name, offer in registry.datasets.items()}
-        self._dataset = catalog.load(request.dataset, offered)
+        self._dataset = catalog.load(request.dataset, offered, request.model)
 
         self._ledger.enter("build")
         from benchbench.spec.initial import initial_variables
 
-        _must_fit(request, self._dataset)
+        self._task = task_of(request.model, request.protocol)
+        self._dataset = _fitted(request, self._task, self._dataset)
         self._device = resolve_device(request.device, self._backend.devices(), request.backend)
         self._trainer = self._backend.trainer(
             request.model,
@@ -152,6 +156,7 @@ class _Run:
             hand_over=self._epoch_done,
             after_training=self._watch,
             slowdown=self._request.variant.slowdown if self._request.variant else 0.0,
+            metric=None if self._made_up else self._task.metric,
         )
         self._clock.start()
         self._trainer.fit(self._dataset.train, self._dataset.validation, self._clock)
@@ -201,7 +206,8 @@ class _Run:
             parameter_shapes=tuple(array.shape for array in parameters),
             train_image_count=len(self._dataset.train),
             validation_image_count=len(self._dataset.validation),
-            test=FinalScore(float(score.loss), float(score.metric), len(test)),
+            standardization=self._dataset.standardization,
+            test=self._final_score(score),
             checks=checks,
             settings=plain_settings(self._trainer.settings()),
             versions=plain_versions(self._backend.versions()),
@@ -209,6 +215,21 @@ class _Run:
             threads_observed=threads_observed,
             peak_memory_bytes=peak,
             device_peak_memory_bytes=plain_count(self._trainer.device_peak_memory_bytes()),
+        )
+
+    @property
+    def _made_up(self) -> bool:
+        """Whether the samples are drawn: their metric says nothing."""
+        return self._request.dataset.name.removesuffix("-quick") == "synthetic"
+
+    def _final_score(self, score: Score) -> FinalScore:
+        is_fraction = self._task.metric.is_fraction
+        metric = None if self._made_up else float(score.metric)
+        return FinalScore(
+            float(score.loss),
+            metric if is_fraction else None,
+            len(self._dataset.test),
+            mean_absolute_error=None if is_fraction else metric,
         )
 
     def _watch(self, number: int) -> None:
@@ -224,16 +245,15 @@ class _Run:
         self._hand_over(EpochDone(number, epoch, self._clock.watched_seconds))
 
 
-def _must_fit(request: RunRequest, dataset: Dataset) -> None:
-    """Raise Unsupported unless the model takes the images and tells the classes apart."""
-    image_shape = dataset.train.inputs.shape[1:]
-    model = request.model
-    if image_shape != model.input_shape or dataset.classes > model.classes:
-        raise Unsupported(
-            f"the model '{model.name}' takes images of {model.input_shape} and tells "
-            f"{model.classes} classes apart, but the data set '{dataset.name}' has images of "
-            f"{image_shape} and {dataset.classes} classes"
-        )
+def _fitted(request: RunRequest, task: Task, dataset: Dataset) -> Dataset:
+    """Return the data set in the form that the task takes. Raises Unsupported for a misfit."""
+    from benchbench.data.targets import adapted, kind_of, misfit
+
+    input_shape = dataset.train.inputs.shape[1:]
+    told = misfit(request.model, task, input_shape, kind_of(dataset), dataset.name)
+    if told:
+        raise Unsupported(told)
+    return adapted(dataset, task)
 
 
 def _traceback() -> str:

@@ -18,6 +18,7 @@ from benchbench.spec.faults import Fault, find_faults
 from benchbench.spec.identity import canonical
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
+from benchbench.spec.task import task_of
 from benchbench.spec.toml_lines import lines_of
 
 # A spec has some hundred lines; what is larger than this is none.
@@ -36,6 +37,20 @@ def load_model(path: Path) -> ModelSpec:
 def load_protocol(path: Path) -> TrainingProtocol:
     """Read a protocol from a TOML file. Raises UsageError with the line of every fault."""
     return _load(path, TrainingProtocol)
+
+
+def require_task(model: ModelSpec, protocol: TrainingProtocol, path: Path | None) -> None:
+    """Raise UsageError for a model whose output does not fit the protocol's loss.
+
+    `path` is the protocol's file: the message names the line of the loss.
+    """
+    try:
+        task_of(model, protocol)
+    except SpecError as error:
+        if path is None:
+            raise
+        text = read_file(path, limit=_LARGEST_BYTES).decode()
+        raise UsageError(_told(path, text, [Fault(error.reason, error.path)])) from None
 
 
 def dump(spec: ModelSpec | TrainingProtocol) -> str:

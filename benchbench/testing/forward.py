@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchbench.certify.samples import make_split
+from benchbench.data.samples import make_split
 from benchbench.errors import Unsupported
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol

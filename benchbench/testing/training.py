@@ -13,8 +13,8 @@ import pytest
 
 from benchbench.certify.exercise import relative_difference
 from benchbench.certify.rows import as_row
-from benchbench.certify.samples import make_split
 from benchbench.data.dataset import Split
+from benchbench.data.samples import make_split
 from benchbench.measure.clock import cpu_ns, now_ns
 from benchbench.plugins.contract import Score
 from benchbench.spec.model import ModelSpec

@@ -74,7 +74,7 @@ def test_specs_and_data_are_never_mixed():
 
 
 def test_a_run_outside_the_old_band_counts_and_a_broken_one_does_not():
-    outside = Check("test accuracy", False, "in the band", "out of it")
+    outside = Check("test metric", False, "in the band", "out of it")
     broken = Check("parameter count", False, "1", "2")
     assert len(derive(seeds(10, checks=(outside,)))) == 1
     assert derive(seeds(10, checks=(broken,))) == []

@@ -220,7 +220,7 @@ def planned(monkeypatch):
     return lambda: [(request.backend, request.seed) for request in requests]
 
 
-OUT_OF_BAND = Check("test accuracy", False, "in the band", "out of it")
+OUT_OF_BAND = Check("test metric", False, "in the band", "out of it")
 BROKEN = Check("parameter count", False, "1", "2")
 DOES_NOT_COUNT = {
     "broken": {"checks": (BROKEN,)},

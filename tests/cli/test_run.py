@@ -24,7 +24,7 @@ def test_one_run_prints_its_table_its_record_and_how_to_see_it_again(command):
         "idiomatic",
         "cpu",
         "steady epoch",
-        "test accuracy",
+        "test metric",
     ):
         assert words in done.stdout
     for check in record.checks:
@@ -77,7 +77,7 @@ def test_a_model_from_a_file_is_trained(command, tmp_path):
     assert done.returncode == 0, done.stderr
     record = command.record()
     assert (record.model, record.parameter_count) == ("mine", 784 * 16 + 16 + 16 * 10 + 10)
-    band = next(check for check in record.checks if check.name == "test accuracy")
+    band = next(check for check in record.checks if check.name == "test metric")
     assert band.passed is None, "nobody measured a band for this model"
 
 

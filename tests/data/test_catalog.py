@@ -57,8 +57,8 @@ def test_a_worker_loads_what_was_chosen(name, quick, offered, small_mnist):
     expected = {"auto": "mnist", "FOLDER": "small-mnist"}.get(name, name)
     assert dataset.name == chosen.name == expected + ("-quick" if quick else "")
     assert dataset.sha256 == chosen.sha256
-    assert chosen.image_shape == dataset.train.inputs.shape[1:]
-    assert chosen.classes == dataset.classes
+    assert chosen.input_shape == dataset.train.inputs.shape[1:]
+    assert chosen.targets.classes == dataset.classes
     assert chosen.note.count("\n") == 0
     assert ("first tenth" in chosen.note) == quick
 

@@ -10,7 +10,7 @@ import pytest
 from makers import make_record
 
 from benchbench.compare.contrast import Question
-from benchbench.data.catalog import Chosen
+from benchbench.data.chosen import Chosen
 from benchbench.experiments.gate import sessions as gate_sessions
 from benchbench.experiments.gate.pairs import Pair
 from benchbench.experiments.gate.sessions import Limits

@@ -67,7 +67,7 @@ def test_what_it_does_there_is_told_by_name(install):
             choose_offered(name, registry, timeout_seconds=2 if name == "hangs" else 60)
         assert refusal.value.exit_code == 3
     chosen = choose_offered("well", registry, quick=True)
-    assert (chosen.name, chosen.image_shape, chosen.classes) == ("well-quick", (8, 9, 3), 4)
+    assert (chosen.name, chosen.input_shape, chosen.targets.classes) == ("well-quick", (8, 9, 3), 4)
     assert "a_plugin" not in sys.modules, "imported in this process"
 
 

@@ -16,7 +16,7 @@ from stage import Hearing, make_session
 from benchbench.cli import main
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
-from benchbench.data.catalog import Chosen
+from benchbench.data.chosen import Chosen
 from benchbench.errors import DataError, StoreError, UsageError
 from benchbench.experiments import resume as resuming
 from benchbench.experiments.matrix import SessionInterrupted

@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 import benchbench
 from benchbench import ModelSpec
 from benchbench.certify.exercise import FRESH, TRAINED
-from benchbench.certify.samples import make_split
+from benchbench.data.samples import make_split
 from faulty.fault import (
     Fault,
     FaultyTrainer,

@@ -195,7 +195,7 @@ UNFINISHED = {
         whole_report(checks=(Check("parameter count", None, "1", "?"), *_without()[1:])),
         "expected a decision of parameter count",
     ),
-    "no test": ([1, 2], whole_report(test=None), "test: expected a loss and an accuracy"),
+    "no test": ([1, 2], whole_report(test=None), "test: expected a loss and a metric"),
     "no phases": ([1, 2], whole_report(phases=None), "phases: expected where the time went"),
     "phases that do not sum": (
         [1, 2],

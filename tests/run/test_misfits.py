@@ -13,7 +13,7 @@ ENDINGS = [
     ("scribbles", "crashed", "no event", 1),
     ("raises", "failed", "RuntimeError: the sky fell", 1),
     ("refuses", "skipped", "there is no pool in this framework", 3),
-    ("lies", "invalid", "accuracy recomputed: expected evaluate: 0.9900", 1),
+    ("lies", "invalid", "metric recomputed: expected evaluate: 0.9900", 1),
     ("unfinished", "invalid", "the process was still at work", 1),
     ("drains-late", "invalid", "after fit the first read of the parameters took", 1),
 ]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import make_certificate
 
-from benchbench.data.catalog import Chosen
+from benchbench.data.chosen import Chosen
 from benchbench.errors import StoreError, UsageError
 from benchbench.records import DatasetChoice, Variant
 from benchbench.run.plan import LIVE_WORKERS, Cell, Environment, Session

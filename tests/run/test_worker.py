@@ -34,7 +34,7 @@ CHECKS = [
     ("wrong-shape", "parameter shapes: expected 784x10 10, found 10x784 10"),
     ("wrong-predictions", "predictions"),
     ("frozen", "weights moved: expected training changed every array, found array 1 did not"),
-    ("lies", "accuracy recomputed: expected evaluate: 0.9900"),
+    ("lies", "metric recomputed: expected evaluate: 0.9900"),
 ]
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from benchbench.certificates import Certificate
     from benchbench.compare.contrast import Question
-    from benchbench.data.catalog import Chosen
+    from benchbench.data.chosen import Chosen
     from benchbench.experiments.gate.checkout import Checkout
     from benchbench.experiments.gate.report import GateRow
     from benchbench.experiments.listener import Listener

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchbench import ModelSpec
-from benchbench.certify.samples import make_split
+from benchbench.data.samples import make_split
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.layers import Dense, Flatten
 

@@ -1,0 +1,22 @@
+"""The metric of a run's task: its name, and what it was on the test samples."""
+
+from __future__ import annotations
+
+from benchbench.records import RunRecord
+from benchbench.spec.losses import Metric
+from benchbench.spec.task import task_of
+
+
+def metric_of(record: RunRecord) -> Metric:
+    """Return the metric of the task that the run trained."""
+    return task_of(record.spec, record.protocol).metric
+
+
+def metric_name(record: RunRecord) -> str:
+    """Return its name: "accuracy"."""
+    return metric_of(record).name
+
+
+def tested_metric(record: RunRecord) -> float | None:
+    """Return what it was on the test samples; None where it is unknown or says nothing."""
+    return record.test.metric if record.test else None
