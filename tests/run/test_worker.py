@@ -219,4 +219,4 @@ def test_a_data_set_that_the_model_does_not_take_is_skipped(offered):
     offered.datasets["tiny"] = DatasetInfo("tiny", lambda _: unfit)
     ending = worker.execute(request_for("null"), lambda event: None)
     assert ending.status == "skipped"
-    assert "takes images of (28, 28, 1)" in ending.reason
+    assert "takes inputs of shape (28, 28, 1)" in ending.reason
