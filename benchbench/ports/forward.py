@@ -164,6 +164,9 @@ def _between(
     trap = None
     for earlier in _earlier(evidence, pair[0], trace):
         trap = trap or functions.of_function(earlier, a, b)
+    for earlier in _earlier(evidence, pair[0], trace):
+        named = ((n.partition(":")[2], v) for n, v in exact.items() if f"{trace}:" in n)
+        trap = trap or functions.of_shortcut(earlier, a, b, named)
     if trap is None:
         known = (
             (n.partition(":")[2], v) for n, v in exact.items() if n[:3] in {f"in{trace}", "out"}

@@ -59,6 +59,27 @@ def of_residual(a: Values, b: Values, traced: Iterator[tuple[str, Values]]) -> T
     return None
 
 
+def of_shortcut(
+    before: Values, a: Values, b: Values, traced: Iterator[tuple[str, Values]]
+) -> Trap | None:
+    """Return that one adds an earlier tensor to `before` and the other does not.
+
+    Behind the sum may stand a ReLU, and a mean over all positions.
+    """
+    for name, value in traced:
+        if value.shape != before.shape:
+            continue
+        for activation in ("nothing", "relu"):
+            left, right = (_ELEMENTWISE[activation](x) for x in (before + value, before))
+            if a.ndim == 2 and before.ndim > 2:
+                middle = tuple(range(1, before.ndim - 1))
+                left, right = left.mean(middle), right.mean(middle)
+            for words, (first, second) in (("leaves out", (a, b)), ("adds", (b, a))):
+                if relative(left, first) < _FITS and relative(right, second) < _FITS:
+                    return Trap("residual connection", f"B {words} the shortcut from '{name}'")
+    return None
+
+
 def of_attention(query: Values, key: Values, value: Values, a: Values, b: Values) -> Trap | None:
     """Return what A and B do with queries, keys and values (batch, time, features)."""
     if not query.shape == key.shape == value.shape == a.shape == b.shape or query.ndim != 3:
