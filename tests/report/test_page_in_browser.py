@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 from browser import Browser, find
@@ -97,3 +98,18 @@ def test_hostile_names_run_nothing(browser, written):
     assert browser.value("document.scripts.length") == 1
     assert browser.value("document.images.length") == 0
     assert NASTY.split("|", maxsplit=1)[0][:20] in browser.value("document.body.textContent")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser, written, scheme):
+    """The checker is not in the repository: `npm pack axe-core`, then name its axe.min.js."""
+    named = os.environ.get("BENCHBENCH_AXE")
+    if named is None:
+        pytest.skip("BENCHBENCH_AXE does not name an axe.min.js")
+    browser.open(written)
+    browser.media(scheme=scheme)
+    browser.value(Path(named).read_text(encoding="utf-8") + ";1")
+    found = browser.value("axe.run().then(r => r.violations.map(v => [v.id, v.impact]))")
+    browser.media()
+    assert [one for one in found if one[1] in {"serious", "critical"}] == []

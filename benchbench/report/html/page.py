@@ -123,7 +123,7 @@ def _figure(name: str, selection: Selection) -> _Section:
     drawing = inline(plot.to_svg(), name, plot.alt)
     notes = escape(" ".join(plot.notes))
     content = (
-        f'<figure><div class="wide" role="region" aria-label="{escape(plot.title)}, scrolls '
+        f'<figure><div class="wide" role="group" aria-label="{escape(plot.title)}, scrolls '
         f'sideways" tabindex="0">{drawing}</div><figcaption>{escape(plot.title)}. {notes}'
         f"</figcaption></figure>"
     )

@@ -88,7 +88,7 @@ def _grid(grid: Grid) -> str:
         for row in grid.rows[:MOST_ROWS]
     )
     return (
-        f'<div class="wide" role="region" aria-label="table, scrolls sideways" tabindex="0">'
+        f'<div class="wide" role="group" aria-label="table, scrolls sideways" tabindex="0">'
         f"<table><thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
         f"{_left_out(len(grid.rows) - MOST_ROWS)}"
     )
