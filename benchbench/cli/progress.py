@@ -114,6 +114,7 @@ class Bars:
             console=Console(stderr=True),
             auto_refresh=False,
             transient=True,
+            redirect_stderr=False,  # the line of `Certifying` is escapes, which it would print
         )
         self._tasks: dict[str, int] = {}
         self.certifying = Certifying()
