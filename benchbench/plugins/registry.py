@@ -22,7 +22,7 @@ from benchbench.plugins.declarations import rebuild
 from benchbench.plugins.entry_points import CORE, distribution_of, find_entry_points
 from benchbench.plugins.loading import Offered
 from benchbench.plugins.reading_process import Reading
-from benchbench.spec.catalog import MODELS
+from benchbench.spec.catalog import MODELS, MORE_MODELS
 from benchbench.spec.model import ModelSpec
 
 DISABLE_VARIABLE = "BENCHBENCH_DISABLE"
@@ -141,7 +141,7 @@ def load_registry(*, retry: bool = True) -> Registry:
     """
     disabled = {name.strip() for name in os.environ.get(DISABLE_VARIABLE, "").split(",")}
     collector = _Collector()
-    for model in MODELS.values():
+    for model in (*MODELS.values(), *MORE_MODELS.values()):
         collector.models[model.name] = Offer(model, CORE)
     found = find_entry_points()
     wanted = [entry_point for entry_point in found if entry_point.name not in disabled]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
 from benchbench.spec.catalog import MODELS, PUBLISHED_ACCURACY
 from benchbench.spec.identity import spec_sha256
-from benchbench.spec.model import ModelSpec
+from benchbench.spec.layers import chains_of
+from benchbench.spec.model import LayerTrace, ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.spec.variables import Shape
 
@@ -44,16 +47,7 @@ def describe(spec: ModelSpec, protocol: TrainingProtocol = _DEFAULT_PROTOCOL) ->
     return ModelDescription(
         name=spec.name,
         input_shape=spec.input_shape,
-        layers=tuple(
-            LayerDescription(
-                layer=trace.layer.describe(),
-                output_shape=trace.output_shape,
-                parameter_count=trace.parameter_count,
-                parameter_count_formula=trace.count_formula or None,
-                forward_flops=trace.forward_flops,
-            )
-            for trace in spec.trace()
-        ),
+        layers=tuple(_rows(spec.trace())),
         parameter_count=spec.parameter_count,
         forward_flops=spec.forward_flops,
         training_flops=spec.training_flops,
@@ -61,3 +55,18 @@ def describe(spec: ModelSpec, protocol: TrainingProtocol = _DEFAULT_PROTOCOL) ->
         spec_sha256=spec_sha256(spec, protocol),
         published_mnist_accuracy=PUBLISHED_ACCURACY.get(spec.name) if ours else None,
     )
+
+
+def _rows(traces: Iterable[LayerTrace], indentation: str = "") -> Iterator[LayerDescription]:
+    """Yield a row for each layer; what a composite holds follows it, indented."""
+    for trace in traces:
+        yield LayerDescription(
+            layer=indentation + trace.layer.describe(),
+            output_shape=trace.output_shape,
+            parameter_count=trace.parameter_count,
+            parameter_count_formula=None if trace.chains else trace.count_formula or None,
+            forward_flops=trace.forward_flops,
+        )
+        for (name, _), chain in zip(chains_of(trace.layer), trace.chains, strict=True):
+            if len(chain) > 1:
+                yield from _rows(chain, f"{indentation}  {name}: ")

@@ -5,7 +5,22 @@ from __future__ import annotations
 import pytest
 
 from benchbench.spec.catalog import MODELS
-from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
+from benchbench.spec.layers import (
+    Activation,
+    AvgPool2D,
+    BatchNorm,
+    Concat,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool1D,
+    GlobalAvgPool2D,
+    LayerNorm,
+    MaxPool2D,
+    Reshape,
+    Residual,
+)
 from benchbench.spec.layers.activations import ActivationName
 from benchbench.spec.losses import BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError
 from benchbench.spec.model import ModelSpec
@@ -57,6 +72,45 @@ TASKS: tuple[tuple[ModelSpec, Loss], ...] = (
 each_task = pytest.mark.parametrize(
     ("model", "loss"), TASKS, ids=[model.name for model, _ in TASKS]
 )
+
+# Small networks in which every layer stands; a backend that refuses one is not asked.
+WORDS = (
+    ModelSpec(
+        "words-of-convolutions",
+        (7, 6, 2),
+        (
+            Conv2D(4, (3, 2), "silu", strides=(2, 1), padding="same"),
+            Conv2D(8, (2, 3), "elu", padding="same", groups=4, use_bias=False),
+            Conv2D(4, (2, 2), "leaky_relu", dilation=(1, 2), padding="same"),
+            Concat(((MaxPool2D((3, 3), (1, 1), "same"),), (), (Conv2D(2, (1, 1), "relu6"),))),
+            AvgPool2D((3, 3), (2, 2), "same"),
+            Reshape((6, 10)),
+            Dense(4, "gelu"),
+            GlobalAvgPool1D(),
+            Dense(3, "softmax"),
+        ),
+    ),
+    ModelSpec(
+        "words-of-norms",
+        (6, 6, 1),
+        (
+            Conv2D(3, (3, 3)),
+            BatchNorm(momentum=0.9),
+            Activation("gelu_tanh"),
+            Residual(
+                (Conv2D(4, (3, 3), strides=(2, 2), padding="same"), LayerNorm()),
+                (Conv2D(4, (1, 1), strides=(2, 2), use_bias=False), BatchNorm()),
+            ),
+            Activation("tanh"),
+            AvgPool2D((2, 2), (1, 1)),
+            GlobalAvgPool2D(),
+            Dense(5, "sigmoid"),
+            Dropout(0.25),
+            Dense(3, "softmax"),
+        ),
+    ),
+)
+each_word = pytest.mark.parametrize("model", WORDS, ids=lambda model: str(model.name))
 
 # A matrix product and nothing else, of 256 pixels.
 LONE_DENSE = ModelSpec("lone-dense", (16, 16, 1), (Flatten(), Dense(2, "softmax")))

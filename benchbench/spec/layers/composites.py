@@ -73,8 +73,7 @@ class Residual(_Composite, frozen=True, tag="Residual"):
         return main
 
     def describe(self) -> str:
-        shortcut = _chain_text(self.shortcut) if self.shortcut else "x"
-        return f"Residual({_chain_text(self.layers)} + {shortcut})"
+        return f"Residual({_chain_text(self.layers)} + {_chain_text(self.shortcut)})"
 
 
 class Concat(_Composite, frozen=True, tag="Concat"):
@@ -98,7 +97,7 @@ class Concat(_Composite, frozen=True, tag="Concat"):
         return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
 
     def describe(self) -> str:
-        return f"Concat({' | '.join(_chain_text(part) or 'x' for part in self.branches)})"
+        return f"Concat({', '.join(_chain_text(part) for part in self.branches)})"
 
 
 Layer: TypeAlias = (
@@ -159,4 +158,6 @@ def _output_shape(layer: Layer, shape: Shape, place: int, name: str) -> Shape:
 
 
 def _chain_text(layers: tuple[Layer, ...]) -> str:
-    return ", ".join(layer.describe() for layer in layers)
+    if len(layers) <= 1:
+        return layers[0].describe() if layers else "x"
+    return f"{len(layers)} layers"
