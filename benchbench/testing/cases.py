@@ -110,7 +110,6 @@ WORDS = (
         ),
     ),
 )
-each_word = pytest.mark.parametrize("model", WORDS, ids=lambda model: str(model.name))
 
 # A matrix product and nothing else, of 256 pixels.
 LONE_DENSE = ModelSpec("lone-dense", (16, 16, 1), (Flatten(), Dense(2, "softmax")))

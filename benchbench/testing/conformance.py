@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchbench.testing.certificate import CertificateTests
 from benchbench.testing.declaration import DeclarationTests
 from benchbench.testing.forward import ForwardTests
+from benchbench.testing.layering import LayerTests
 from benchbench.testing.optimizing import OptimizerTests
 from benchbench.testing.order import OrderTests
 from benchbench.testing.refusal import RefusalTests
@@ -15,6 +16,7 @@ from benchbench.testing.training import TrainingTests
 class BackendConformance(
     CertificateTests,
     OptimizerTests,
+    LayerTests,
     OrderTests,
     TrainingTests,
     ForwardTests,
