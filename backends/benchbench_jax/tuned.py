@@ -42,13 +42,16 @@ class TunedTrainer(Trainer):
         with jax.default_device(device):
             # The variables by their names; the steps have them as tuples.
             self._module = network(model)
-            self._progress = self._steps.start(variables_of(self._module), seed)
+            start = self._steps.start(variables_of(self._module), seed)
+        # Placed, as all that a step gives back is: else the second epoch would be compiled anew.
+        self._progress = jax.device_put(start, device)
 
     def set_variables(self, arrays: Sequence[FloatArray]) -> None:
         with jax.default_device(self._device):
             for variable, array in zip(self._module.canonical(), arrays, strict=True):
                 variable[...] = jnp.array(array)
-        self._progress = self._progress._replace(variables=variables_of(self._module))
+        variables = jax.device_put(variables_of(self._module), self._device)
+        self._progress = self._progress._replace(variables=variables)
 
     def variables(self) -> list[FloatArray]:
         nnx.update(self._module, *self._steps.states(self._progress.variables))
