@@ -77,7 +77,7 @@ WRONG = [
         "batch statistics at evaluation",
     ),
     Pair("keras:lstm", "torch:lstm_both_biases", "gradients", "both biases trained", "lstm"),
-    Pair("keras:lstm", "torch:lstm_time_first", "evaluation mode", "batch_first"),
+    Pair("keras:lstm", "torch:lstm_time_first", "forward", "batch_first"),
     Pair("keras:lstm", "torch:lstm_gate_order", "forward", "gate order", "lstm"),
     Pair("keras:transformer", "torch:transformer_epsilon", "forward", "LayerNorm epsilon", "norm1"),
     Pair("keras:mlp", "flax:mlp_tanh", "forward", "activation", "between"),
