@@ -171,6 +171,8 @@ class Exercise:
         most samples have; values are off by as much.
         """
         arrays = self.large(draw, last)
+        if self.output_bias is None:
+            return arrays
         targets = self.training(ONE_STEP, draw).targets
         bias, push = arrays[self.output_bias], np.float32(SATURATING_NATS)
         match self.task.loss:
@@ -189,13 +191,14 @@ class Exercise:
         return frozenset(variable.name for variable in self.model.trace()[-1].variables)
 
     @functools.cached_property
-    def output_bias(self) -> int:
-        """The place of the output layer's bias among the model's variables."""
-        return next(
+    def output_bias(self) -> int | None:
+        """The place of the output layer's bias among the model's variables, if it has one."""
+        places = (
             place
             for place, variable in enumerate(self.model.variables)
             if variable.name in self.output_names and variable.role == "bias"
         )
+        return next(places, None)
 
     @functools.lru_cache(maxsize=4)  # noqa: B019 - an exercise is done and dropped
     def _drawn(self, draw: int) -> Split:

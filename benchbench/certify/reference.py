@@ -200,9 +200,9 @@ class Reference:
             # Probabilities are rounded even where no weight counts: of a dead network the gradient
             # of a logit may be a sum of thirds, which is 0 but for that. All logits up is no nudge.
             bias = self._exercise.output_bias
-            nudged[bias] = nudged[bias] + direction * np.resize(
-                [_NUDGE, -_NUDGE], nudged[bias].shape
-            )
+            if bias is not None:
+                shape = nudged[bias].shape
+                nudged[bias] = nudged[bias] + direction * np.resize([_NUDGE, -_NUDGE], shape)
             other = self._train(nudged, program, draw)
             rows = self.counted(program)
             moved = max(moved, relative_difference(other[rows], update[rows]))

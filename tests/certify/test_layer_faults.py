@@ -149,6 +149,12 @@ def test_a_bias_before_batch_norm_is_left_out_and_named():
     assert reference.counted(Exercise(reference.exercise.spec, bb.TrainingProtocol()).long).any()
 
 
+def test_an_output_layer_needs_no_bias():
+    layers = (bb.Flatten(), bb.Dense(4, "tanh"), bb.Dense(3, "softmax", use_bias=False))
+    ladder, _ = _climb(bb.ModelSpec("unbiased", (4, 4, 1), layers))
+    assert {rung.verdict for rung in ladder.climb()} == {"holds"}
+
+
 def test_a_bias_that_matters_is_compared():
     _, reference = _climb(NORMS)
     assert "layers.7.bias" not in reference.left_out(Exercise(NORMS, bb.TrainingProtocol()).long)

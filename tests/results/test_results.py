@@ -227,6 +227,7 @@ def test_what_is_published_is_few_files_and_small():
 )
 def test_the_outcomes_are_what_the_command_makes_of_their_records(seeds, models, mnist_folder):
     command = f"certify --outcome --seeds {seeds} --backend torch --backend keras --device cpu"
+    command += " --division idiomatic --division tuned --wide"
     done = subprocess.run(
         [
             *(sys.executable, "-m", "benchbench", *command.split()),
