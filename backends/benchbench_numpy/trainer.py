@@ -15,9 +15,6 @@ from benchbench_numpy.network import Network
 from benchbench_numpy.objective import objective_of
 from benchbench_numpy.optimizers import Optimizer, make_optimizer
 
-# The random numbers of dropout are no part of the order of samples.
-_DROPOUT = 1
-
 
 @functools.cache
 def _blas() -> threadpoolctl.ThreadpoolController:
@@ -47,14 +44,14 @@ class NumpyTrainer(Trainer):
         self._output_shape = model.output_shape
         self._dtype = dtype
         self._objective = objective_of(task_of(model, protocol).loss)
+        self._random = np.random.default_rng(seed)
         self._network = Network(
             model,
             objective=self._objective,
             batch_size=protocol.batch_size,
             dtype=dtype,
-            random=np.random.default_rng([seed, _DROPOUT]),
+            random=self._random.spawn(1)[0],  # dropout's numbers are not the order's
         )
-        self._random = np.random.default_rng(seed)
         self._threads = threads
         self._blas = _blas()
 

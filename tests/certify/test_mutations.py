@@ -99,7 +99,7 @@ WORDS = [
     ("first batch twice", "odd-sizes", ["more steps", "a batch used twice"]),
     ("short batch not trained on", "odd-sizes", ["fewer steps", "left out"]),
     ("beta_1 0.95", "odd-sizes", ["the first step is right", "beta_1"]),
-    ("gradients accumulated", "odd-sizes", ["the first step is right", "starts from 0"]),
+    ("gradients accumulated", "odd-sizes", ["the first step is right", "gradients start from 0"]),
     ("shuffling", "odd-sizes", ["the first step is right", "order of samples"]),
     ("short batch underweighted", "odd-sizes", ["the first step is right", "short batch"]),
     ("one batch skipped", "single-layer", ["fewer steps", "9.1 times the learning rate"]),

@@ -72,7 +72,7 @@ def test_a_smooth_network_has_a_tolerance_of_its_own_where_steps_are_many():
 
 
 def test_every_rung_that_is_no_exact_one_has_a_tolerance():
-    exact = {"data", "architecture", "order"}
+    exact = {"data", "architecture", "order", "dropout"}
     kinked, smooth = MODELS["two-layer"], MODELS["single-layer"]
     assert is_smooth(smooth)
     assert not is_smooth(kinked)

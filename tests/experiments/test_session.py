@@ -26,7 +26,7 @@ def benchbench_datasets():
 @pytest.mark.parametrize(
     ("shape", "classes", "message"),
     [
-        ((8, 9, 3), 4, r"\(28, 28, 1\) .*'theirs' are \(8, 9, 3\)"),
+        ((8, 9, 3), 4, r"\(28, 28, 1\), .*'theirs' are \(8, 9, 3\)"),
         ((28, 28, 1), 11, "tells 10 classes apart, but 'theirs' has 11"),
     ],
 )

@@ -136,7 +136,7 @@ def test_medmnist_brings_its_own_split_for_validation(tmp_path):
         held[f"{name}_labels"] = LABELS["y_train"][part, None].astype(np.uint8)
     np.savez(tmp_path / "pathmnist.npz", **held)
     chosen = catalog.choose(str(tmp_path / "pathmnist.npz"), {})
-    assert (chosen.name, chosen.classes) == ("pathmnist", 3)
+    assert (chosen.name, chosen.targets.classes) == ("pathmnist", 3)
     dataset = catalog.load(chosen, {})
     assert [len(one) for one in (dataset.train, dataset.validation, dataset.test)] == [40, 7, 13]
     assert (dataset.validation.targets == LABELS["y_train"][40:47]).all()

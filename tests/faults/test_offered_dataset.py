@@ -56,7 +56,7 @@ TROUBLES = {
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("BENCHBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("BENCHBENCH_DISABLE", "torch, keras, numpy")
+    monkeypatch.setenv("BENCHBENCH_DISABLE", "torch, keras, numpy, jax")
 
 
 def test_what_it_does_there_is_told_by_name(install):

@@ -61,7 +61,7 @@ RUNS = {
 
 @pytest.fixture(autouse=True)
 def _installed(install, monkeypatch, tmp_path):
-    monkeypatch.setenv("BENCHBENCH_DISABLE", "torch, keras")
+    monkeypatch.setenv("BENCHBENCH_DISABLE", "torch, keras, jax")
     install("a-plugin", PLUGIN)
 
 

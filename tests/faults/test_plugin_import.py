@@ -47,7 +47,7 @@ DEADLY = {
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("BENCHBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("BENCHBENCH_DISABLE", "torch, keras, numpy")
+    monkeypatch.setenv("BENCHBENCH_DISABLE", "torch, keras, numpy, jax")
 
 
 @pytest.fixture

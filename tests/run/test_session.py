@@ -114,7 +114,7 @@ def test_cells_that_nothing_tells_apart_are_refused():
 
 
 def test_what_a_choice_says_to_people_is_not_in_the_session():
-    chosen = Chosen("digits", sha256="d" * 64, note="made up", classes=10)
+    chosen = Chosen("digits", sha256="d" * 64, note="made up", input_shape=(8, 8, 1))
     session = make_session(cell(), dataset=chosen)
     assert session.dataset == DatasetChoice("digits", sha256="d" * 64)
 
