@@ -155,7 +155,11 @@ def _assert_trains_as_numpy(
 
 @pytest.mark.parametrize(
     ("division", "output"),
-    [("idiomatic", "softmax"), ("tuned", "sigmoid"), ("tuned", "linear")],
+    [
+        ("idiomatic", "softmax"),
+        pytest.param("tuned", "sigmoid", marks=pytest.mark.exhaustive),
+        pytest.param("tuned", "linear", marks=pytest.mark.exhaustive),
+    ],
 )
 def test_every_layer_and_loss_trains_as_in_numpy(division: str, output: str) -> None:
     _assert_trains_as_numpy(division, EVERY_LAYER, output, (9, 12, 2))
