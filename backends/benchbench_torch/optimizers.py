@@ -172,16 +172,17 @@ def _rmsprop(parameters: _Parameters, formula: RMSprop, rate: float) -> torch.op
 
 def _settings(formula: Optimizer, clip_norm: float | None) -> dict[str, str | int | float | bool]:
     """Return what `settings` says of the optimizer, the schedule and the clipping."""
+    kind = str(formula.__struct_config__.tag)  # the spec's name, also of a subclass
     words = {
         "SGD": "",
         "Adam": ", eps set before every step",
         "AdamW": ", two parameter groups, eps set before every step",
         "RMSprop": ", square_avg holds v + epsilon",
-    }[type(formula).__name__]
+    }[kind]
     if isinstance(formula, SGD) and formula.weight_decay:
         words = ", decoupled weight decay in a hook"
     said: dict[str, str | int | float | bool] = {
-        "optimizer": f"torch.optim.{type(formula).__name__}, default implementation{words}"
+        "optimizer": f"torch.optim.{kind}, default implementation{words}"
     }
     if formula.schedule:
         said["schedule"] = "LambdaLR, stepped every batch"
