@@ -19,7 +19,7 @@ from benchbench.plugins.contract import (
     Trainer,
 )
 from benchbench.plugins.hookspecs import hookimpl
-from benchbench.plugins.vocabulary import Vocabulary
+from benchbench.plugins.vocabulary import WORDS_OF_NOVEMBER_2026, Vocabulary
 from benchbench.spec.layers import (
     LEAKY_SLOPE,
     Activation,
@@ -56,6 +56,7 @@ __version__ = "0.1.0"
 __all__ = [
     "LEAKY_SLOPE",
     "SGD",
+    "WORDS_OF_NOVEMBER_2026",
     "Activation",
     "Adam",
     "AdamW",

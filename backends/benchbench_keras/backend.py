@@ -2,98 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from benchbench import (
+    WORDS_OF_NOVEMBER_2026,
     Backend,
     ModelSpec,
     Trainer,
     TrainingProtocol,
     Unsupported,
-    Vocabulary,
 )
 from benchbench_keras.engines import Engine, TensorFlowEngine
 from benchbench_keras.idiomatic import IdiomaticTrainer
 from benchbench_keras.tuned import TunedTrainer
 
 # What each division has been taught; what is not here it refuses.
-_ADAM = ("learning_rate", "beta_1", "beta_2", "epsilon", "epsilon_added_to")
-_WARMUP = ("warmup_steps", "warmup_from")
-_OPTIMIZERS = {
-    "SGD": ("learning_rate", "momentum", "nesterov", "weight_decay"),
-    "Adam": _ADAM,
-    "AdamW": (*_ADAM, "weight_decay"),
-    "RMSprop": ("learning_rate", "rho", "epsilon"),
-}
-_SCHEDULES = {
-    "Cosine": ("learning_rate", "decay_steps", "alpha", *_WARMUP),
-    "Exponential": ("learning_rate", "decay_steps", "decay_rate", "staircase", *_WARMUP),
-    "Piecewise": ("boundaries", "values", *_WARMUP),
-}
-_LOSSES: dict[str, tuple[str, ...]] = {
-    "CrossEntropy": ("label_smoothing",),
-    "BinaryCrossEntropy": (),
-    "MeanSquaredError": (),
-}
-_PROTOCOL = ("epochs", "batch_size", "shuffle", "optimizer", "loss", "clip_norm")
+_TUNED = dataclasses.replace(
+    WORDS_OF_NOVEMBER_2026,
+    layers={
+        "Flatten": (),
+        "Dense": ("units", "activation"),
+        "Conv2D": ("filters", "kernel_size", "activation"),
+        "MaxPool2D": ("pool_size",),
+    },
+    activations=("linear", "relu"),
+)
 KNOWN = {
-    "idiomatic": Vocabulary(
-        layers={
-            "Flatten": (),
-            "Reshape": ("shape",),
-            "Activation": ("function",),
-            "Dense": ("units", "activation", "use_bias"),
-            "Conv2D": (
-                "filters",
-                "kernel_size",
-                "activation",
-                "strides",
-                "padding",
-                "groups",
-                "dilation",
-                "use_bias",
-            ),
-            "MaxPool2D": ("pool_size", "strides", "padding"),
-            "AvgPool2D": ("pool_size", "strides", "padding"),
-            "GlobalAvgPool2D": (),
-            "GlobalAvgPool1D": (),
-            "BatchNorm": ("momentum", "epsilon"),
-            "LayerNorm": ("epsilon",),
-            "Dropout": ("rate",),
-            "Residual": ("layers", "shortcut"),
-            "Concat": ("branches",),
-        },
-        optimizers=_OPTIMIZERS,
-        schedules=_SCHEDULES,
-        protocol=_PROTOCOL,
-        losses=_LOSSES,
-        activations=(
-            "linear",
-            "relu",
-            "relu6",
-            "leaky_relu",
-            "elu",
-            "gelu",
-            "gelu_tanh",
-            "silu",
-            "tanh",
-            "sigmoid",
-            "softmax",
-        ),
-    ),
-    "tuned": Vocabulary(
-        layers={
-            "Flatten": (),
-            "Dense": ("units", "activation"),
-            "Conv2D": ("filters", "kernel_size", "activation"),
-            "MaxPool2D": ("pool_size",),
-        },
-        optimizers=_OPTIMIZERS,
-        schedules=_SCHEDULES,
-        protocol=_PROTOCOL,
-        losses=_LOSSES,
-    ),
+    "idiomatic": WORDS_OF_NOVEMBER_2026,
+    "compiled": WORDS_OF_NOVEMBER_2026,
+    "tuned": _TUNED,
 }
-
-KNOWN["compiled"] = KNOWN["idiomatic"]
 
 
 class KerasBackend(Backend):

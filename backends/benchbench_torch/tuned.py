@@ -94,21 +94,23 @@ class TunedTrainer(Trainer):
         return self._cropped(split.inputs), tensor_of(split.targets).to(self._device)
 
     def _cropped(self, images: FloatArray) -> torch.Tensor:
-        height, width = self._network.needed_size
-        return tensor_of(images).to(self._device)[:, :height, :width].contiguous()
+        part = (slice(None), *(slice(size) for size in self._network.needed_size))
+        return tensor_of(images).to(self._device)[part].contiguous()
 
     def synchronize(self) -> None:
         synchronize(self._device)
 
     def settings(self) -> dict[str, str | int | float | bool]:
-        height, width = self._network.needed_size
+        size = "x".join(str(size) for size in self._network.needed_size)
         return {
             **process_settings(self._device),
             "compile": "none (eager, backward pass written out)",
             "memory_format": "channels_last (NHWC)",
             "optimizer": self._optimizer.kernel,
             "loss": f"{self._objective.name}, its gradient written out",
-            "data": f"resident on the device, first {height}x{width} pixels, gathered by batch",
+            "data": "resident on the device, "
+            + (f"first {size} pixels, " if size else "")
+            + "gathered by batch",
             "loss_read": "every epoch",
         }
 

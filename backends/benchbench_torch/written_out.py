@@ -157,7 +157,7 @@ class WrittenOut:
     """A model whose parameters and gradients are two vectors, in order kernel, bias, kernel, ...
 
     `parameters` and `gradients`: float32 (parameter_count,). `needed_size`: the height and width of
-    the part of an image, from the top left, that `logits` is to be given.
+    the part of an image, from the top left, that `logits` is to be given; empty of other inputs.
     """
 
     def __init__(self, model: ModelSpec, device: torch.device) -> None:
@@ -177,7 +177,7 @@ class WrittenOut:
         self._orders = [_order(trace.layer, v) for trace in model.trace() for v in trace.variables]
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the logits (n, classes) of images (n, *needed_size, channels)."""
+        """Return the logits (n, classes) of images (n, *needed_size, channels), or rows."""
         for step in self._steps:
             images = step.forward(images)
         return images
@@ -244,7 +244,9 @@ def _steps(model: ModelSpec) -> Iterator[_Step]:
     """Yield the steps of the model; a pool right after a convolution becomes part of it."""
     first = True
     pooled = False
-    for layer, following in zip(model.layers, (*model.layers[1:], None), strict=True):
+    traces = model.trace()
+    for trace, following in zip(traces, (*model.layers[1:], None), strict=True):
+        layer = trace.layer
         if isinstance(layer, Flatten):
             yield _FlattenStep()
         elif isinstance(layer, MaxPool2D):
@@ -252,6 +254,8 @@ def _steps(model: ModelSpec) -> Iterator[_Step]:
                 yield _PoolStep(layer.pool_size)
             pooled = False
         elif isinstance(layer, Dense):
+            if len(trace.input_shape) != 1:
+                raise Unsupported("torch tuned has no Dense over (steps, features), only over rows")
             yield _DenseStep(relu=layer.activation == "relu", first=first)
             first = False
         elif isinstance(layer, Conv2D):
@@ -262,8 +266,13 @@ def _steps(model: ModelSpec) -> Iterator[_Step]:
             raise Unsupported(f"torch tuned has no layer {type(layer).__name__}")
 
 
-def _needed_size(model: ModelSpec) -> tuple[int, int]:
-    """Return the height and width of the input that the first row of features depends on."""
+def _needed_size(model: ModelSpec) -> tuple[int, ...]:
+    """Return the height and width of the image that the first row of features depends on.
+
+    Of inputs that are no images all is needed: an empty tuple.
+    """
+    if len(model.input_shape) != 3:
+        return ()
     images = [trace for trace in model.trace() if len(trace.output_shape) == 3]
     height, width = images[-1].output_shape[:2] if images else model.input_shape[:2]
     for trace in reversed(images):

@@ -30,7 +30,8 @@ from benchbench.certify.order import disorders
 from benchbench.certify.reference import ATTEMPTS, Reference
 from benchbench.certify.rows import Row, as_row
 from benchbench.certify.rungs import RUNGS, THREE_EPOCHS, Finding, Limit, Measure, finite, limit_of
-from benchbench.certify.silent import variable_slices, without_text
+from benchbench.certify.silent import without_text
+from benchbench.certify.state import state_differences
 from benchbench.certify.tolerances import MARGIN, is_smooth
 from benchbench.certify.update_words import explain_update
 from benchbench.errors import Unsupported
@@ -179,11 +180,7 @@ class CandidateMeasures:
         counts = self._reference.counted(program)
         differences = [relative_difference((expected + beyond)[counts], expected[counts])]
         # A state is compared by itself: in the norm of all variables it would drown.
-        variables = self._exercise.model.variables
-        for variable, part in zip(variables, variable_slices(variables), strict=True):
-            if not variable.trainable and counts[part].all():
-                there = expected[part]
-                differences.append(relative_difference(there + beyond[part], there))
+        differences += state_differences(self._exercise.model, before, expected, beyond, counts)
         return Finding(
             finite(max(differences)),
             lambda: explain_update(
@@ -250,11 +247,13 @@ class CandidateMeasures:
         return Finding(float(worst), lambda: "; ".join(one.words for one in found))
 
     def _dropout(self, _start: str) -> Finding:
-        faults = [
-            fault
-            for rate in rates_of(self._exercise.spec)
-            for fault in dropout_faults(self._candidate, rate, seed=self._exercise.seed)
-        ]
+        rates, seed = rates_of(self._exercise.spec), self._exercise.seed
+        try:
+            found = [dropout_faults(self._candidate, rate, seed=seed) for rate in rates]
+        except Unsupported as refusal:
+            words = f"the backend refuses the network by which dropout is read: {refusal}"
+            return Finding(None, lambda: words)
+        faults = [fault for of_rate in found for fault in of_rate]
         worst = max((fault.size for fault in faults), default=0.0)
         return Finding(finite(worst), lambda: "; ".join(fault.words for fault in faults))
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from benchbench.certify.calls import call
 from benchbench.certify.exercise import Implementation
-from benchbench.certify.rows import WeightsReader, as_row
+from benchbench.certify.rows import WeightsReader
 from benchbench.data.dataset import Split
 from benchbench.spec.layers import Dense, Dropout, Flatten
 from benchbench.spec.model import ModelSpec
@@ -31,8 +31,9 @@ _STEPS = 24
 _RATE = 2.0**-26
 # Rounding of a weight that has grown over all steps, relative to one step.
 _NEAR = 1e-3
-# A right share is further off than so many standard deviations once in 1.7 million times.
-_DEVIATIONS = 5.0
+# How often right masks may break one of the rules, about.
+_CHANCE = 1e-7
+_LARGE = 4096.0
 _PREDICTED = 1e-5
 
 Masks = npt.NDArray[np.float64]
@@ -67,10 +68,11 @@ def dropout_faults(implementation: Implementation, rate: float, *, seed: int) ->
     kernels = rows[:, : _UNITS * _CLASSES].reshape(-1, _UNITS, _CLASSES)
     masks = np.diff(kernels[..., 0], axis=0) / (_RATE * (1 - 1 / _CLASSES))
     found = list(_mask_faults(masks, rate))
-    weights = [np.float32(0.01) * _drawn(model.variable_shapes[0], seed), start[1]]
-    call("set_variables", trainer.set_variables, weights)
-    observed = np.asarray(call("predict", trainer.predict, sample.inputs), np.float64)
-    expected = _softmax(as_row([weights[0].sum(axis=0)]))
+    # Inputs so large that the weights, small as they are, make logits of about one.
+    inputs = np.full((1, _UNITS, 1, 1), _LARGE, np.float32)
+    observed = np.asarray(call("predict", trainer.predict, inputs), np.float64)
+    kernel, bias = (np.asarray(one, np.float64) for one in call("variables", trainer.variables))
+    expected = _softmax(_LARGE * kernel.sum(axis=0) + bias)
     off = float(np.abs(observed[0] - expected).max())
     if not off <= _PREDICTED:
         found.append(DropoutFault("dropout acts in `predict`: is the network in evaluation?", off))
@@ -83,36 +85,46 @@ def _mask_faults(masks: Masks, rate: float) -> Iterator[DropoutFault]:
         yield DropoutFault(f"`fit` reported {len(masks)} epochs, expected {_STEPS}", math.inf)
         return
     dropped = np.abs(masks) < _NEAR
-    share = float(dropped.mean())
-    deviation = math.sqrt(rate * (1 - rate) / masks.size)
-    if share == 0:
-        yield DropoutFault("nothing is dropped in training", rate)
-        return
-    if abs(share - rate) > _DEVIATIONS * deviation:
+    count, share = int(dropped.sum()), float(dropped.mean())
+    if _chance(count, masks.size, rate) < _CHANCE:
+        if not count:
+            yield DropoutFault("nothing is dropped in training", rate)
+            return
         words = f"{share:.3f} of the values are dropped, the rate is {rate:g}"
-        if abs(share - (1 - rate)) < _DEVIATIONS * deviation:
+        if _chance(count, masks.size, 1 - rate) > _CHANCE:
             words += ": the rate is taken for the share that is kept"
         yield DropoutFault(words, abs(share - rate))
-    scale = float(np.median(masks[~dropped])) if not dropped.all() else 0.0
-    right = 1 / (1 - rate)
-    if abs(scale / right - 1) > _NEAR:
-        words = f"what is kept is scaled by {scale:.4g}, not by 1 / (1 - rate) = {right:.4g}"
-        yield DropoutFault(words, abs(scale / right - 1))
-    elif np.abs(masks[~dropped] / right - 1).max() > _NEAR:
-        yield DropoutFault("what is kept is scaled differently from value to value", 1.0)
+    yield from _scale_faults(masks[~dropped], 1 / (1 - rate))
+    # Two masks are the same by chance where nearly all, or nearly nothing, is dropped.
+    alike = (rate**2 + (1 - rate) ** 2) ** _UNITS
     repeated = sum(np.array_equal(one, other) for one, other in itertools.pairwise(dropped))
-    if repeated:
+    if repeated and alike * _STEPS < _CHANCE:
         yield DropoutFault(
             f"{repeated} of {len(masks) - 1} steps drop the very values of the step before", 1.0
         )
-    # Of independent values a step's count has the variance of the binomial distribution.
-    spread = float(np.abs(dropped.sum(axis=1) - _UNITS * share).max())
-    if spread > 2 * _DEVIATIONS * math.sqrt(_UNITS * rate * (1 - rate)):
+    if min(_chance(int(step), _UNITS, share) for step in dropped.sum(axis=1)) < _CHANCE / _STEPS:
         yield DropoutFault("values are dropped together, not each on its own", 1.0)
 
 
-def _drawn(shape: tuple[int, ...], seed: int) -> npt.NDArray[np.float32]:
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+def _scale_faults(kept: Masks, right: float) -> Iterator[DropoutFault]:
+    """Yield what is wrong with the factors of the values that are kept."""
+    if not kept.size:
+        return
+    scale = float(np.median(kept))
+    if abs(scale / right - 1) > _NEAR:
+        words = f"what is kept is scaled by {scale:.4g}, not by 1 / (1 - rate) = {right:.4g}"
+        yield DropoutFault(words, abs(scale / right - 1))
+    elif np.abs(kept / right - 1).max() > _NEAR:
+        yield DropoutFault("what is kept is scaled differently from value to value", 1.0)
+
+
+def _chance(count: int, trials: int, rate: float) -> float:
+    """Return how often so few, or so many, of the trials come out at this rate: one tail."""
+    from scipy import special
+
+    fewer = float(special.bdtr(count, trials, rate))
+    more = float(special.bdtrc(count - 1, trials, rate)) if count else 1.0
+    return min(fewer, more)
 
 
 def _softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

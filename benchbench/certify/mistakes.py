@@ -76,15 +76,12 @@ def mistaken_optimizer(
         return first_step if first else reference.descend(weights, batch)
 
     trained = mask(model, lambda variable: variable.trainable)
-    most = _LEFT * float(np.linalg.norm(observed - expected))
-    left = {
-        words: float(
-            np.linalg.norm(
-                observed - train(rule, start, [batches] * program.epochs, descend, trained)
-            )
-        )
-        for words, rule in mistakes
-    }
+    counts = reference.counted(program)
+    most = _LEFT * float(np.linalg.norm((observed - expected)[counts]))
+    left = {}
+    for words, rule in mistakes:
+        update = train(rule, start, [batches] * program.epochs, descend, trained)
+        left[words] = float(np.linalg.norm((observed - update)[counts]))
     # In few steps some mistakes are the same.
     alike = [words for words, one in left.items() if one < min(most, 2 * min(left.values()))]
     return "; or else ".join(alike) or None

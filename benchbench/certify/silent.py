@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from benchbench.certify.exercise import Exercise
 from benchbench.certify.rows import Row, as_row
+from benchbench.certify.rules import mask
 from benchbench.data.dataset import Split
 from benchbench.spec.layers import BatchNorm
 from benchbench.spec.model import ModelSpec
@@ -88,13 +89,9 @@ def variable_slices(variables: Iterable[Variable]) -> list[slice]:
     return slices
 
 
-def counted(
-    model: ModelSpec, left_out: frozenset[str]
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def counted(model: ModelSpec, left_out: frozenset[str]) -> npt.NDArray[np.bool_]:
     """Return which values of the row of all variables count."""
-    return np.concatenate(
-        [np.full(variable.count, variable.name not in left_out) for variable in model.variables]
-    )
+    return mask(model, lambda variable: variable.name not in left_out).astype(np.bool_)
 
 
 def without_text(names: frozenset[str]) -> str:

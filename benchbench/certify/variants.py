@@ -13,7 +13,7 @@ from benchbench.certify.exercise import ONE_STEP, Exercise, relative_difference
 from benchbench.certify.rows import Arrays, Row, as_row
 from benchbench.certify.silent import variable_slices
 from benchbench.data.dataset import Split
-from benchbench.spec.layers import BatchNorm, Concat, Conv2D, Layer, LayerNorm, Residual
+from benchbench.spec.layers import BatchNorm, Conv2D, Layer, LayerNorm, map_layers
 from benchbench.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _ACTIVATIONS = (
 def variants(model: ModelSpec) -> Iterator[tuple[str, ModelSpec]]:
     """Yield other specs of the same variables, each with the mistake, in words, that makes it."""
     for words, change in _changes():
-        layers = _changed(model.layers, change)
+        layers = map_layers(model.layers, change)
         if layers != model.layers:
             yield words, msgspec.structs.replace(model, layers=layers)
 
@@ -78,20 +78,6 @@ def _activated(name: str, other: str) -> Change:
     return change
 
 
-def _changed(layers: tuple[Layer, ...], change: Change) -> tuple[Layer, ...]:
-    changed: list[Layer] = []
-    for layer in layers:
-        match layer:
-            case Residual():
-                main, shortcut = _changed(layer.layers, change), _changed(layer.shortcut, change)
-                changed.append(Residual(main, shortcut))
-            case Concat():
-                changed.append(Concat(tuple(_changed(part, change) for part in layer.branches)))
-            case _:
-                changed.append(change(layer))
-    return tuple(changed)
-
-
 def mistaken_layer(
     reference: Reference,
     exercise: Exercise,
@@ -102,10 +88,11 @@ def mistaken_layer(
     draw: int,
 ) -> str | None:
     """Return, in words, the mistake of a layer with which the reference makes this first update."""
-    left = _LEFT * relative_difference(observed, expected)
+    counts = reference.counted(ONE_STEP)
+    left = _LEFT * relative_difference(observed[counts], expected[counts])
     for words, model in variants(exercise.model):
         update = reference.with_model(model).step(given, exercise.training(ONE_STEP, draw))
-        if relative_difference(observed, update) < left:
+        if relative_difference(observed[counts], update[counts]) < left:
             return f"the reference's update is the same where {words}"
     return None
 
@@ -129,7 +116,7 @@ def _with_statistics_of(
     reference: Reference, exercise: Exercise, weights: Arrays, split: Split
 ) -> Arrays:
     """Return the weights with the moving statistics of this batch alone."""
-    forgetful = _changed(exercise.model.layers, _with(BatchNorm, momentum=0.0))
+    forgetful = map_layers(exercise.model.layers, _with(BatchNorm, momentum=0.0))
     model = msgspec.structs.replace(exercise.model, layers=forgetful)
     change = reference.with_model(model).descend(as_row(weights), split)
     return [

@@ -47,7 +47,7 @@ class Vocabulary:
 
     def _unknown(self, model: ModelSpec, protocol: TrainingProtocol) -> Iterator[str]:
         yield from _fields(model, self.model, "of a model")
-        yield from self._of_layers(model.layers, output=model.layers[-1])
+        yield from self._of_layers(model.layers, output=len(model.layers) - 1)
         yield from _fields(protocol, self.protocol, "of a protocol")
         yield from self._of_kind(protocol.optimizer, "optimizer", self.optimizers)
         if isinstance(protocol.optimizer.learning_rate, msgspec.Struct):
@@ -56,16 +56,16 @@ class Vocabulary:
         if loss is not None:
             yield from self._of_kind(loss, "loss", self.losses)
 
-    def _of_layers(self, layers: Iterable[Layer], output: Layer) -> Iterator[str]:
-        for layer in layers:
+    def _of_layers(self, layers: Iterable[Layer], output: int | None = None) -> Iterator[str]:
+        for place, layer in enumerate(layers):
             yield from self._of_kind(layer, "layer", self.layers)
             for name in ("activation", "function"):
                 activation = getattr(layer, name, None)
-                of_loss = layer is output and activation in DEFAULT_LOSSES
+                of_loss = place == output and activation in DEFAULT_LOSSES
                 if not (activation is None or of_loss or activation in self.activations):
                     yield f"the activation '{activation}' (it has {', '.join(self.activations)})"
             for _, chain in chains_of(layer):
-                yield from self._of_layers(chain, output)
+                yield from self._of_layers(chain)
 
     def _of_kind(
         self, struct: msgspec.Struct, noun: str, kinds: Mapping[str, tuple[str, ...]]
@@ -88,3 +88,52 @@ def _fields(struct: msgspec.Struct, known: tuple[str, ...], owner: str) -> Itera
 @functools.cache
 def _defaults(kind: type[msgspec.Struct]) -> tuple[tuple[str, object], ...]:
     return tuple((one.name, field_default(one)) for one in msgspec.structs.fields(kind))
+
+
+_ADAM = ("learning_rate", "beta_1", "beta_2", "epsilon", "epsilon_added_to")
+_WARMUP = ("warmup_steps", "warmup_from")
+
+# All that the spec could say in November 2026. It never changes: a word that is younger is not in
+# it, so a backend that knows these words refuses that one until it is taught it.
+WORDS_OF_NOVEMBER_2026 = Vocabulary(
+    layers={
+        "Flatten": (),
+        "Reshape": ("shape",),
+        "Activation": ("function",),
+        "Dense": ("units", "activation", "use_bias"),
+        "Conv2D": (
+            *("filters", "kernel_size", "activation", "strides", "padding", "groups", "dilation"),
+            "use_bias",
+        ),
+        "MaxPool2D": ("pool_size", "strides", "padding"),
+        "AvgPool2D": ("pool_size", "strides", "padding"),
+        "GlobalAvgPool2D": (),
+        "GlobalAvgPool1D": (),
+        "BatchNorm": ("momentum", "epsilon"),
+        "LayerNorm": ("epsilon",),
+        "Dropout": ("rate",),
+        "Residual": ("layers", "shortcut"),
+        "Concat": ("branches",),
+    },
+    activations=(
+        *("linear", "relu", "relu6", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu", "tanh"),
+        *("sigmoid", "softmax"),
+    ),
+    losses={
+        "CrossEntropy": ("label_smoothing",),
+        "BinaryCrossEntropy": (),
+        "MeanSquaredError": (),
+    },
+    optimizers={
+        "SGD": ("learning_rate", "momentum", "nesterov", "weight_decay"),
+        "Adam": _ADAM,
+        "AdamW": (*_ADAM, "weight_decay"),
+        "RMSprop": ("learning_rate", "rho", "epsilon"),
+    },
+    schedules={
+        "Cosine": ("learning_rate", "decay_steps", "alpha", *_WARMUP),
+        "Exponential": ("learning_rate", "decay_steps", "decay_rate", "staircase", *_WARMUP),
+        "Piecewise": ("boundaries", "values", *_WARMUP),
+    },
+    protocol=("epochs", "batch_size", "shuffle", "optimizer", "loss", "clip_norm"),
+)

@@ -22,7 +22,7 @@ def build(model: ModelDescription) -> Document:
         for layer in model.layers
     ]
     totals = [
-        ("parameters", text.count(model.parameter_count)),
+        ("parameters", _parameters(model)),
         ("forward", f"{text.count(model.forward_flops)} FLOPs per sample"),
         ("training", f"{text.count(model.training_flops)} FLOPs per sample (forward and backward)"),
         ("protocol", model.protocol),
@@ -36,6 +36,14 @@ def build(model: ModelDescription) -> Document:
         grid(rows, header, right=("parameters", "FLOPs per sample")),
         Facts(tuple(totals)),
     )
+
+
+def _parameters(model: ModelDescription) -> str:
+    count = text.count(model.parameter_count)
+    if model.trainable_count == model.parameter_count:
+        return count
+    state = text.count(model.parameter_count - model.trainable_count)
+    return f"{count}: {text.count(model.trainable_count)} trainable, {state} moving statistics"
 
 
 def _formula(layer: LayerDescription) -> str:

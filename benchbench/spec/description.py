@@ -33,6 +33,7 @@ class ModelDescription(msgspec.Struct, frozen=True):
     input_shape: Shape
     layers: tuple[LayerDescription, ...]
     parameter_count: int
+    trainable_count: int
     forward_flops: int
     training_flops: int
     protocol: str
@@ -49,6 +50,7 @@ def describe(spec: ModelSpec, protocol: TrainingProtocol = _DEFAULT_PROTOCOL) ->
         input_shape=spec.input_shape,
         layers=tuple(_rows(spec.trace())),
         parameter_count=spec.parameter_count,
+        trainable_count=spec.trainable_count,
         forward_flops=spec.forward_flops,
         training_flops=spec.training_flops,
         protocol=protocol.describe(),

@@ -109,6 +109,8 @@ WORDS = (
             Dense(3, "softmax"),
         ),
     ),
+    ModelSpec("rows-of-features", (12,), (Dense(5, "relu"), Dense(3, "softmax"))),
+    ModelSpec("steps", (6, 5), (Dense(4, "relu"), Flatten(), Dense(3, "softmax"))),
 )
 
 # A matrix product and nothing else, of 256 pixels.

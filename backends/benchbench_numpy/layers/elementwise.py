@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
-from scipy import special
 
 import benchbench
 from benchbench_numpy.layers.layer import Array, Layer
@@ -18,11 +18,21 @@ _ROOT = math.sqrt(2 / math.pi)
 _CUBE = 0.044715
 
 
+@functools.cache
+def _special() -> Any:
+    """Return SciPy's functions: imported where one is used, for that takes a tenth of a second."""
+    from scipy import special
+
+    return special
+
+
 class Elementwise(Layer):
     """y = f(x), dx = f'(x) dy. x, y, dx and dy share any shape (n, ...)."""
 
     def __init__(self, name: str) -> None:
         self._function, self._derivative = FUNCTIONS[name]
+        if name in _OF_SCIPY:
+            _special()  # while the network is built, not while its first epoch is timed
 
     def forward(self, x: Array) -> Array:
         self._x = x
@@ -38,11 +48,11 @@ def _leaky_slope(x: Array) -> Array:
 
 
 def _gelu(x: Array) -> Array:
-    return x * special.ndtr(x)
+    return x * _special().ndtr(x)
 
 
 def _gelu_slope(x: Array) -> Array:
-    return special.ndtr(x) + x * np.exp(-0.5 * np.square(x)) / math.sqrt(2 * math.pi)
+    return _special().ndtr(x) + x * np.exp(-0.5 * np.square(x)) / math.sqrt(2 * math.pi)
 
 
 def _gelu_tanh(x: Array) -> Array:
@@ -56,10 +66,11 @@ def _gelu_tanh_slope(x: Array) -> Array:
 
 
 def _silu_slope(x: Array) -> Array:
-    sigmoid = special.expit(x)
+    sigmoid = _special().expit(x)
     return sigmoid * (1 + x * (1 - sigmoid))
 
 
+_OF_SCIPY = frozenset({"gelu", "silu", "sigmoid"})
 # Each function with its derivative.
 FUNCTIONS: dict[str, tuple[Function, Function]] = {
     "relu6": (lambda x: np.clip(x, 0, 6), lambda x: ((x > 0) & (x < 6)).astype(x.dtype)),
@@ -70,7 +81,10 @@ FUNCTIONS: dict[str, tuple[Function, Function]] = {
     ),
     "gelu": (_gelu, _gelu_slope),
     "gelu_tanh": (_gelu_tanh, _gelu_tanh_slope),
-    "silu": (lambda x: x * special.expit(x), _silu_slope),
+    "silu": (lambda x: x * _special().expit(x), _silu_slope),
     "tanh": (np.tanh, lambda x: 1 - np.square(np.tanh(x))),
-    "sigmoid": (special.expit, lambda x: special.expit(x) * special.expit(-x)),
+    "sigmoid": (
+        lambda x: _special().expit(x),
+        lambda x: _special().expit(x) * _special().expit(-x),
+    ),
 }

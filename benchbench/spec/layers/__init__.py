@@ -1,7 +1,7 @@
 """The layers a model is made of, one kind or family a file; a new kind has a place in `Layer`."""
 
 from benchbench.spec.layers.activations import KINKED, LEAKY_SLOPE, Activation, ActivationName
-from benchbench.spec.layers.composites import Concat, Layer, Residual, chains_of
+from benchbench.spec.layers.composites import Concat, Layer, Residual, chains_of, map_layers
 from benchbench.spec.layers.convolution import Conv2D
 from benchbench.spec.layers.dense import Dense
 from benchbench.spec.layers.layer import BaseLayer, Count, Padding, Size2D, padding_amounts
@@ -33,5 +33,6 @@ __all__ = [
     "Residual",
     "Size2D",
     "chains_of",
+    "map_layers",
     "padding_amounts",
 ]

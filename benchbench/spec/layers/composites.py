@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, ClassVar, TypeAlias
 
 import msgspec
@@ -123,6 +124,21 @@ Chains: TypeAlias = tuple[tuple[str, tuple[Layer, ...]], ...]
 def chains_of(layer: Layer) -> Chains:
     """Return the chains of layers that a layer holds, by name; a plain layer holds none."""
     return layer.chains() if isinstance(layer, _Composite) else ()
+
+
+def map_layers(layers: tuple[Layer, ...], change: Callable[[Layer], Layer]) -> tuple[Layer, ...]:
+    """Return the layers with `change` made of each that holds no others, however deep."""
+    changed: list[Layer] = []
+    for layer in layers:
+        match layer:
+            case Residual():
+                parts = (map_layers(chain, change) for _, chain in layer.chains())
+                changed.append(Residual(*parts))
+            case Concat():
+                changed.append(Concat(tuple(map_layers(part, change) for part in layer.branches)))
+            case _:
+                changed.append(change(layer))
+    return tuple(changed)
 
 
 def chain_shape(layers: tuple[Layer, ...], input_shape: Shape, name: str) -> Shape:

@@ -1,0 +1,54 @@
+"""What a backend says that it knows, and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+import benchbench as bb
+from benchbench.plugins.vocabulary import WORDS_OF_NOVEMBER_2026, Vocabulary
+from benchbench.spec.catalog import MODELS, MORE_MODELS
+
+PLAIN = Vocabulary(
+    layers={"Flatten": (), "Dense": ("units", "activation")}, optimizers={"Adam": ()}
+)
+PROTOCOL = bb.TrainingProtocol()
+
+
+def test_the_activation_of_the_output_layer_is_the_losss_alone():
+    """One object may stand in two places; only the last of the model is the output layer."""
+    dense = bb.Dense(3, "sigmoid")
+    losses = {"BinaryCrossEntropy": ()}
+    known = dataclasses.replace(PLAIN, losses=losses)
+    known.require("x", bb.ModelSpec("once", (2, 2, 1), (bb.Flatten(), dense)), PROTOCOL)
+    twice = bb.ModelSpec("twice", (2, 2, 1), (bb.Flatten(), dense, dense))
+    with pytest.raises(bb.Unsupported, match="the activation 'sigmoid'"):
+        known.require("x", twice, PROTOCOL)
+
+
+def test_what_stands_in_a_branch_is_refused_too():
+    branch = bb.Residual((bb.Dense(4, "relu"), bb.Dense(4, "gelu")))
+    model = bb.ModelSpec("deep", (2, 2, 1), (bb.Flatten(), branch, bb.Dense(3, "softmax")))
+    known = dataclasses.replace(PLAIN, layers=PLAIN.layers | {"Residual": ("layers",)})
+    with pytest.raises(bb.Unsupported, match=r"x does not know the activation 'gelu' \(it has"):
+        known.require("x", model, PROTOCOL)
+
+
+@pytest.mark.parametrize(
+    "model", [*MODELS.values(), *MORE_MODELS.values()], ids=lambda one: one.name
+)
+def test_the_words_of_november_2026_are_those_of_the_catalog(name):
+    model = MODELS.get(name) or MORE_MODELS[name]
+    WORDS_OF_NOVEMBER_2026.require("x", model, PROTOCOL)
+
+
+def test_the_words_of_november_2026_never_grow():
+    """A younger word has its own list: a backend is not taught by a line in the core."""
+    counts = {
+        name: sum(1 + len(fields) for fields in getattr(WORDS_OF_NOVEMBER_2026, name).values())
+        for name in ("layers", "losses", "optimizers", "schedules")
+    }
+    assert counts == {"layers": 40, "losses": 4, "optimizers": 22, "schedules": 18}
+    assert len(WORDS_OF_NOVEMBER_2026.activations) == 11
+    assert len(WORDS_OF_NOVEMBER_2026.protocol) == 6
