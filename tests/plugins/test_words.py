@@ -35,9 +35,7 @@ def test_what_stands_in_a_branch_is_refused_too():
         known.require("x", model, PROTOCOL)
 
 
-@pytest.mark.parametrize(
-    "model", [*MODELS.values(), *MORE_MODELS.values()], ids=lambda one: one.name
-)
+@pytest.mark.parametrize("name", [*MODELS, *MORE_MODELS])
 def test_the_words_of_november_2026_are_those_of_the_catalog(name):
     model = MODELS.get(name) or MORE_MODELS[name]
     WORDS_OF_NOVEMBER_2026.require("x", model, PROTOCOL)
