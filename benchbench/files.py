@@ -88,6 +88,18 @@ def replace_file(path: Path, content: bytes) -> None:
         partial.replace(path)
 
 
+def write_output(path: Path, content: bytes) -> None:
+    """Write the file that a user named. Raises OSError.
+
+    It is whole or as it was; but a device, a FIFO and what a link leads to are written into, so
+    that `/dev/stdout` is no file afterwards.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        path.write_bytes(content)
+    else:
+        replace_file(path, content)
+
+
 def _must_be_regular(path: Path, status: os.stat_result) -> None:
     kind = stat.S_IFMT(status.st_mode)
     if kind != stat.S_IFREG:

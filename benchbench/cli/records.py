@@ -10,6 +10,7 @@ import typer
 
 from benchbench.cli.output import show
 from benchbench.errors import BenchbenchError, UsageError, nearest
+from benchbench.files import write_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +81,7 @@ def write_sections(
         typer.echo(text)
         return
     try:
-        output.write_text(f"{text}\n", encoding="utf-8")
+        write_output(output, f"{text}\n".encode())
     except OSError as error:
         raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
     typer.echo(f"wrote {output}", err=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -11,6 +12,9 @@ from benchbench.compare.cells import model_order
 from benchbench.compare.summary import CellSummary
 from benchbench.compare.validity import failure_reason
 from benchbench.records import RunRecord
+
+# Names and versions, as in `CellSummary`.
+_Versions: TypeAlias = tuple[tuple[str, str], ...]
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +54,9 @@ def rows(cells: Sequence[CellSummary], compared: Callable[[CellSummary], bool]) 
     specs = Counter(model for model, _ in {(cell.model, cell.spec_sha256) for cell in cells})
     named = {((cell.model, cell.name, cell.versions), cell.session_id) for cell in cells}
     sessions = Counter(name for name, _ in named)
+    versions: dict[tuple[str, str], set[_Versions]] = defaultdict(set)
+    for cell in cells:
+        versions[cell.backend, cell.division].add(cell.versions)
     found = []
     for cell in cells:
         distinctions = [cell.variant] if cell.variant else []
@@ -59,7 +66,7 @@ def rows(cells: Sequence[CellSummary], compared: Callable[[CellSummary], bool]) 
             distinctions.append(f"{cell.train_image_count:,} training images")
         if specs[cell.model] > 1:
             distinctions.append(f"spec {_short(cell.spec_sha256)}")
-        distinctions += _version_distinctions(cell, cells)
+        distinctions += _version_distinctions(cell, versions[cell.backend, cell.division])
         if sessions[cell.model, cell.name, cell.versions] > 1:
             distinctions.append(f"session {cell.session_id}")
         distinction = ", ".join(distinctions)
@@ -67,13 +74,9 @@ def rows(cells: Sequence[CellSummary], compared: Callable[[CellSummary], bool]) 
     return tuple(found)
 
 
-def _version_distinctions(cell: CellSummary, cells: Sequence[CellSummary]) -> list[str]:
+def _version_distinctions(cell: CellSummary, known: Iterable[_Versions]) -> list[str]:
     """Name the versions in which this cell differs from others of the same backend and division."""
-    others = [
-        dict(other.versions)
-        for other in cells
-        if (other.backend, other.division) == (cell.backend, cell.division)
-    ]
+    others = [dict(versions) for versions in known]
     return [
         f"{name} {version}"
         for name, version in cell.versions

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from benchbench.errors import UsageError, nearest
 from benchbench.exports import bencher, github_action_benchmark, mlflow, pyperf, pytest_benchmark
-from benchbench.files import make_folder, replace_file
+from benchbench.files import make_folder, write_output
 from benchbench.records import RunRecord
 
 # A text is the content of one file; several, by their paths, are that of a folder.
@@ -39,7 +39,7 @@ def export(consumer: str, records: Sequence[RunRecord], target: Path) -> None:
     content = EXPORTS[consumer](records)
     try:
         if isinstance(content, str):
-            replace_file(target, content.encode())
+            write_output(target, content.encode())
         else:
             _write_folder(target, content)
     except OSError as error:

@@ -23,7 +23,7 @@ _LONGEST_PARAMETER = 500
 _STATUS = {"ok": 3}
 _FAILED = 4
 _EPOCH_METRICS = ("train_seconds", "validation_seconds", "loss", "validation_loss")
-_METRICS = (*_EPOCH_METRICS, "validation_accuracy")
+_METRICS = (*_EPOCH_METRICS, "validation_accuracy", "validation_mean_absolute_error")
 
 
 def export(records: Sequence[RunRecord]) -> dict[str, str]:
@@ -103,6 +103,7 @@ def _metrics(run: RunRecord, when: int) -> Iterator[tuple[str, str]]:
             yield field, "".join(f"{when} {value!r} {step}\n" for value, step in known)
     whole = {
         "test_accuracy": run.test.accuracy if run.test else None,
+        "test_mean_absolute_error": run.test.mean_absolute_error if run.test else None,
         "test_loss": run.test.loss if run.test else None,
         "cold_total_seconds": cold_total_seconds(run),
         "peak_memory_bytes": run.peak_memory_bytes,

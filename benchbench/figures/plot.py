@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchbench.errors import UsageError, nearest
 from benchbench.figures.style import styled
 from benchbench.figures.svg import described
-from benchbench.files import replace_file
+from benchbench.files import write_output
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +41,7 @@ class Plot:
         target = Path(path)
         kind = kind_of(target)
         try:
-            replace_file(target, self._bytes(kind))
+            write_output(target, self._bytes(kind))
         except OSError as error:
             raise UsageError(f"cannot write {target}: {error.strerror or error}") from None
 

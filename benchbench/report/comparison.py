@@ -11,6 +11,7 @@ from benchbench.compare.contrast import Contrast, Question, Ratio
 from benchbench.records import Stopping
 from benchbench.report import text
 from benchbench.report.document import Block, Document, Grid, Heading, Paragraph, grid, items
+from benchbench.report.metrics import metric_column
 from benchbench.report.sentences import Label, label_of, sentences
 
 _WORDS = {"model", "backend", "outcome", "verdict"}
@@ -50,6 +51,7 @@ def _grid(one: Comparison, label: Label) -> Grid:
     contrasts = {(row.model, row.cell): row for row in one.contrasts}
     baselines = {(row.model, row.baseline) for row in one.contrasts}
     accuracies = {(row.model, row.cell): row for row in one.accuracies}
+    metric, write = metric_column(one.cells)
     rows = []
     for cell in one.cells:
         key = cell.model, cell.name
@@ -68,13 +70,13 @@ def _grid(one: Comparison, label: Label) -> Grid:
                 "break-even epoch": str(row.break_even) if row and row.break_even else text.UNKNOWN,
                 "blocks": str(cell.run_count),
                 "noisy epochs": f"{cell.noisy_epochs} of {cell.epochs_run}",
-                "accuracy": text.fraction(cell.test_accuracy_mean),
+                metric: write(cell),
                 **_over_seeds(accuracies.get(key)),
                 "verdict": _verdict(row, is_baseline=key in baselines),
             }
         )
     headers = list(rows[0])
-    shown = {"model", "backend", "epoch s", f"time ratio ({level})", "accuracy", "verdict"}
+    shown = {"model", "backend", "epoch s", f"time ratio ({level})", metric, "verdict"}
     return grid(
         [list(row.values()) for row in rows],
         headers,

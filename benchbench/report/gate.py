@@ -19,8 +19,8 @@ def build(report: GateReport) -> Document:
         *items([*report.notes, *told]),
         Paragraph(
             f"Seconds are of the second and later epochs. The time ratio is this tree's time over "
-            f"{other}'s, with its {report.confidence:.0%} confidence interval. The equivalence "
-            f"margin is {report.margin:.0%}."
+            f"{other}'s, with its {100 * report.confidence:g} % confidence interval. The "
+            f"equivalence margin is {100 * report.margin:g} %."
         ),
         Paragraph(_conclusion(report)),
     )

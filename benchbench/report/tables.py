@@ -12,6 +12,7 @@ from benchbench.compare.rows import Failure, Row
 from benchbench.compare.summary import CellSummary
 from benchbench.report import text
 from benchbench.report.document import Block, Document, Grid, Heading, Item, Items, grid
+from benchbench.report.metrics import metric_column
 from benchbench.report.sentences import Label, label_of
 
 # The heading of the list of runs that failed.
@@ -32,12 +33,9 @@ class Column(msgspec.Struct, frozen=True):
     extra: bool = False
 
 
-_ACCURACY = "accuracy"
-# In the place of the accuracy where a model learns values.
-_METRIC = Column("test metric", lambda row: _metric(row.cell))
-
-
-def _columns(label: Label) -> tuple[Column, ...]:
+def _columns(one: Comparison) -> tuple[Column, ...]:
+    label = label_of(one)
+    metric, write = metric_column(row.cell for row in one.rows)
     return (
         Column("model", lambda row: row.cell.model, right=False),
         Column("backend", lambda row: label(row.cell.name), right=False),
@@ -66,7 +64,7 @@ def _columns(label: Label) -> tuple[Column, ...]:
             extra=True,
         ),
         Column("memory MB", lambda row: text.megabytes(row.cell.peak_memory_bytes)),
-        Column(_ACCURACY, lambda row: text.fraction(row.cell.test_accuracy_mean)),
+        Column(metric, lambda row: write(row.cell)),
         Column("accuracy, range", lambda row: _accuracies(row.cell), extra=True),
         Column("certified", lambda row: _certificate(row.cell), right=False),
         Column(
@@ -92,9 +90,7 @@ def _section(one: Comparison) -> Document:
 def _grid(one: Comparison) -> Grid:
     needed = any(row.distinction for row in one.rows)
     left_out = "images/s" if needed else "differs in"
-    columns = [column for column in _columns(label_of(one)) if needed or column.header != left_out]
-    if any(row.cell.test_mean_absolute_error is not None for row in one.rows):
-        columns = [_METRIC if column.header == _ACCURACY else column for column in columns]
+    columns = [column for column in _columns(one) if needed or column.header != left_out]
     return grid(
         [[column.cell(row) for column in columns] for row in one.rows],
         [column.header for column in columns],
@@ -123,14 +119,6 @@ def _certificate(cell: CellSummary) -> str:
     """Name the verdict; one that holds, but not for what ran, is told apart."""
     unfit = cell.objection and cell.certificate == "holds"
     return f"{cell.certificate}, not for this run" if unfit else cell.certificate
-
-
-def _metric(cell: CellSummary) -> str:
-    """Write the metric with its name: models of one table may have different tasks."""
-    error = cell.test_mean_absolute_error
-    if error is None:
-        return f"accuracy {text.fraction(cell.test_accuracy_mean)}"
-    return f"mean absolute error {error:.4g}"
 
 
 def _accuracies(cell: CellSummary) -> str:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
+from interleaved import make_session
 from makers import make_certificate, make_record
 from typer.testing import CliRunner
 
 import benchbench as bb
 from benchbench.certify import cache as certificates
 from benchbench.cli.main import app
+from benchbench.cli.records import write_sections
 from benchbench.data import cache
 from benchbench.errors import BenchbenchError, StoreError, UsageError
+from benchbench.exports.catalog import export
+from benchbench.figures.catalog import draw
 from benchbench.files import open_file, read_file
+from benchbench.report import tables
 from benchbench.run.store import Store, read
 
 LONG = {
@@ -133,3 +139,46 @@ def test_files_are_closed_and_their_limit_is_exact(tmp_path):
         with pytest.raises(OSError, match="a FIFO"):
             open_file(tmp_path / "fifo")
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def _export(target):
+    export("bencher", make_session(), target)
+
+
+def _write_table(target):
+    write_sections((), (), tables.build, format="csv", wide=False, output=target)
+
+
+def _draw(target):
+    draw("memory", make_session()).save(target)
+
+
+WRITERS = pytest.mark.parametrize("write", [_export, _write_table, _draw])
+
+
+@WRITERS
+def test_what_is_named_to_be_written_to_stays_what_it_is(tmp_path, write):
+    """A pipe or /dev/stdout is written into; it is no file afterwards."""
+    pipe = tmp_path / "pipe.svg"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 1_000_000)
+    link, file = tmp_path / "link.svg", tmp_path / "file.svg"
+    link.symlink_to(file)
+    try:
+        write(pipe)
+        write(link)
+        assert pipe.is_fifo()
+        assert link.is_symlink()
+        assert os.read(reader, 1_000_000) == file.read_bytes() != b""
+    finally:
+        os.close(reader)
+
+
+@WRITERS
+@pytest.mark.parametrize("place", [".", "..", "/", "folder.svg", "no/file.svg", "f" * 300 + ".svg"])
+def test_a_place_to_write_a_file_is_refused(tmp_path, monkeypatch, write, place):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.svg").mkdir()
+    with pytest.raises(UsageError, match=r"cannot write|a figure is written as"):
+        write(Path(place))

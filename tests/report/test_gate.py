@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from benchbench.compare.contrast import CellName, Contrast, Ratio
@@ -128,3 +129,10 @@ def test_the_last_line_has_every_reason_to_fail():
         "FAIL: deeper-cnn torch tuned: SLOWER: 1.200 (1.150 to 1.250), confirmed: 1.200 "
         "(1.150 to 1.250); deeper-cnn torch tuned: the run broke: all of it"
     )
+
+
+def test_margin_and_confidence_are_not_rounded():
+    finer = msgspec.structs.replace(report(row(SAME)), margin=0.025, confidence=0.995)
+    told = " ".join(render(build(finer)).split())
+    assert "99.5 % confidence interval" in told
+    assert "margin is 2.5 %" in told

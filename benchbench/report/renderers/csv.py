@@ -24,6 +24,7 @@ Value = str | int | float | None
 # The same signs in full width are taken for them by spreadsheets set to Japanese.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _DIGITS = 7
+_FIELDS = msgspec.structs.fields(CellSummary)
 
 
 def render(sections: Sequence[Comparison]) -> str:
@@ -71,7 +72,7 @@ def _failure(section: Comparison, failure: Failure) -> dict[str, Value]:
 
 def _cell(cell: CellSummary) -> dict[str, Value]:
     line: dict[str, Value] = {}
-    for field in msgspec.structs.fields(CellSummary):
+    for field in _FIELDS:
         value = getattr(cell, field.name)
         if "Timing" in str(field.type):
             line |= _timing(field.name, value)
@@ -111,6 +112,6 @@ def _ratio(name: str, ratio: Ratio | None) -> dict[str, Value]:
 
 def _header() -> list[str]:
     names = ["status"]
-    for field in msgspec.structs.fields(CellSummary):
+    for field in _FIELDS:
         names += _timing(field.name, None) if "Timing" in str(field.type) else [field.name]
     return [*names, *_contrast(None), "run_id", "seed", "reason"]
