@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -73,6 +73,18 @@ def choose(
         target=chosen.target,
         autoencoder=chosen.autoencoder,
     )
+
+
+def name_to_choose(choice: DatasetChoice, offered: Collection[str]) -> str:
+    """Return the name by which `choose` finds a choice again, at the place where it was found.
+
+    `offered` are the names of the plugins' data sets.
+    """
+    name = choice.name.removesuffix(QUICK) if choice.quick else choice.name
+    name = name.removesuffix(AUTOENCODER) if choice.autoencoder else name
+    if choice.location is not None and name != "digits" and name not in offered:
+        name = f"{choice.location}:{choice.target}" if choice.target else choice.location
+    return name + AUTOENCODER if choice.autoencoder else name
 
 
 def load(

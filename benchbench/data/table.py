@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from benchbench.records import Standardization
 SUFFIX = ".csv"
 _LARGEST_BYTES = 1 << 30
 _FEWEST_ROWS = 20
+_LARGEST_VALUE = float(np.finfo(np.float32).max)
 # More classes than this are taken for counts of something.
 _MOST_CLASSES = 100
 _GAPS = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
@@ -85,6 +85,12 @@ def choose(location: Path, target: str | None, name: str) -> Chosen:
     """Read a table and say what it holds. Raises DataError."""
     table = read(location, target)
     classes, features = table.classes, len(table.columns) - 1
+    learnt = table.values[:, -1]
+    if (learnt == learnt[0]).all():
+        raise DataError(
+            f"{location}: expected a target that varies, but the column '{table.columns[-1]}' has "
+            f"{learnt[0]:g} in every row: name the column to learn, {location.name}:COLUMN"
+        )
     return Chosen(
         name=name,
         location=str(location),
@@ -125,9 +131,14 @@ def make(table: Table, name: str) -> Dataset:
 
 
 def _standard(values: Numbers) -> tuple[Numbers, Numbers]:
-    """Return the mean and the deviation of each column; 1 for one that does not vary."""
-    mean, scale = values.mean(axis=0), values.std(axis=0)
-    return mean, np.where(scale > 0, scale, 1.0)
+    """Return the mean and the deviation of each column; of one that does not vary, its value and 1.
+
+    Such a column must come out as zeros: computed, its deviation is that of rounding, not zero.
+    """
+    scale = values.std(axis=0)
+    constant = (values == values[0]).all(axis=0) | (scale == 0)
+    mean = np.where(constant, values[0], values.mean(axis=0))
+    return mean, np.where(constant, 1.0, scale)
 
 
 def _split(values: Numbers) -> Split:
@@ -186,11 +197,11 @@ def _value(path: Path, line: int, name: str, cell: str) -> float:
             f"({cell.strip()!r}): fill it, or take the row or the column out"
         )
     value = _number(cell)
-    if value is None or not math.isfinite(value):
+    if value is None or not abs(value) <= _LARGEST_VALUE:
         raise DataError(
-            f"{path}, line {line}: expected a finite number in the column '{name}', but it is "
-            f"{cell.strip()!r:.60}: write categories as numbers (classes from 0), or take the "
-            f"column out"
+            f"{path}, line {line}: expected a finite number in float32's range in the column "
+            f"'{name}', but it is {cell.strip()!r:.60}: write categories as numbers (classes "
+            f"from 0), or take the column out"
         )
     return value
 

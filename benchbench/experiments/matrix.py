@@ -17,7 +17,7 @@ from benchbench.errors import UsageError
 from benchbench.experiments.certification import certify_cells
 from benchbench.experiments.executors import LOCAL, find_executor
 from benchbench.experiments.listener import Listener
-from benchbench.experiments.saved_plan import SavedPlan, save_plan, versions_here
+from benchbench.experiments.saved_plan import SavedPlan, save_plan, sources_here, versions_here
 from benchbench.experiments.until import Until, run_until
 from benchbench.interrupts import interrupts_wait
 from benchbench.measure.quiet import await_quiet
@@ -104,6 +104,7 @@ def run_matrix(
         executor=matrix.executor,
         timeout_seconds=matrix.timeout_seconds,
         versions=versions_here(session, registry),
+        sources=sources_here(session, registry),
     )
     save_plan(store, plan)
     run_blocks = functools.partial(

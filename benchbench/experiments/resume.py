@@ -16,7 +16,7 @@ import msgspec
 
 from benchbench.compare.contrast import CellName, cell_name
 from benchbench.compare.whole import standing
-from benchbench.data.catalog import QUICK
+from benchbench.data.catalog import name_to_choose
 from benchbench.errors import DataError, UsageError
 from benchbench.experiments.executors import find_executor
 from benchbench.experiments.listener import Listener
@@ -153,11 +153,9 @@ def _told(unit: Unit) -> str:
 def _same_data(plan: SavedPlan, registry: Registry, listener: Listener) -> DatasetChoice:
     """Find the session's data set again, where it is now. Raises DataError if it is another."""
     planned = plan.session.dataset
-    name = planned.name.removesuffix(QUICK) if planned.quick else planned.name
-    by_name = name in registry.datasets or planned.location is None or name == "digits"
     models = list(dict.fromkeys(cell.model for cell in plan.session.cells))
     found = find_dataset(
-        name if by_name else str(planned.location),
+        name_to_choose(planned, registry.datasets),
         registry,
         models,
         note=listener.note,

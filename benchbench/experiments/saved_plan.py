@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from benchbench import __version__
-from benchbench.certify.sources import installed_versions
+from benchbench.certify.sources import installed_versions, sources_sha256
 from benchbench.compare.contrast import Question
 from benchbench.errors import BenchbenchError, StoreError, UsageError, nearest
 from benchbench.experiments.executors import LOCAL
@@ -36,7 +36,8 @@ class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A session and how far it is to go: `blocks`, or by the rule `until`.
 
     `question` is what it is to answer, `certified` whether only certified cells are compared.
-    `machine` and `versions` are those of the time it was planned.
+    `machine`, `versions` and `sources`, the hash of each backend's code, are those of the time it
+    was planned.
     """
 
     schema: int = PLAN_SCHEMA
@@ -49,6 +50,7 @@ class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):
     timeout_seconds: float
     machine: Machine = msgspec.field(default_factory=machine)
     versions: dict[str, str]
+    sources: dict[str, str]
 
 
 def versions_here(session: Session, registry: Registry) -> dict[str, str]:
@@ -60,6 +62,12 @@ def versions_here(session: Session, registry: Registry) -> dict[str, str]:
     for name in dict.fromkeys(cell.backend for cell in session.cells):
         found |= installed_versions(registry.backend(name))
     return found
+
+
+def sources_here(session: Session, registry: Registry) -> dict[str, str]:
+    """Return a hash of each backend's code, by which an edit is noticed that is no new version."""
+    names = dict.fromkeys(cell.backend for cell in session.cells)
+    return {name: sources_sha256(registry.backend(name)) for name in names}
 
 
 def save_plan(store: Store, plan: SavedPlan) -> None:
@@ -99,10 +107,17 @@ def load_plan(store: Store, session_id: str) -> SavedPlan:
 def must_be_the_same_here(plan: SavedPlan, registry: Registry) -> None:
     """Raise UsageError where the session would go on on another machine or other versions."""
     found = list(_differences("", plan.versions, versions_here(plan.session, registry)))
+    ours = sources_here(plan.session, registry)
+    found += [
+        f"the code of '{name}' has changed"
+        for name, planned in sorted(plan.sources.items())
+        if ours.get(name) != planned
+    ]
     if plan.executor == LOCAL:
-        ours = msgspec.to_builtins(machine())
-        planned = msgspec.to_builtins(plan.machine)
-        both = ({name: one[name] for name in _MACHINE} for one in (planned, ours))
+        both = (
+            {name: one[name] for name in _MACHINE}
+            for one in map(msgspec.to_builtins, (plan.machine, machine()))
+        )
         found += _differences("the machine's ", *both)
         if gone := sorted(set(plan.session.cpus or ()) - affinity()):
             found.append(f"this process may not use the processors {gone}")

@@ -34,18 +34,19 @@ def find_dataset(
     """
     from benchbench.data import catalog
 
-    if wanted in registry.datasets:
+    plain = wanted.removesuffix(catalog.AUTOENCODER)
+    if plain in registry.datasets:
         from benchbench.run.offered_dataset import choose_offered
 
-        owner = registry.datasets[wanted].distribution
-        note(f"the plugin {owner} looks for its data set '{wanted}' and loads it ...")
+        owner = registry.datasets[plain].distribution
+        note(f"the plugin {owner} looks for its data set '{plain}' and loads it ...")
         chosen = choose_offered(wanted, registry, quick=quick)
     else:
         offered = {name: offer.item for name, offer in registry.datasets.items()}
         try:
             chosen = catalog.choose(wanted, offered, quick=quick, told=note)
         except UsageError:
-            registry.must_not_be_quarantined(wanted)
+            registry.must_not_be_quarantined(plain)
             raise
     if chosen.note:
         note(chosen.note)

@@ -9,16 +9,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from benchbench.compare.comparison import Comparison
 from benchbench.compare.contrast import OPEN, Contrast, Question
 from benchbench.compare.estimate import blocks_for_width
+from benchbench.compare.whole import standing
 from benchbench.errors import UsageError
 from benchbench.experiments.listener import Listener
 from benchbench.experiments.session import exceeds
 from benchbench.measure.clock import now_ns
 from benchbench.quantities import fraction
 from benchbench.records import RunRecord, Stopping
+
+Look: TypeAlias = Callable[[Sequence[RunRecord]], Sequence[Comparison]]
 
 VERDICT = "verdict"
 # Of the scatter of five blocks Student's quantile is 1.4 times that of a known one; of three, 2.2.
@@ -68,7 +72,7 @@ def run_until(
     until: Until,
     question: Question,
     run_blocks: Callable[[Iterable[int]], Iterator[RunRecord]],
-    look: Callable[[Sequence[RunRecord]], Sequence[Comparison]],
+    look: Look,
     listener: Listener,
     *,
     before: Sequence[RunRecord] = (),
@@ -81,15 +85,14 @@ def run_until(
     """
     started = now_ns()
     records = list(before)
-    progress = _Progress(until, question)
+    progress = _Progress(until, question, look)
     for count in itertools.count(blocks_before):
         if count > blocks_before:
             records += run_blocks([count - 1])
         elif not count:
             continue
         spent = (now_ns() - started) / 1e9
-        rows = [row for section in look(records) for row in section.contrasts]
-        ending = progress.ending(count, rows)
+        ending = progress.ending(count, records)
         listener.note(f"block {count - 1}: {ending or progress.sentence}, {spent:.0f} s spent")
         if ending:
             break
@@ -106,19 +109,24 @@ def run_until(
 class _Progress:
     """How far a session is from its end by the rule."""
 
-    def __init__(self, until: Until, question: Question) -> None:
+    def __init__(self, until: Until, question: Question, look: Look) -> None:
         self._until = until
         self._question = question
+        self._look = look
         self._total: int | None = None
         self.sentence = ""
 
-    def ending(self, count: int, rows: Sequence[Contrast]) -> str | None:
+    def ending(self, count: int, records: Sequence[RunRecord]) -> str | None:
         """Return why the session ends after `count` blocks; None if it goes on."""
+        rows = self._rows(records)
         if hopeless := self._hopeless(count, rows):
             return hopeless
         if self._until.width is None:
             return self._verdicts(count, rows)
-        return self._width(self._until.width, count, rows)
+        return self._width(self._until.width, count, records)
+
+    def _rows(self, records: Sequence[RunRecord]) -> list[Contrast]:
+        return [row for section in self._look(records) for row in section.contrasts]
 
     def _hopeless(self, count: int, rows: Sequence[Contrast]) -> str | None:
         """Return why no further block can help."""
@@ -138,10 +146,13 @@ class _Progress:
         done = count >= self._until.least_blocks and not still_open
         return self.sentence if done else None
 
-    def _width(self, width: float, count: int, rows: Sequence[Contrast]) -> str | None:
+    def _width(self, width: float, count: int, records: Sequence[RunRecord]) -> str | None:
         pilot = self._until.least_blocks
-        if count == pilot:
-            self._total = max(self._needed(row, count, width) for row in rows)
+        if self._total is None and count >= pilot:
+            # A session that is resumed may be past its pilot: the total is what it was.
+            first = [one for one in standing(records) if one.block < pilot]
+            rows, blocks = self._rows(first), len({one.block for one in first})
+            self._total = max([pilot, *(self._needed(row, blocks, width) for row in rows)])
         if self._total is None:
             self.sentence = f"{count} of {pilot} blocks of the pilot"
             return None

@@ -25,7 +25,7 @@ _ERRORS = {kind.__name__: kind for kind in (DataError, Unavailable, UsageError)}
 
 
 class DatasetRequest(msgspec.Struct, frozen=True):
-    """The data set of a plugin, by name; `quick` as `catalog.choose` has it."""
+    """The data set of a plugin; `name` and `quick` as `catalog.choose` has them."""
 
     name: str
     quick: bool
@@ -46,14 +46,18 @@ def choose_offered(
     quick: bool = False,
     timeout_seconds: float = _LOADING_SECONDS,
 ) -> Chosen:
-    """Have a plugin's data set found and verified. Raises DataError, Unavailable, UsageError."""
+    """Have a plugin's data set found and verified. Raises DataError, Unavailable, UsageError.
+
+    `name` may end in `:autoencoder`.
+    """
     returned = question.exchange(
         [sys.executable, "-m", __name__],
         msgspec.json.encode(DatasetRequest(name, quick)),
         environment=os.environ,
         timeout_seconds=timeout_seconds,
     )
-    owner = f"the data set '{name}' of {registry.datasets[name].distribution}"
+    plain = name.removesuffix(catalog.AUTOENCODER)
+    owner = f"the data set '{plain}' of {registry.datasets[plain].distribution}"
     if returned.answer is None:
         raise DataError(f"{owner} cannot be loaded: {returned.trouble}")
     try:

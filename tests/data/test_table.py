@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -38,6 +39,28 @@ def test_a_column_of_values_is_learnt_standardised(tmp_path):
     assert misfit(ROWS, task_of(ROWS, TrainingProtocol()), (2,), kind_of(dataset), "x") is None
 
 
+def test_a_column_that_does_not_vary_in_training_comes_out_as_zeros(tmp_path):
+    path = tmp_path / "constant.csv"
+    rows = [f"0.1,{index * index % 11},{index / 7}" for index in range(1000)]
+    path.write_text("\n".join(["same,age,price", *rows]))
+    dataset = catalog.load(catalog.choose(str(path), {}), {}, ROWS)
+    assert not dataset.train.inputs[:, 0].any()
+    assert not dataset.test.inputs[:, 0].any()
+    assert (dataset.standardization.mean[0], dataset.standardization.scale[0]) == (0.1, 1.0)
+
+
+def test_the_test_rows_have_no_part_in_the_standard(tmp_path):
+    path = write(tmp_path / "housing.csv", rows=100)
+    plain = table.read(path)
+    place = np.random.default_rng(0).permutation(100)[-1]
+    changed = plain.values.copy()
+    changed[place] = 1e6
+    before = table.make(plain, "x")
+    after = table.make(table.Table(plain.columns, changed, plain.source), "x")
+    assert before.standardization == after.standardization
+    assert after.test.inputs[-1].min() > 1e3
+
+
 def test_a_column_of_classes_goes_to_a_softmax_as_numbers(tmp_path):
     path = write(tmp_path / "kinds.csv", lambda index: index % 3)
     dataset = catalog.load(catalog.choose(str(path), {}), {}, CLASSES)
@@ -66,6 +89,7 @@ def test_a_named_column_is_the_target(tmp_path):
         ),
         (lambda lines: [*lines[:3], "1,red,2", *lines[3:]], "line 4: .*'age', but it is 'red'"),
         (lambda lines: [*lines[:3], "1,inf,2", *lines[3:]], "line 4: expected a finite number"),
+        (lambda lines: [*lines[:3], "1,1e39,2", *lines[3:]], "line 4: .*float32's range.*'age', but"),
         (lambda lines: [*lines[:3], "1,2", *lines[3:]], "line 4: expected 3 values"),
         (lambda lines: lines[1:], "line 1: expected a header row"),
         (lambda lines: [line.split(",")[0] for line in lines], "expected two columns or more"),
@@ -79,6 +103,29 @@ def test_what_is_no_table_of_numbers_is_refused_with_its_line(tmp_path, change, 
     path.write_text("\n".join(change(path.read_text().split("\n"))))
     with pytest.raises(DataError, match=words):
         table.read(path)
+
+
+def test_a_target_that_does_not_vary_is_refused(tmp_path):
+    path = write(tmp_path / "housing.csv", lambda _: 0.1)
+    with pytest.raises(DataError, match=r"target that varies, .*'price' has 0.1 .*housing.csv:COL"):
+        catalog.choose(str(path), {})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "quick"),
+    [
+        ("FILE", False),
+        ("FILE:size", True),
+        ("FILE:size:autoencoder", True),
+        ("digits:autoencoder", True),
+        ("synthetic", True),
+    ],
+)
+def test_a_choice_is_found_again_by_its_name(tmp_path, wanted, quick):
+    path = str(write(tmp_path / "housing.csv"))
+    chosen = catalog.choose(wanted.replace("FILE", path), {}, quick=quick)
+    again = catalog.choose(catalog.name_to_choose(chosen, ()), {}, quick=quick)
+    assert again == msgspec.structs.replace(chosen, note=again.note)
 
 
 def test_synthetic_samples_have_the_shapes_of_any_model():

@@ -40,7 +40,9 @@ def session(monkeypatch):
     """Run blocks whose log-ratios are as given, a second each, until the rule is met."""
     monkeypatch.setattr(stopping, "now_ns", itertools.count(step=10**9).__next__)
 
-    def _session(wanted, *rows, budget=HOUR, blocks=1, spoil=lambda run: run, question=QUESTION):
+    def _session(
+        wanted, *rows, budget=HOUR, blocks=1, spoil=lambda run: run, question=QUESTION, before=()
+    ):
         rule = find_until(wanted, blocks, budget)
         rows = [iter(row) for row in rows]
 
@@ -62,8 +64,12 @@ def session(monkeypatch):
 
         look = functools.partial(compare, question=question, certified=False)
         listener = Noting()
-        records = run_until(rule, question, run_blocks, look, listener)
-        (section,) = look(records)
+        _session.records = run_until(
+            *(rule, question, run_blocks, look, listener),
+            before=before,
+            blocks_before=len({record.block for record in before}),
+        )
+        (section,) = look(_session.records)
         return section.contrasts, listener.notes
 
     return _session
@@ -107,6 +113,17 @@ def test_a_width_is_met_with_the_number_that_the_pilot_settled(session):
     assert row.steady.half_width <= 0.02
     assert f"5 of the {expected} blocks" in notes[4]
     assert row.stopping == Stopping("width", 5)
+
+
+def test_a_session_that_is_resumed_past_its_pilot_keeps_the_number(session):
+    pilot = (0.0, 0.02, -0.02, 0.03, -0.03)
+    session("2%", itertools.chain(pilot, itertools.repeat(0.01)), budget=7.5)
+    before = session.records
+    assert {record.block for record in before} == set(range(7))
+    # The blocks since the pilot scatter less, those to come more: neither says how many there are.
+    (row,), notes = session("2%", scattered(0.0, 0.2), before=before, budget=30)
+    assert row.steady.block_count == 13
+    assert notes[0].startswith("block 6: 7 of the 13 blocks")
 
 
 def test_the_row_that_scatters_most_settles_the_number(session):

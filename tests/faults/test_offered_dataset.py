@@ -68,6 +68,8 @@ def test_what_it_does_there_is_told_by_name(install):
         assert refusal.value.exit_code == 3
     chosen = choose_offered("well", registry, quick=True)
     assert (chosen.name, chosen.input_shape, chosen.targets.classes) == ("well-quick", (8, 9, 3), 4)
+    own = find_dataset("well:autoencoder", registry, [], note=lambda _: None)
+    assert (own.name, own.targets.shape) == ("well:autoencoder", (8 * 9 * 3,))
     assert "a_plugin" not in sys.modules, "imported in this process"
 
 

@@ -22,7 +22,13 @@ from benchbench.experiments import resume as resuming
 from benchbench.experiments.matrix import SessionInterrupted
 from benchbench.experiments.results import Results
 from benchbench.experiments.resume import lacking, resume
-from benchbench.experiments.saved_plan import SavedPlan, load_plan, save_plan, versions_here
+from benchbench.experiments.saved_plan import (
+    SavedPlan,
+    load_plan,
+    save_plan,
+    sources_here,
+    versions_here,
+)
 from benchbench.experiments.until import find_until
 from benchbench.plugins.registry import load_registry
 from benchbench.report import comparison
@@ -98,6 +104,7 @@ def planned(tmp_path, monkeypatch):
             executor="local",
             timeout_seconds=9.0,
             versions=versions_here(session, registry),
+            sources=sources_here(session, registry),
         )
         save_plan(store, msgspec.structs.replace(plan, **changes))
         with pytest.MonkeyPatch.context() as patch:
@@ -205,6 +212,7 @@ def test_a_session_without_a_plan_is_told_apart(tmp_path):
             {"versions": {"torch": "0.1"}},
             "benchbench was not there, and is .*torch was 0.1, and is",
         ),
+        ({"sources": {"torch": "0" * 64}}, "the code of 'torch' has changed"),
         ({"machine": make_record().machine}, "the machine's processor was Some CPU, and is"),
     ],
 )
