@@ -76,7 +76,8 @@ def as_labels(train: Any, test: Any, where: str) -> tuple[Bytes, Bytes, tuple[st
     if both[0].dtype.kind in "US":
         both, remarks = _numbered(both, where), [*remarks, "the names of classes were sorted"]
     for one in both:
-        if one.dtype.kind not in "biuf" or (one.size and not np.array_equal(one, np.round(one))):
+        numbers = one.dtype.kind in "biuf" and np.isfinite(one).all()
+        if not numbers or not np.array_equal(one, np.round(one)):
             raise DataError(
                 f"{where}: expected the number of a class for each image, (n,), but it holds "
                 f"{one.dtype} of shape {one.shape}"

@@ -89,7 +89,10 @@ def test_a_named_column_is_the_target(tmp_path):
         ),
         (lambda lines: [*lines[:3], "1,red,2", *lines[3:]], "line 4: .*'age', but it is 'red'"),
         (lambda lines: [*lines[:3], "1,inf,2", *lines[3:]], "line 4: expected a finite number"),
-        (lambda lines: [*lines[:3], "1,1e39,2", *lines[3:]], "line 4: .*float32's range.*'age', but"),
+        (
+            lambda lines: [*lines[:3], "1,1e39,2", *lines[3:]],
+            "line 4: .*float32's range.*'age', but",
+        ),
         (lambda lines: [*lines[:3], "1,2", *lines[3:]], "line 4: expected 3 values"),
         (lambda lines: lines[1:], "line 1: expected a header row"),
         (lambda lines: [line.split(",")[0] for line in lines], "expected two columns or more"),
