@@ -33,8 +33,9 @@ def find_dataset(
     Raises UsageError, DataError or Unavailable.
     """
     from benchbench.data import catalog
+    from benchbench.data.autoencoder import AUTOENCODER
 
-    plain = wanted.removesuffix(catalog.AUTOENCODER)
+    plain = wanted.removesuffix(AUTOENCODER)
     if plain in registry.datasets:
         from benchbench.run.offered_dataset import choose_offered
 

@@ -13,6 +13,7 @@ import msgspec
 from benchbench.certificates import CRASHED
 from benchbench.certify import crash
 from benchbench.data import catalog
+from benchbench.data.autoencoder import AUTOENCODER
 from benchbench.data.chosen import Chosen
 from benchbench.errors import BenchbenchError, DataError, Unavailable, UsageError
 from benchbench.plugins.registry import Registry, load_registry
@@ -56,7 +57,7 @@ def choose_offered(
         environment=os.environ,
         timeout_seconds=timeout_seconds,
     )
-    plain = name.removesuffix(catalog.AUTOENCODER)
+    plain = name.removesuffix(AUTOENCODER)
     owner = f"the data set '{plain}' of {registry.datasets[plain].distribution}"
     if returned.answer is None:
         raise DataError(f"{owner} cannot be loaded: {returned.trouble}")

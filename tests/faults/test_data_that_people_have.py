@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import gzip
-import http.server
 import struct
-import threading
 
 import msgspec
 import numpy as np
 import pytest
 
 from benchbench.data import arrays as saved
-from benchbench.data import catalog, container, folder, idx, mnist, splits
-from benchbench.data import download as downloading
+from benchbench.data import catalog, container, folder, idx, splits
 from benchbench.data.dataset import DatasetInfo
-from benchbench.errors import DataError, Unavailable
+from benchbench.errors import DataError
 
 RANDOM = np.random.default_rng(3)
 IMAGES = {
@@ -93,6 +90,7 @@ CURED = {
         "have dog",
     ),
     "halves": (both(lambda y: y + 0.5, LABELS), "the number of a class for each image"),
+    "infinite": (both(lambda y: -np.inf * (y + 1.0), LABELS), "the number of a class for each"),
     "complex": (both(lambda x: x * 1j, IMAGES), "expected whole numbers in 3 or 4"),
 }
 
@@ -255,81 +253,6 @@ def test_a_remark_goes_with_the_choice_into_the_session(tmp_path):
     session = msgspec.structs.replace(make_session("numpy"), dataset=chosen)
     (run,) = session.block(0)[0].runs
     assert run.request.dataset.remarks == chosen.remarks
-
-
-# Downloads.
-
-
-@pytest.fixture
-def server():
-    """Serve bytes by name from this machine; after ten bytes it waits for `pace`."""
-    files, pace = {}, threading.Event()
-    pace.set()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            content = files.get(self.path.strip("/"))
-            if content is None:
-                self.send_error(404)
-                return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content[:10])
-            self.wfile.flush()
-            pace.wait(20)
-            self.wfile.write(content[10:])
-
-        def log_message(self, *_):
-            pass
-
-    serving = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=serving.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{serving.server_port}", files, pace
-    pace.set()
-    serving.shutdown()
-    serving.server_close()
-
-
-def test_a_slow_download_is_told_with_its_total(server, monkeypatch):
-    monkeypatch.setattr(downloading, "_WORD_SECONDS", 0.05)
-    address, files, pace = server
-    files["x.gz"] = b"x" * 2_000_000
-    pace.clear()
-    told = []
-
-    def hear(text):
-        told.append(text)
-        if " of 2.0" in text:
-            pace.set()
-
-    (content,) = downloading.download(
-        [f"{address}/x.gz"], seconds=20, largest_bytes=1 << 22, told=hear, first_word_seconds=0.05
-    )
-    assert content == files["x.gz"]
-    assert told[-1] == "downloading x.gz, file 1 of 1: 0.0 of 2.0 MB"
-
-
-def test_a_mirror_of_ones_own_is_asked_first(server, monkeypatch, tmp_path):
-    address, files, _ = server
-    arrays = {
-        "train-images": IMAGES["x_train"],
-        "train-labels": LABELS["y_train"].astype(np.uint8),
-        "t10k-images": IMAGES["x_test"],
-        "t10k-labels": LABELS["y_test"].astype(np.uint8),
-    }
-    monkeypatch.setattr(mnist, "HASHES", {part: idx.sha256(one) for part, one in arrays.items()})
-    monkeypatch.setattr(mnist, "MIRRORS", ())
-    monkeypatch.setenv("BENCHBENCH_CACHE", str(tmp_path))
-    monkeypatch.setenv(mnist.MIRROR_VARIABLE, f"{address}/")
-    with pytest.raises(Unavailable, match=rf"any of 1 mirrors:\s+{address}.*404"):
-        mnist.fetch()
-    for part, array in arrays.items():
-        name = container.file_name(part, array.ndim)
-        files[f"{name}.gz"] = gzip.compress(idx.encode(array))
-    place, downloaded = mnist.fetch()
-    assert downloaded
-    assert mnist.read(place).sha256 == mnist.HASHES
 
 
 def test_label_numbers_have_a_type_of_their_own():
