@@ -12,7 +12,7 @@ from benchbench.cli.progress import note
 app = typer.Typer(no_args_is_help=True)
 
 
-@app.command()
+@app.command(short_help="Where data sets were looked for and found.")
 def status() -> None:
     """List the places that are searched, in order, and say what `--dataset auto` would take."""
     from benchbench.data.survey import survey, what_auto_takes
@@ -21,7 +21,7 @@ def status() -> None:
     show(build_survey(survey(), what_auto_takes()), plain=True)
 
 
-@app.command()
+@app.command(short_help="Download MNIST into benchbench's cache.")
 def fetch() -> None:
     """Download MNIST into benchbench's cache, unless a whole one is there."""
     from benchbench.data import mnist
@@ -31,7 +31,7 @@ def fetch() -> None:
     typer.echo(f"MNIST {how} {folder}; its hashes are verified")
 
 
-@app.command()
+@app.command(short_help="Compare a data set with its SHA-256 hashes.")
 def verify(
     dataset: Annotated[
         str, typer.Option(help="mnist, digits, a plugin's data set, or a folder of IDX files.")

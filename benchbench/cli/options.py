@@ -50,7 +50,9 @@ Division = Annotated[str, typer.Option(help="'all' takes every division a backen
 Seed = Annotated[int, typer.Option(min=0, help="For first weights and shuffling.")]
 Quick = Annotated[
     bool,
-    typer.Option("--quick", help="A tenth of the images: does it work at all? Gives no verdict."),
+    typer.Option(
+        "--quick", help="A tenth of the images, to see whether it works; gives no verdict."
+    ),
 ]
 Blocks = Annotated[
     int, typer.Option(min=1, help="Repeat everything; block b trains with seed + b.")
@@ -58,11 +60,12 @@ Blocks = Annotated[
 Until = Annotated[
     str | None,
     typer.Option(
-        help="Add blocks until all intervals are so narrow (2%), or until each 'verdict'."
+        help="Add blocks until every interval is this narrow (2%), or, with 'verdict', until "
+        "every ratio has a verdict."
     ),
 ]
 Budget = Annotated[
-    str | None, typer.Option(help="No block that would end after so long (90s, 30m, 2h).")
+    str | None, typer.Option(help="Start no block that would end later than this (90s, 30m, 2h).")
 ]
 ExecutorName = Annotated[
     str, typer.Option(help="Where blocks run: local, or what a plugin offers.")
@@ -76,27 +79,34 @@ Resume = Annotated[
 ]
 WaitForQuiet = Annotated[
     str | None,
-    typer.Option(help="Begin when nothing else is at work, after so long (10m) at the latest."),
+    typer.Option(help="Wait until nothing else is at work, at most this long (10m)."),
 ]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs in place of 5.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs, in place of the protocol's.")]
 Save = Annotated[
     Path | None, typer.Option(help="Also write each certificate into this folder, as JSON.")
 ]
 Renew = Annotated[bool, typer.Option("--renew", help="Certify anew what was certified before.")]
 Networks = Annotated[
     list[str] | None,
-    typer.Argument(help="Two networks of your own files instead: my_port.py:net my_model.py:build"),
+    typer.Argument(
+        help="Two networks of your own files instead: my_port.py:net my_model.py:build."
+    ),
 ]
 PortMap = Annotated[
     Path | None,
-    typer.Option("--map", help="Of two files: which variable is which; written if not there."),
+    typer.Option(
+        "--map",
+        help="With two networks: a file that says which variable is which; written if missing.",
+    ),
 ]
 PortInput = Annotated[
-    str | None, typer.Option("--input", help="Of two files: the shape of a sample, 28,28,1.")
+    str | None, typer.Option("--input", help="With two networks: the shape of a sample, 28,28,1.")
 ]
 Seeds = Annotated[
     int | None,
-    typer.Option(min=1, help="So many seeds: 1, from --seed on; with --outcome 10, from 0 on."),
+    typer.Option(
+        min=1, help="How many seeds; default: 1, from --seed on; with --outcome 10, from 0 on."
+    ),
 ]
 Outcome = Annotated[
     bool, typer.Option("--outcome", help="Test the final accuracy over --seeds, on real data.")
@@ -127,11 +137,12 @@ Timeout = Annotated[
     ),
 ]
 Margin = Annotated[str, typer.Option(help="Times this close are the same: 3% or 0.03.")]
-Confidence = Annotated[str, typer.Option(help="Of the intervals: 95% or 0.95.")]
+Confidence = Annotated[str, typer.Option(help="Level of the confidence intervals: 95% or 0.95.")]
 LostBlocks = Annotated[
     bool,
     typer.Option(
-        "--allow-lost-blocks", help="A verdict also where runs failed or are missing: on the rest."
+        "--allow-lost-blocks",
+        help="Give a verdict also where runs failed or are missing, from the other blocks.",
     ),
 ]
 StrictRecords = Annotated[

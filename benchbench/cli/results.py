@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True)
 _Folder = Annotated[Path, typer.Argument(help="A results folder.")]
 
 
-@app.command()
+@app.command(short_help="Pack the records of a folder into one archive.")
 def pack(
     folder: _Folder,
     output: Annotated[
@@ -31,7 +31,7 @@ def pack(
     typer.echo(f"{folder / 'runs'} is as it was; it may be removed", err=True)
 
 
-@app.command()
+@app.command(short_help="Write the records of an archive as files again.")
 def unpack(
     archive: Annotated[Path, typer.Argument(help="An archive, *.jsonl.gz.")],
     into: Annotated[Path, typer.Option(help="The folder; its runs/ is made or added to.")],
@@ -42,7 +42,7 @@ def unpack(
     typer.echo(f"unpacked {store.unpack(archive, into)} files into {into / 'runs'}")
 
 
-@app.command()
+@app.command(short_help="Read everything, and test hashes and seals.")
 def verify(
     places: Annotated[list[Path], typer.Argument(help="Folders of results, and archives.")],
 ) -> None:

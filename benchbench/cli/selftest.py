@@ -26,7 +26,7 @@ _TIMEOUT_SECONDS = 1800.0
 def selftest(  # noqa: PLR0917 - one parameter an option
     backend: Annotated[str, typer.Option("--backend", "-b", help="The backend.")] = "numpy",
     model: Annotated[str, typer.Option("--model", "-m", help="A model.")] = "single-layer",
-    division: Annotated[str, typer.Option(help="idiomatic or tuned.")] = ("idiomatic"),
+    division: Annotated[str, typer.Option(help="One of its divisions.")] = "idiomatic",
     slowdown: Annotated[
         list[str] | None,
         typer.Option(help="How much copies are slowed down; default 3%, 5% and 10%."),

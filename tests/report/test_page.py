@@ -123,6 +123,26 @@ def test_two_machines_are_two_sections():
     assert "Another CPU" in text
 
 
+@pytest.mark.usefixtures("plain")
+def test_what_is_not_comparable_and_what_failed_is_said_of_each_section():
+    parts = []
+    for name in ("a-set", "b-set"):
+        runs = make_session(session=name, dataset=name, certificate=None)
+        lost = msgspec.structs.replace(runs[0], run_id=name, status="failed", error="no room")
+        parts += [*runs, lost]
+    for part in ("not-comparable", "failures"):
+        section = re.search(rf'<section id="{part}">.*?</section>', rendered(parts), re.DOTALL)[0]
+        titles = re.findall(r"<h3>(.-set) on cpu", section)
+        assert titles == ["a-set", "b-set"]
+    assert section.count("no room") == 2
+
+
+@pytest.mark.usefixtures("plain")
+def test_of_one_session_a_reason_is_listed_once():
+    text = rendered(make_session(certificate=None))
+    assert text.count("Not comparable:") == 1
+
+
 def test_hostile_names_stay_text():
     nasty = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>]]>\u202e\x1b[31m"
     outline = Outline(rendered([hostile(run, nasty) for run in SESSION[:2]]))

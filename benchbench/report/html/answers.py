@@ -40,3 +40,5 @@ def _function(section: Comparison) -> Iterator[str]:
     for reason, names in list(doubtful.items())[:_MOST_REASONS]:
         more = f" and {len(names) - _MOST_REASONS} more" if len(names) > _MOST_REASONS else ""
         yield f"Not shown for {', '.join(names[:_MOST_REASONS])}{more}: {reason}."
+    if len(doubtful) > _MOST_REASONS:
+        yield f"{len(doubtful) - _MOST_REASONS} more reasons are listed below."

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from benchbench.certificates import Certificate
+from benchbench.certificates import Certificate, Rung
 from benchbench.compare.cells import machine_name
 from benchbench.compare.contrast import cell_name
 from benchbench.records import RunRecord
 from benchbench.report import ladder, text
 from benchbench.report.document import Block, CodeText, Document, Facts, Paragraph, grid
 
-_MARKS = {
-    "holds": "holds",
-    "deviates": "deviates",
-    "breaks": "BREAKS",
-    "not reached": "not reached",
-}
 _MOST_SESSIONS = 40
+_MOST_BREAKS = 20
 
 
 def certificates(records: Iterable[RunRecord]) -> Document:
@@ -41,7 +36,10 @@ def certificates(records: Iterable[RunRecord]) -> Document:
         "difference, relative where it can be, which a rung's tolerance bounds. "
         "A rung after a break is not reached."
     )
-    return (words, grid(rows, headers), *(Paragraph(ladder.verdict(one)) for one in broken[:20]))
+    told = [ladder.verdict(one) for one in broken[:_MOST_BREAKS]]
+    if len(broken) > _MOST_BREAKS:
+        told.append(f"{len(broken) - _MOST_BREAKS} more certificates break: see the table.")
+    return (words, grid(rows, headers), *map(Paragraph, told))
 
 
 def _rungs(certificate: Certificate, names: Sequence[str]) -> Iterator[str]:
@@ -51,10 +49,14 @@ def _rungs(certificate: Certificate, names: Sequence[str]) -> Iterator[str]:
         if rung is None:
             yield text.UNKNOWN
         elif rung.worst is None:
-            yield _MARKS[rung.verdict]
+            yield _state(rung)
         else:
             size = f"{rung.worst:.1e}" if rung.worst else "0"
-            yield f"{_MARKS[rung.verdict]}, {size}"
+            yield f"{_state(rung)}, {size}"
+
+
+def _state(rung: Rung) -> str:
+    return "BREAKS" if rung.verdict == "breaks" else rung.verdict
 
 
 def environments(records: Sequence[RunRecord]) -> Document:
@@ -114,7 +116,7 @@ def provenance(records: Sequence[RunRecord], version: str) -> Document:
             max(run.finished for run in runs),
             text.count(len(runs)),
             text.count(len({run.block for run in runs})),
-            ", ".join(sorted({run.model for run in runs})[:8]),
+            ", ".join(sorted({run.model for run in runs})),
         ]
         for session, runs in newest
     ]
@@ -138,7 +140,7 @@ def provenance(records: Sequence[RunRecord], version: str) -> Document:
     if len(sessions) > len(newest):
         blocks.append(Paragraph(f"{len(sessions) - len(newest):,} older sessions are not listed."))
     blocks += [
-        grid(list(pinned)[:200], ["model", "spec sha256", "data set", "data sha256"]),
+        grid(list(pinned), ["model", "spec sha256", "data set", "data sha256"]),
         Paragraph(
             CodeText(
                 "The same page again: `benchbench report --format html -o report.html --results "

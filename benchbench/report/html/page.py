@@ -20,7 +20,7 @@ from benchbench.figures.selection import Selection, select
 from benchbench.figures.svg import inline
 from benchbench.records import RunRecord
 from benchbench.report import comparison, tables
-from benchbench.report.document import Items, Paragraph
+from benchbench.report.document import Block, Document, Heading, Items, Paragraph
 from benchbench.report.html import answers, origins
 from benchbench.report.renderers.html import escape
 from benchbench.report.renderers.html import render as render_blocks
@@ -91,26 +91,44 @@ def _sections(runs: Sequence[RunRecord], selection: Selection) -> Iterator[_Sect
     sections = selection.sections
     yield _Section("answer", "The answer", render_blocks(answers.build(sections)))
     yield _figure("ratios", selection)
-    compared, absolute = comparison.build(sections), tables.build(sections)
-    shown = [block for block in (*compared, *absolute) if not isinstance(block, Items)]
-    yield _Section("tables", "Tables", render_blocks(tuple(shown)))
+    shown = (*comparison.build(sections), *tables.build(sections))
+    shown = tuple(block for block in shown if not isinstance(block, Items))
+    yield _Section("tables", "Tables", render_blocks(shown))
     for name in list(FIGURES)[1:]:
         yield _figure(name, selection)
-    lists = [one for one in (*compared, *absolute) if isinstance(one, Items) and one.heading]
-    failed = [one for one in lists if one.heading == tables.FAILED]
-    apart = [one for one in lists if one.heading != tables.FAILED]
     for name, title, document in (
         ("certificates", "Certificates, rung by rung", origins.certificates(runs)),
         (
             "not-comparable",
             "What is not comparable, and remarks",
-            tuple(apart) or (Paragraph("Every cell was compared."),),
+            _lists(sections, failed=False) or (Paragraph("Every cell was compared."),),
         ),
-        ("failures", "Failures", tuple(failed) or (Paragraph("No run failed."),)),
+        (
+            "failures",
+            "Failures",
+            _lists(sections, failed=True) or (Paragraph("No run failed."),),
+        ),
         ("environments", "What differs between the environments", origins.environments(runs)),
         ("provenance", "Provenance", origins.provenance(runs, benchbench.__version__)),
     ):
         yield _Section(name, title, render_blocks(document))
+
+
+def _lists(sections: Sequence[Comparison], *, failed: bool) -> Document:
+    """Return the lists of failed runs, or all others, under their section's title if several."""
+    blocks: list[Block] = []
+    for one in sections:
+        # Where one session was all there is, the first view names every cell that the second does.
+        views = [comparison.build([one]), tables.build([one])]
+        if not failed and all(row.compared for row in one.rows):
+            views.pop()
+        lists = [block for view in views for block in view if isinstance(block, Items)]
+        own = [block for block in lists if block.heading]
+        own = [block for block in own if (block.heading == tables.FAILED) is failed]
+        if own and len(sections) > 1:
+            blocks.append(Heading(one.title))
+        blocks += own
+    return tuple(blocks)
 
 
 def _figure(name: str, selection: Selection) -> _Section:

@@ -103,6 +103,6 @@ def _left_out(count: int) -> str:
     if count <= 0:
         return ""
     return (
-        f"<p>{count:,} more are not on this page: <code>benchbench report --format csv</code> "
-        f"and <code>--format json</code> have all.</p>"
+        f"<p>{count:,} more are not on this page: <code>benchbench report --format csv</code> has "
+        f"every cell and every failed run, the records have all.</p>"
     )
