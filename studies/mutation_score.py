@@ -7,8 +7,8 @@ own, from the starting points that it names. Exits 1 unless all are.
 `--false-alarms 200` climbs it with the right NumPy backend in float32 instead, with as many random
 seeds and sizes of batches, from 8 to 256. Exits 1 if any is flagged.
 
-`--protocols` does either with what a protocol says beyond Adam: the faults of
-`tests/faulty/protocols.py`, the right backend under every protocol of `benchbench.testing`.
+`--protocols` does either with what a protocol says beyond Adam: the faults of `protocols.py` and
+`schedules.py` there, the right backend under every protocol of `benchbench.testing`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from benchbench.certify.rungs import RUNGS
 from benchbench.testing.protocols import PROTOCOLS
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from faulty import FAULTS, Fault
+from faulty import FAULTS, Fault, schedules
 from faulty import protocols as of_protocols
 from faulty.escapes import ESCAPES
 from faulty.scoring import ALL_MODELS, Caught, catch
@@ -58,7 +58,7 @@ def main() -> None:
         models = options.model or (SMALL if options.protocols else CYCLE)
         well = false_alarms(options.false_alarms, models, options.seed, protocols)
     elif options.protocols:
-        well = score(options.model or SMALL[:4], of_protocols.FAULTS, ())
+        well = score(options.model or SMALL[:4], (*of_protocols.FAULTS, *schedules.FAULTS), ())
     else:
         well = score(options.model or SCORED, FAULTS, ESCAPES)
     sys.exit(0 if well else 1)

@@ -64,13 +64,9 @@ def _become_the_command(arguments: Sequence[str], environment: Mapping[str, str]
     sys.path[:] = [str(Path.cwd()), *own, *_AT_START]
     importlib.invalidate_caches()
     sys.argv[:] = ["benchbench", *arguments]
-    encoding = environment.get("PYTHONIOENCODING", "utf-8")
-    sys.stdin, sys.stdout, sys.stderr = (
-        open(number, mode, encoding=encoding, closefd=False)  # noqa: SIM115
-        for number, mode in enumerate("rww")
-    )
-    warnings.resetwarnings()
-    warnings.simplefilter("ignore")
+    _open_streams()
+    _forget_answers()
+    _warn_as_python_does()
     code: object = 1
     try:
         main.main()
@@ -81,6 +77,31 @@ def _become_the_command(arguments: Sequence[str], environment: Mapping[str, str]
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def _open_streams() -> None:
+    """Open the standard streams as Python does: what goes to stderr is there at once."""
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(  # noqa: SIM115
+        2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
+
+
+def _forget_answers() -> None:
+    """Empty every cache of a function of benchbench: a command begins with none."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "benchbench":
+            for value in list(vars(module).values()):
+                if forget := getattr(value, "cache_clear", None):
+                    forget()
+
+
+def _warn_as_python_does() -> None:
+    """Undo pytest's filters of warnings: a user sees all but these four kinds."""
+    warnings.resetwarnings()
+    for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+        warnings.simplefilter("ignore", kind)
 
 
 def _close_all_but(kept: set[int]) -> None:

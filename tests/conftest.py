@@ -17,6 +17,7 @@ from hypothesis import settings
 from benchbench.data import container, digits, idx, mnist
 from benchbench.data.cache import CACHE_VARIABLE
 from benchbench.measure import machine
+from benchbench.plugins import declarations
 from benchbench.records import RunRecord
 from benchbench.run.process import WorkerProcess
 from benchbench.run.store import read
@@ -132,6 +133,7 @@ def install(tmp_path, monkeypatch) -> Iterator[Callable[..., None]]:
     yield _install
     for module in installed:
         sys.modules.pop(module, None)
+    declarations._loaded.cache_clear()  # another test's plugin may have the same name
 
 
 @dataclass
@@ -211,10 +213,21 @@ def misfits(install, misfit_site, monkeypatch) -> Iterator[None]:
     sys.modules.pop("misfits", None)
 
 
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory) -> Path:
-    """Give the commands' cache: what plugins declare is read once, and nothing is the user's."""
-    return tmp_path_factory.mktemp("cache")
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory) -> Iterator[Path]:
+    """Give the cache of all tests and of what they start: nothing is the user's.
+
+    Tests that run side by side share it: what plugins declare is read once, and what the reference
+    says of a model is worked out once for every backend.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder /= "cache"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(folder))
+        yield folder
 
 
 @pytest.fixture
@@ -224,10 +237,9 @@ def no_calibration(monkeypatch) -> None:
 
 
 @pytest.fixture
-def command(misfits, no_calibration, small_mnist, cache, tmp_path) -> Command:
+def command(misfits, no_calibration, small_mnist, tmp_path) -> Command:
     """Give the command, with the misfits for backends."""
-    environment = os.environ | {CACHE_VARIABLE: str(cache)}
-    return Command(environment, tmp_path / "results", small_mnist)
+    return Command(dict(os.environ), tmp_path / "results", small_mnist)
 
 
 @pytest.fixture

@@ -13,9 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbench.certificates import Certificate
+from benchbench.certify.exercise import Exercise
 from benchbench.certify.reference import Answers
+from benchbench.certify.sources import sources_sha256
 from benchbench.data.cache import cache_folder, store
 from benchbench.files import open_file, read_file
+from benchbench.plugins.contract import BackendInfo
 
 _HASH = "sha256"
 
@@ -68,8 +71,14 @@ class KeptAnswers:
     A file holds the hash of its arrays: one that is damaged, edited or empty is made again.
     """
 
-    def __init__(self, exercise_sha256: str) -> None:
-        self._folder = cache_folder("reference") / exercise_sha256[:32]
+    def __init__(self, answers_sha256: str) -> None:
+        self._folder = cache_folder("reference") / answers_sha256[:32]
+
+    @classmethod
+    def of(cls, exercise: Exercise, reference: BackendInfo) -> KeptAnswers:
+        """Return the answers to an exercise, named by all that they depend on."""
+        content = f"{exercise.sha256} {exercise.seed} {sources_sha256(reference)}"
+        return cls(hashlib.sha256(content.encode()).hexdigest())
 
     def __call__(self, name: str, work_out: Callable[[], Answers]) -> Answers:
         """Return the arrays kept under this name, or work them out and keep them."""

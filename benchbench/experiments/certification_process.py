@@ -6,7 +6,6 @@ environment.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import traceback
 
@@ -24,7 +23,6 @@ from benchbench.children import tell_progress
 from benchbench.errors import BenchbenchError, Unavailable, Unsupported
 from benchbench.experiments.certification_messages import Certification, CertificationRequest
 from benchbench.measure.clock import now_ns, utc_now
-from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.devices import resolve_device
 from benchbench.plugins.registry import load_registry
 from benchbench.records import GaveUp
@@ -65,7 +63,7 @@ def _certificate(request: CertificationRequest) -> Certificate:
     reference = Reference(
         Implementation(reference_info.create(), threads=request.threads),
         exercise,
-        KeptAnswers(_answers_name(exercise, reference_info)),
+        KeptAnswers.of(exercise, reference_info),
     )
     measures = CandidateMeasures(candidate, reference, exercise)
     ladder = Ladder(measures, info.deviations_of(request.division, request.model))
@@ -92,12 +90,6 @@ def _certificate(request: CertificationRequest) -> Certificate:
         made=utc_now(),
     )
     return seal(certificate)
-
-
-def _answers_name(exercise: Exercise, reference: BackendInfo) -> str:
-    """Name the reference's answers by all that they depend on."""
-    content = f"{exercise.sha256} {exercise.seed} {sources_sha256(reference)}"
-    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _settings(measures: CandidateMeasures) -> dict[str, str | int | float | bool]:

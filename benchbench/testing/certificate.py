@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from benchbench.certificates import Rung
+from benchbench.certify.cache import KeptAnswers
 from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.exercise import SATURATED, STARTS, Exercise, Implementation
 from benchbench.certify.ladder import Ladder
@@ -19,7 +20,7 @@ from benchbench.spec.losses import Loss
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.testing.cases import CATALOG, each_model, each_task
-from benchbench.testing.subject import Subject, created
+from benchbench.testing.subject import Subject, created, declared
 
 # The catalog is certified as it is trained; the odd models, which are small, with small batches.
 PROTOCOLS = dict.fromkeys(CATALOG, TrainingProtocol())
@@ -39,7 +40,7 @@ class CertificateTests(Subject):
         """Architecture, forward, loss, updates: each within its tolerance of float64."""
         found = self._ladder(model)
         if isinstance(found, str):
-            pytest.skip(f"{self.backend} does not do {model.name}: {found}")
+            self.skip_refused(model.name, found)
         if rung not in found:
             pytest.skip(f"{model.name} has nothing that this rung looks at")
         if found[rung].verdict == "not reached":
@@ -52,7 +53,7 @@ class CertificateTests(Subject):
         protocol = msgspec.structs.replace(SMALL, loss=loss)
         found = self._climb(Exercise(model, protocol), starts=(SATURATED,))
         if isinstance(found, str):
-            pytest.skip(f"{self.backend} does not do {model.name}: {found}")
+            self.skip_refused(model.name, found)
         broken = [rung.explanation for rung in found.values() if rung.verdict == "breaks"]
         assert not broken, broken[0]
 
@@ -77,6 +78,7 @@ class CertificateTests(Subject):
 def _reference(exercise: Exercise) -> Reference:
     """Return the reference's answers to this exercise, worked out once for every backend."""
     if exercise.sha256 not in _references:
+        answers = KeptAnswers.of(exercise, declared(REFERENCE))
         implementation = Implementation(created(REFERENCE))
-        _references[exercise.sha256] = Reference(implementation, exercise)
+        _references[exercise.sha256] = Reference(implementation, exercise, answers)
     return _references[exercise.sha256]

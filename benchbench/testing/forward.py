@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from benchbench.data.samples import make_split
 from benchbench.errors import Unsupported
@@ -41,7 +40,7 @@ class ForwardTests(Subject):
         try:
             trainer = self.bare_trainer(LONE_DENSE, PROTOCOL)
         except Unsupported as answer:
-            pytest.skip(f"{self.backend} does not do a lone Dense layer: {answer}")
+            self.skip_refused("a lone Dense layer", answer)
         trainer.set_variables([kernel, np.zeros(2, np.float32)])
         first, second = trainer.predict(images).astype(np.float64).T
         expected = images.reshape(SAMPLES, -1).astype(np.float64) @ kernel[:, 0].astype(np.float64)

@@ -29,7 +29,7 @@ class LayerTests(Subject):
         try:
             observed = candidate.train(exercise, start, _PROGRAM)
         except Unsupported as answer:
-            pytest.skip(f"{self.backend} does not do {network.name}: {answer}")
+            self.skip_refused(network.name, answer)
         reference = Implementation(created(REFERENCE))
         expected = reference.train(exercise, start, _PROGRAM)
         counts = Reference(reference, exercise).counted(_PROGRAM)

@@ -31,7 +31,7 @@ class OptimizerTests(Subject):
         try:
             observed = candidate.train(exercise, start, _PROGRAM)
         except Unsupported as answer:
-            pytest.skip(f"{self.backend} does not do it: {answer}")
+            self.skip_refused(words, answer)
         expected = Implementation(created(REFERENCE)).train(exercise, start, _PROGRAM)
         ours, theirs = (as_row(one.variables()) - as_row(start) for one in (expected, observed))
         difference = relative_difference(theirs, ours)

@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-import pytest
 
 from benchbench.data.dataset import Split
 from benchbench.errors import Unsupported
@@ -67,7 +66,7 @@ class OrderTests(Subject):
         try:
             trainer = self.bare_trainer(LONE_DENSE, protocol, seed=seed)
         except Unsupported as answer:
-            pytest.skip(f"{self.backend} does not do a lone Dense layer: {answer}")
+            self.skip_refused("a lone Dense layer", answer)
         shapes = LONE_DENSE.variable_shapes
         trainer.set_variables([np.zeros(shape, np.float32) for shape in shapes])
         trainer.fit(_one_pixel_each(), _one_pixel_each(), RecordingObserver())

@@ -8,10 +8,24 @@ import msgspec
 
 CaseVerdict: TypeAlias = Literal["passed", "failed", "skipped"]
 
+_REFUSES = " does not do "
+
 
 def function(test: str) -> str:
     """Return the test function's name, without the parameters."""
     return test.partition("[")[0]
+
+
+def refusal(backend: str, what: str, answer: str) -> str:
+    """Return the reason of a test that is skipped: the backend refuses `what` with `answer`."""
+    return f"{backend}{_REFUSES}{what}: {answer}"
+
+
+def refused(reason: str) -> tuple[str, str] | None:
+    """Return what a backend refused and its answer; None for a reason that is no refusal."""
+    _, refuses, rest = reason.partition(_REFUSES)
+    what, colon, answer = rest.partition(": ")
+    return (what, answer) if refuses and colon else None
 
 
 class CaseOutcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from benchbench.printable import one_line
 from benchbench.report.document import CodeText, Document, Heading, Items, Paragraph, grid, items
 from benchbench.report.text import seconds
-from benchbench.testing.outcomes import CaseOutcome, Conformance
+from benchbench.testing.outcomes import CaseOutcome, Conformance, refusal, refused
 
 # A reason in the table is cut here; --json has it whole.
 _REASON_LENGTH = 300
 
-# So many reasons are told of one test function; --json has all of them.
+_NO_REASON = "no reason was given"
+
+# So many reasons are told of one test function, and of all that is skipped; --json has every one.
 _REASONS = 3
 
 
@@ -28,7 +30,7 @@ def build(result: Conformance) -> Document:
         _summary(result),
         *((grid(rows, ["test", "outcome"]),) if rows else ()),
         *_failures(functions),
-        *_skips(result.tests),
+        *_skips(result),
     )
 
 
@@ -66,7 +68,8 @@ def _failures(functions: dict[str, list[CaseOutcome]]) -> tuple[Items, ...]:
         by_reason: dict[str, list[str]] = {}
         for outcome in outcomes:
             if outcome.outcome == "failed":
-                by_reason.setdefault(_reason(outcome), []).append(outcome.parameters or "")
+                reason = _line(outcome.reason or _NO_REASON)
+                by_reason.setdefault(reason, []).append(outcome.parameters or "")
         reasons = list(by_reason.items())
         for reason, parameters in reasons[:_REASONS]:
             listed = f" ({', '.join(parameters)})" if any(parameters) else ""
@@ -79,19 +82,46 @@ def _failures(functions: dict[str, list[CaseOutcome]]) -> tuple[Items, ...]:
     return items(told, "Failed:")
 
 
-def _skips(outcomes: Iterable[CaseOutcome]) -> tuple[Items, ...]:
-    """Return an item for each reason, with the number of tests that it kept from running."""
-    counts = Counter(_reason(outcome) for outcome in outcomes if outcome.outcome == "skipped")
-    return items([f"{count}: {reason}" for reason, count in counts.items()], "Skipped:")
+def _skips(result: Conformance) -> tuple[Items, ...]:
+    """Return an item for each answer of the backend, with all that it refuses so, and each reason.
+
+    The commonest come first; of those after the third, the test functions are counted.
+    """
+    by_reason: dict[str, list[CaseOutcome]] = {}
+    for outcome in result.tests:
+        if outcome.outcome == "skipped":
+            by_reason.setdefault(_answer(outcome), []).append(outcome)
+    common = sorted(by_reason.values(), key=len, reverse=True)
+    told = [f"{len(outcomes)}: {_skipped(result, outcomes)}" for outcomes in common[:_REASONS]]
+    rest = Counter(one.function for outcomes in common[_REASONS:] for one in outcomes)
+    if rest:
+        listed = ", ".join(f"`{name}` ({count})" for name, count in rest.items())
+        told.append(CodeText(f"{rest.total()} others, for reasons that --json tells: {listed}"))
+    return items(told, "Skipped:")
 
 
-def _reason(outcome: CaseOutcome) -> str:
+def _skipped(result: Conformance, outcomes: list[CaseOutcome]) -> str:
+    """Return why these were skipped: one reason, or one answer to all that was refused."""
+    refusals = [refused(outcome.reason or "") for outcome in outcomes]
+    names = list(dict.fromkeys(one[0] for one in refusals if one))
+    answer = _answer(outcomes[0])
+    return _line(refusal(result.backend, ", ".join(names), answer) if names else answer)
+
+
+def _answer(outcome: CaseOutcome) -> str:
+    """Return the backend's answer where it refused, else the reason."""
+    reason = outcome.reason or _NO_REASON
+    found = refused(reason)
+    return found[1] if found else reason
+
+
+def _line(reason: str) -> str:
     """Return the reason as one line, cut where it is very long.
 
     pytest's lines on where each value comes from, which start with a plus, are left out.
     """
-    lines = (outcome.reason or "no reason was given").splitlines()
-    reason = one_line("\n".join(line for line in lines if not line.startswith(" +")))
+    lines = [line for line in reason.splitlines() if not line.startswith(" +")]
+    reason = one_line("\n".join(lines))
     if len(reason) > _REASON_LENGTH:
         reason = f"{reason[:_REASON_LENGTH]} \N{HORIZONTAL ELLIPSIS}"
     return reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.testing.cases import CATALOG
 from benchbench.testing.observer import RecordingObserver
+from benchbench.testing.outcomes import refusal
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Subject:
 
     def info(self) -> BackendInfo:
         """Return the backend's declaration."""
-        return _registry().backend(self.backend)
+        return declared(self.backend)
 
     def created(self) -> Backend:
         """Return the backend, imported once; skip the test where its framework is missing."""
@@ -79,6 +80,10 @@ class Subject:
             threads=self.threads,
             seed=seed,
         )
+
+    def skip_refused(self, what: str, answer: object) -> NoReturn:
+        """Skip the test: the backend does not do `what`, as its `answer` says."""
+        pytest.skip(refusal(self.backend, what, str(answer)))
 
     def some_model(self) -> ModelSpec:
         """Return the first model of the catalog that the backend does; fail where there is none."""
@@ -100,7 +105,7 @@ class Subject:
         try:
             trainer = self.bare_trainer(model, protocol, seed=seed)
         except Unsupported as answer:
-            pytest.skip(f"{self.backend} does not do {model.name}: {answer}")
+            self.skip_refused(model.name, answer)
         trainer.set_variables(first_weights(model, scale=scale))
         return trainer
 
@@ -137,7 +142,12 @@ def ready(info: BackendInfo) -> Backend:
 
 def created(name: str) -> Backend:
     """Return the backend of this name, imported once."""
-    return _create(_registry().backend(name))
+    return _create(declared(name))
+
+
+def declared(name: str) -> BackendInfo:
+    """Return the declaration of the backend of this name."""
+    return _registry().backend(name)
 
 
 @functools.cache

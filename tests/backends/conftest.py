@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 # It has every layer, an odd size in every place, and each rung of the ladder shows on it.
@@ -10,8 +12,13 @@ ALL_WORDS = "everything"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the other models of the suite, which take minutes, to `tox -e exhaustive`."""
+    """Leave the other models of the suite, which take minutes, to `tox -e exhaustive`.
+
+    Of this folder's tests only: pytest gives the items of the whole session.
+    """
     for item in items:
+        if Path(__file__).parent not in item.path.parents:
+            continue
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         model, words = parameters.get("model"), parameters.get("words")
         # Each is traced or compiled anew there; the words that are left are nearly all.

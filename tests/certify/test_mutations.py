@@ -37,7 +37,16 @@ def test_there_are_no_fewer_than_the_issue_asks_for():
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 24
 
 
-@pytest.mark.parametrize("name", CHEAPEST)
+# The other models of CHEAPEST have no layer that these two lack.
+@pytest.mark.parametrize(
+    "name",
+    [
+        "odd-sizes",
+        "single-layer",
+        pytest.param("padding-absorbed", marks=pytest.mark.exhaustive),
+        pytest.param("dark-border", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_without_a_fault_the_backend_is_the_right_one_to_the_bit(name):
     exercise, reference = sides(ALL_MODELS[name])
     none = Fault("none", "nothing is wrong", "")
@@ -51,8 +60,10 @@ def test_without_a_fault_the_backend_is_the_right_one_to_the_bit(name):
 
 @pytest.mark.parametrize("fault", ESCAPES, ids=lambda fault: fault.name)
 def test_what_is_said_to_escape_does(fault):
-    caught = [catch(fault, ALL_MODELS[name]) for name in ("pool-first", "single-layer")]
-    assert any(one.rung is None for one in caught), "it is caught: it belongs to FAULTS"
+    names = ("pool-first", "single-layer")
+    assert any(catch(fault, ALL_MODELS[name]).rung is None for name in names), (
+        "it is caught: it belongs to FAULTS"
+    )
 
 
 # What must be told, by fault; the model is one in which there is enough to go by.

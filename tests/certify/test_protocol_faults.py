@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 from benchbench_numpy.backend import NumpyBackend
-from faulty.protocols import CLIPPED, FAULTS
+from faulty import protocols, schedules
+from faulty.protocols import CLIPPED
 from faulty.scoring import ALL_MODELS, catch, sides
 
 from benchbench.certify.acting import as_trained, changes
@@ -32,6 +33,7 @@ from benchbench.spec.protocol import TrainingProtocol
 from benchbench.spec.schedules import Cosine
 from benchbench.testing.protocols import PROTOCOLS
 
+FAULTS = (*protocols.FAULTS, *schedules.FAULTS)
 SMALLEST = ALL_MODELS["pool-first"]
 
 # What must be told of each fault, where it is caught in the smallest model.
@@ -146,7 +148,9 @@ def test_a_schedule_acts_within_every_program_and_the_certificate_says_so():
         for name in PROTOCOLS
     ],
 )
-@pytest.mark.parametrize("model", ["pool-first", "odd-sizes"])
+@pytest.mark.parametrize(
+    "model", ["pool-first", pytest.param("odd-sizes", marks=pytest.mark.exhaustive)]
+)
 def test_the_right_backend_holds_under_every_protocol(name, model):
     exercise, reference = sides(ALL_MODELS[model], PROTOCOLS[name])
     candidate = Implementation(NumpyBackend("float32"))

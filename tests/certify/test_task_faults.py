@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from faulty import binary, classes, values
 from faulty.fault import DEFAULT_PROTOCOL, Fault
+from faulty.objective import SMOOTHED, TASK_MODELS
 from faulty.scoring import catch
-from faulty.tasks import SMOOTHED, TASK_FAULTS, TASK_MODELS
+
+FAULTS = (*classes.FAULTS, *binary.FAULTS, *values.FAULTS)
 
 
 def smallest(fault):
     return next(model for model in TASK_MODELS if fault.applies(model))
 
 
-@pytest.mark.parametrize("fault", TASK_FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_of_a_task_is_caught_where_it_belongs(fault):
     caught = catch(fault, smallest(fault))
     assert caught.rung is not None, "not caught"
@@ -50,6 +53,6 @@ WORDS = {
 
 @pytest.mark.parametrize("name", WORDS)
 def test_the_explanation_names_the_trap(name):
-    (fault,) = (fault for fault in TASK_FAULTS if fault.name == name)
+    (fault,) = (fault for fault in FAULTS if fault.name == name)
     told = catch(fault, smallest(fault)).rung.explanation
     assert WORDS[name] in told, told

@@ -67,6 +67,28 @@ def test_skips_for_one_reason_share_a_line_and_do_not_stop_conformance():
     assert text.endswith("Skipped:\n\n- 3: no pool\n- 1: no loss")
 
 
+def test_what_a_backend_refuses_with_one_answer_shares_a_line():
+    refused = [
+        _outcome(f"test_a[{what}]", "skipped", f"abacus does not do {what}: no layer: Conv2D")
+        for what in ("simple-cnn", "deeper-cnn")
+    ]
+    again = _outcome("test_b[simple-cnn]", "skipped", refused[0].reason)
+    text = markdown.render(report.build(_result(*refused, again)))
+    assert text.endswith("- 3: abacus does not do simple-cnn, deeper-cnn: no layer: Conv2D")
+
+
+def test_of_many_reasons_to_skip_the_commonest_are_told_and_the_others_counted():
+    common = [_outcome(f"test_a[{n}]", "skipped", "no pool") for n in range(2)]
+    rare = [_outcome(f"test_b[{n}]", "skipped", f"no loss {n}") for n in range(4)]
+    text = markdown.render(report.build(_result(*rare, *common)))
+    assert text.splitlines()[-4:] == [
+        "- 2: no pool",
+        "- 1: no loss 0",
+        "- 1: no loss 1",
+        "- 2 others, for reasons that --json tells: `test_b` (2)",
+    ]
+
+
 def test_a_suite_that_died_before_its_first_test_does_not_conform():
     result = _result(died="its process ended with exit code 1", test_count=None, versions=None)
     assert not result.passed

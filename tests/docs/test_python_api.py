@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from benchbench.data.cache import CACHE_VARIABLE
-
 PAGE = (Path(__file__).parents[2] / "docs" / "python-api.md").read_text()
 
 
-def test_the_code_on_the_page_runs(no_calibration, cache, tmp_path, monkeypatch, capsys):
+def test_the_code_on_the_page_runs(no_calibration, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(CACHE_VARIABLE, str(cache))
     exec("\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)), {})  # noqa: S102
     said = capsys.readouterr().out
     assert said.count(" ok ") == 2, "two blocks of single-layer"

@@ -77,8 +77,9 @@ def _without_versions_and_time(text: str) -> str:
 
 
 def test_its_own_test_passes(abacus, package):
-    plain = ("-q", "-p", "no:cacheprovider", "-k", "declared or threads or single-layer")
-    _done("pytest", *plain, str(package), cwd=package, env=abacus.environment)
+    plain = ("-q", "-p", "no:cacheprovider", "-k", "declared or threads or parameters")
+    done = _done("pytest", *plain, str(package), cwd=package, env=abacus.environment)
+    assert re.search(r"\b\d+ passed", done.stdout), done.stdout
 
 
 def test_it_trains(abacus):

@@ -1,10 +1,11 @@
-"""Models drawn at random, every one of them valid."""
+"""Specs drawn at random, every one of them valid; spec files, and how they are refused."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import strategies as st
 
+from benchbench.errors import UsageError
 from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.optimizers import SGD, Adam, AdamW, RMSprop
@@ -104,3 +105,30 @@ def protocols():
         optimizer=optimizers,
         clip_norm=st.none() | _POSITIVE,
     )
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a spec file and return its path."""
+
+    def _write(text):
+        path = tmp_path / "spec.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return _write
+
+
+@pytest.fixture
+def check_refusal(write):
+    """Check that `load` refuses a file with this text at this line, with this reason."""
+
+    def check(load, text, line, reason):
+        path = write(text)
+        with pytest.raises(UsageError) as refusal:
+            load(path)
+        message = str(refusal.value)
+        assert message.startswith(f"{path}, line {line}: "), message
+        assert reason in message
+
+    return check

@@ -228,6 +228,15 @@ def _conformance(create, *, deterministic=True):
     return Conformance()
 
 
+def _passes(conformance, test, arguments=()):
+    """Say whether a test of the suite runs to its end: one that is skipped proves nothing."""
+    try:
+        getattr(conformance, test)(*arguments)
+    except pytest.skip.Exception:
+        return False
+    return True
+
+
 @pytest.mark.parametrize(
     ("fault", "test", "arguments"),
     [pytest.param(*row, id=f"{row[0].__name__}-{row[1]}") for row in FAULTS],
@@ -240,7 +249,7 @@ def test_a_fault_goes_red(fault, test, arguments):
 
 @pytest.mark.parametrize(("test", "arguments"), list(dict.fromkeys(row[1:] for row in FAULTS)))
 def test_without_the_fault_it_is_green(test, arguments):
-    getattr(_conformance(lambda: NumpyBackend("float32")), test)(*arguments)
+    assert _passes(_conformance(lambda: NumpyBackend("float32")), test, arguments)
 
 
 def test_a_backend_may_declare_that_a_seed_does_not_settle_it():
@@ -261,4 +270,4 @@ ORDER_TESTS = [name for name in vars(OrderTests) if name.startswith("test_")]
 @pytest.mark.parametrize("test", ORDER_TESTS)
 def test_a_backend_that_is_not_reproducible_shuffles_rightly(test):
     subject = _conformance(lambda: FaultyBackend(Jittery), deterministic=False)
-    getattr(subject, test)()
+    assert _passes(subject, test)
