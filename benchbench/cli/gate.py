@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from benchbench import quantities
 from benchbench.cli import options
 from benchbench.cli.output import answer
 from benchbench.cli.progress import note, progress
@@ -18,9 +18,7 @@ _TIMEOUT_SECONDS = 1800.0
 
 
 def gate(  # noqa: PLR0917 - one parameter an option
-    against: Annotated[
-        str, typer.Option("--against", help="The branch, tag or commit to compare this tree with.")
-    ],
+    against: options.Against,
     backend: options.SomeBackends = None,
     model: options.SomeModels = None,
     division: options.Division = "all",
@@ -29,30 +27,25 @@ def gate(  # noqa: PLR0917 - one parameter an option
     protocol: options.Protocol = None,
     margin: options.Margin = "3%",
     confidence: options.Confidence = "95%",
-    blocks: Annotated[int, typer.Option(min=2, help="So many settle how many there are.")] = 4,
-    max_blocks: Annotated[
-        int, typer.Option(min=2, help="At most so many, even if the intervals are still wide.")
-    ] = 10,
-    budget: options.Budget = None,
+    blocks: options.PilotBlocks = 4,
+    max_blocks: options.MostBlocks = 10,
+    budget: options.SomeBudget = None,
     epochs: options.EpochsOfEach = 11,
     threads: options.Threads = None,
     seed: options.Seed = 0,
     results: options.RecordsInto = None,
     timeout: options.Timeout = _TIMEOUT_SECONDS,
     quick: options.Quick = False,
-    certify: Annotated[
-        bool, typer.Option(help="First certify the cells of both trees, each by its own code.")
-    ] = True,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail on UNDECIDED as well.")] = False,
+    certify: options.CertifyTrees = True,
+    strict: options.FailUndecided = False,
     as_json: options.AsJson = False,
     format: options.DocumentFormat = None,
 ) -> None:
     """Compare this tree with another state of its repository; exit 1 if it is slower.
 
-    Without --backend all of this checkout, without --model single-layer.
-    Both are run interleaved in one session; what is slower must be so in a second session too.
+    Without --backend it takes all backends of this checkout, without --model single-layer. Both
+    trees run interleaved in one session; a slowdown must show in a second session too.
     """
-    from benchbench import quantities
     from benchbench.compare.contrast import Question
     from benchbench.experiments.gate.checkout import find_checkout, find_commit
     from benchbench.experiments.gate.gate import Gate
@@ -65,7 +58,7 @@ def gate(  # noqa: PLR0917 - one parameter an option
         margin=quantities.fraction(margin, "--margin"),
         confidence=quantities.fraction(confidence, "--confidence"),
     )
-    seconds = quantities.seconds(budget, "--budget") if budget else None
+    seconds = None if budget is None else quantities.seconds(budget, "--budget")
     store = Store(results_folder(results))
     checkout = find_checkout(Path.cwd(), aside=store.folder.parent)
     commit = find_commit(checkout, against)

@@ -21,17 +21,18 @@ def _announced(names: list[str] | None) -> list[str] | None:
     return names
 
 
-_BACKENDS_HELP = "A backend, 'all' that are ready, or a plugin in a file (my_backend.py)."
-Backends = Annotated[
-    list[str], typer.Option("--backend", "-b", help=_BACKENDS_HELP, callback=_announced)
-]
 SomeBackends = Annotated[
-    list[str] | None, typer.Option("--backend", "-b", help=_BACKENDS_HELP, callback=_announced)
+    list[str] | None,
+    typer.Option(
+        "--backend",
+        "-b",
+        help="A backend, 'all' that are ready, or a plugin in a file (my_backend.py).",
+        callback=_announced,
+    ),
 ]
 SomeModels = Annotated[
     list[str] | None, typer.Option("--model", "-m", help="A model, 'all', or a TOML file.")
 ]
-Models = Annotated[list[str], typer.Option("--model", "-m", help="A model, 'all', or a TOML file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, or a device's name.")]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="CPU threads; default: the physical cores.")
@@ -64,9 +65,9 @@ Until = Annotated[
         "every ratio has a verdict."
     ),
 ]
-Budget = Annotated[
-    str | None, typer.Option(help="Start no block that would end later than this (90s, 30m, 2h).")
-]
+_BUDGET_HELP = "Start no block that would end later than this (90s, 30m, 2h)."
+Budget = Annotated[str, typer.Option(help=_BUDGET_HELP)]
+SomeBudget = Annotated[str | None, typer.Option(help=_BUDGET_HELP)]
 ExecutorName = Annotated[
     str, typer.Option(help="Where blocks run: local, or what a plugin offers.")
 ]
@@ -158,6 +159,24 @@ TableFormat = Annotated[
 Wide = Annotated[bool, typer.Option("--wide", help="Every column, however wide the table gets.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write to this file, not to the screen.")
+]
+
+
+Against = Annotated[
+    str, typer.Option("--against", help="The branch, tag or commit to compare this tree with.")
+]
+PilotBlocks = Annotated[
+    int, typer.Option(min=2, help="Blocks whose scatter settles how many are run.")
+]
+MostBlocks = Annotated[
+    int, typer.Option(min=2, help="At most so many blocks, even if intervals are still wide.")
+]
+CertifyTrees = Annotated[
+    bool, typer.Option(help="First certify the cells of both trees, each by its own code.")
+]
+FailUndecided = Annotated[bool, typer.Option("--strict", help="Fail on UNDECIDED as well.")]
+CertifyFirst = Annotated[
+    bool, typer.Option(help="First certify the cells that no valid certificate is kept of.")
 ]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from benchbench import quantities
@@ -42,9 +40,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     lost_blocks: options.LostBlocks = False,
     wait_for_quiet: options.WaitForQuiet = None,
     quick: options.Quick = False,
-    certify: Annotated[
-        bool, typer.Option(help="First certify the cells that no valid certificate is kept of.")
-    ] = True,
+    certify: options.CertifyFirst = True,
     certify_batch: options.CertifiedBatchSize = None,
     executor: options.ExecutorName = "local",
     resume: options.Resume = None,
@@ -67,10 +63,12 @@ def run(  # noqa: PLR0917 - one parameter an option
     if not backend or not model:
         raise UsageError("run needs a --backend and a --model, or a session to --resume")
     # What makes no sense is refused before anything is certified, which takes minutes.
-    limit = quantities.seconds(budget or "30m", "--budget")
+    limit = quantities.seconds(budget, "--budget")
     until_rule = find_until(until, blocks, limit, quick=quick)
     question = Question(allow_lost_blocks=lost_blocks)
-    quiet = quantities.seconds(wait_for_quiet, "--wait-for-quiet") if wait_for_quiet else None
+    quiet = None
+    if wait_for_quiet is not None:
+        quiet = quantities.seconds(wait_for_quiet, "--wait-for-quiet")
     registry = load_registry()
     models = find_models(model, registry)
     thread_count, cpus = find_processors(threads)
