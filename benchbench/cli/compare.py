@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchbench.cli import options
 from benchbench.cli.records import fail_if_strict, only, read_records, write_sections
-from benchbench.quantities import fraction
+from benchbench.experiments.selection import find_question
 
 
 def compare(  # noqa: PLR0917 - one parameter an option
@@ -25,15 +25,10 @@ def compare(  # noqa: PLR0917 - one parameter an option
     """
     from benchbench.compare.baseline import Baseline
     from benchbench.compare.comparison import compare as compare_records
-    from benchbench.compare.contrast import Question
     from benchbench.report import comparison
     from benchbench.run.store import results_folder
 
-    question = Question(
-        margin=fraction(margin, "--margin"),
-        confidence=fraction(confidence, "--confidence"),
-        allow_lost_blocks=lost_blocks,
-    )
+    question = find_question(margin, confidence, allow_lost_blocks=lost_blocks)
     records, unreadable = read_records(results_folder(results))
     records = only(records, "session", session, [record.session_id for record in records])
     found = compare_records(records, question, Baseline(baseline))

@@ -11,7 +11,7 @@ from benchbench.cli import options
 from benchbench.cli.output import answer
 from benchbench.cli.progress import note, progress
 from benchbench.experiments.gate.sessions import Limits
-from benchbench.experiments.selection import find_processors, find_protocol
+from benchbench.experiments.selection import find_processors, find_protocol, find_question
 from benchbench.experiments.session import find_dataset
 
 _TIMEOUT_SECONDS = 1800.0
@@ -46,7 +46,6 @@ def gate(  # noqa: PLR0917 - one parameter an option
     Without --backend it takes all backends of this checkout, without --model single-layer. Both
     trees run interleaved in one session; a slowdown must show in a second session too.
     """
-    from benchbench.compare.contrast import Question
     from benchbench.experiments.gate.checkout import find_checkout, find_commit
     from benchbench.experiments.gate.gate import Gate
     from benchbench.experiments.gate.pairs import find_tree_cells
@@ -54,10 +53,7 @@ def gate(  # noqa: PLR0917 - one parameter an option
     from benchbench.report.gate import build
     from benchbench.run.store import Store, results_folder
 
-    question = Question(
-        margin=quantities.fraction(margin, "--margin"),
-        confidence=quantities.fraction(confidence, "--confidence"),
-    )
+    question = find_question(margin, confidence)
     seconds = None if budget is None else quantities.seconds(budget, "--budget")
     store = Store(results_folder(results))
     checkout = find_checkout(Path.cwd(), aside=store.folder.parent)

@@ -9,6 +9,7 @@ import typer
 
 from benchbench.cli import options
 from benchbench.cli.records import fail_if_strict, only, read_records
+from benchbench.experiments.selection import find_question
 from benchbench.printable import own_lines
 
 
@@ -28,16 +29,12 @@ def plot(  # noqa: PLR0917 - one parameter an option
 ) -> None:
     """Draw a figure of saved runs: of the session that `benchbench compare` takes."""
     from benchbench.compare.baseline import Baseline
-    from benchbench.compare.contrast import Question
     from benchbench.figures.catalog import draw
     from benchbench.figures.plot import kind_of
-    from benchbench.quantities import fraction
     from benchbench.run.store import results_folder
 
     kind_of(output)
-    question = Question(
-        margin=fraction(margin, "--margin"), confidence=fraction(confidence, "--confidence")
-    )
+    question = find_question(margin, confidence)
     records, unreadable = read_records(results_folder(results))
     records = only(records, "session", session, [record.session_id for record in records])
     drawn = draw(figure, records, question, Baseline(baseline))

@@ -17,6 +17,7 @@ from benchbench.experiments.selection import (
     find_models,
     find_processors,
     find_protocol,
+    find_question,
 )
 from benchbench.experiments.session import find_dataset
 
@@ -47,13 +48,12 @@ def selftest(  # noqa: PLR0917 - one parameter an option
 
     Exits with 1 if a run fails, or if equals are called FASTER or SLOWER.
     """
-    from benchbench.compare.contrast import Question
     from benchbench.experiments.selftest import SelfTest
     from benchbench.plugins.registry import load_registry
     from benchbench.report import resolution
     from benchbench.run.store import Store, results_folder
 
-    question = Question(margin=quantities.fraction(margin, "--margin"))
+    question = find_question(margin)
     wanted = [quantities.fraction(one, "--slowdown") for one in slowdown or ("3%", "5%", "10%")]
     registry = load_registry()
     (one_model,) = find_models([model], registry)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from benchbench.errors import UsageError
 from benchbench.experiments.names import backends_of_file, find_backend, find_divisions, find_model
+from benchbench.quantities import fraction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from benchbench.compare.contrast import Question
     from benchbench.plugins.contract import BackendInfo
     from benchbench.plugins.registry import Registry
     from benchbench.run.plan import Cell
@@ -18,6 +20,19 @@ if TYPE_CHECKING:
     from benchbench.spec.protocol import TrainingProtocol
 
 _QUICK_EPOCHS = 2
+
+
+def find_question(
+    margin: str = "3%", confidence: str = "95%", *, allow_lost_blocks: bool = False
+) -> Question:
+    """Return the question that these options ask. Raises UsageError for what is no fraction."""
+    from benchbench.compare.contrast import Question
+
+    return Question(
+        margin=fraction(margin, "--margin"),
+        confidence=fraction(confidence, "--confidence"),
+        allow_lost_blocks=allow_lost_blocks,
+    )
 
 
 def find_models(names: list[str], registry: Registry) -> list[ModelSpec]:
