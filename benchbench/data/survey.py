@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from benchbench.data import catalog, container, digits, folder, mnist
+from benchbench.data import catalog, container, digits, folder, mnist, table
 from benchbench.data.container import Content
-from benchbench.errors import BenchbenchError, DataError, Unavailable
+from benchbench.errors import BenchbenchError, DataError, Unavailable, UsageError
 from benchbench.files import is_there
 
 State: TypeAlias = Literal["verified", "damaged", "passed over", "nothing there"]
@@ -77,6 +77,11 @@ def examine(name: str) -> Examined:
         content = container.read(cache) if is_there(cache) else digits.make()
         return Examined(name, content, digits.HASHES)
     chosen = catalog.choose(name, {})
+    if chosen.location is None or table.parse(name) or chosen.autoencoder:
+        raise UsageError(
+            f"'{name}' has no parts with hashes of their own: expected mnist, digits, a plugin's "
+            f"data set, or a folder or npz of images"
+        )
     content = folder.read(folder.locate(Path(name)))
     return Examined(chosen.name, content, mnist.HASHES if chosen.name == "mnist" else {})
 

@@ -13,6 +13,7 @@ from benchbench.errors import UsageError
 from benchbench.experiments import session
 from benchbench.experiments.names import find_backend
 from benchbench.run.plan import Cell
+from benchbench.spec.task import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,7 @@ class Equivalence:
     def __post_init__(self) -> None:
         """Raise UsageError for what cannot be tested."""
         from benchbench.compare.equivalence import FEWEST_RUNS
+        from benchbench.data import synthetic
 
         if self.seeds < FEWEST_RUNS:
             raise UsageError(
@@ -61,7 +63,21 @@ class Equivalence:
                 f"the margin is a fraction of test images above 0 and up to 1, like 0.002 for 0.2 "
                 f"percentage points, not {self.margin}"
             )
-        session.must_fit([cell.model for cell in self.references], self.chosen)
+        models = [cell.model for cell in self.references]
+        session.must_fit(models, self.chosen)
+        if self.chosen.name == synthetic.NAME:
+            raise UsageError(
+                f"'{synthetic.NAME}' is drawn to measure times, and its outcomes say nothing: "
+                f"--outcome needs real data; name another --dataset"
+            )
+        for model in models:
+            metric = task_of(model, self.protocol).metric
+            if not metric.is_fraction:
+                raise UsageError(
+                    f"the outcome test compares accuracies, fractions of the test samples, but the "
+                    f"metric of '{model.name}' is the {metric.name}: leave --outcome out to "
+                    f"certify it"
+                )
 
     def run(self, store: Store, listener: Listener) -> OutcomeReport:
         """Train what is missing of every cell, and test the cells."""

@@ -183,6 +183,7 @@ def _run_row(record: RunRecord) -> dict[str, object]:
         "variant": record.variant.label if record.variant else None,
         "test_loss": record.test.loss if record.test else None,
         "test_accuracy": record.test.accuracy if record.test else None,
+        "test_mean_absolute_error": record.test.mean_absolute_error if record.test else None,
         "first_epoch_seconds": first_epoch_seconds(record),
         "steady_epoch_seconds": statistics.median(steady) if steady else None,
         "cold_total_seconds": cold_total_seconds(record),
@@ -215,13 +216,15 @@ _RUN_FIELDS = (
 )
 _RUN_COLUMNS = (
     *_RUN_FIELDS,
-    *("variant", "test_loss", "test_accuracy", "first_epoch_seconds", "steady_epoch_seconds"),
+    *("variant", "test_loss", "test_accuracy", "test_mean_absolute_error"),
+    *("first_epoch_seconds", "steady_epoch_seconds"),
     *("cold_total_seconds", "certificate", "objection"),
 )
 _EPOCH_RUN_FIELDS = ("run_id", "session_id", "block", "model", "backend", "division")
 _EPOCH_FIELDS = (
     *("turn", "train_seconds", "validation_seconds", "train_cpu_seconds", "loss"),
-    *("validation_loss", "validation_accuracy", "waiting_cpu_seconds", "foreign_cpu_fraction"),
+    *("validation_loss", "validation_accuracy", "validation_mean_absolute_error"),
+    *("waiting_cpu_seconds", "foreign_cpu_fraction"),
 )
 _EPOCH_COLUMNS = (*_EPOCH_RUN_FIELDS, "epoch", *_EPOCH_FIELDS, "calibration_seconds")
 _COMPARISON_COLUMNS = (

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from benchbench.cli.data import app
 from benchbench.data import container, digits, idx, mnist
-from benchbench.errors import DataError, Unavailable
+from benchbench.errors import DataError, Unavailable, UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -128,6 +128,12 @@ def test_verify_shows_the_table_and_then_fails(stand_in):
 def test_verify_without_mnist_fails_with_exit_code_3():
     with pytest.raises(Unavailable, match="in none of the places searched"):
         _run("verify")
+
+
+@pytest.mark.parametrize("name", ["synthetic", "digits:autoencoder"])
+def test_verify_refuses_what_has_no_parts(small_digits_cache, name):
+    with pytest.raises(UsageError, match=f"'{name}' has no parts with hashes of their own"):
+        _run("verify", "--dataset", name)
 
 
 def test_verify_digits(small_digits_cache):

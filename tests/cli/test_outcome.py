@@ -6,8 +6,13 @@ import json
 
 import pytest
 
+from benchbench import Dense, ModelSpec
+from benchbench.data import catalog
+from benchbench.data.chosen import Chosen
 from benchbench.errors import UsageError
 from benchbench.spec.catalog import MODELS
+
+PRICE = ModelSpec("price", (2,), (Dense(1),))
 
 
 def rows(capsys) -> dict[str, dict]:
@@ -110,6 +115,11 @@ def test_one_bad_seed_of_the_reference_leaves_nothing_to_test_against(
         ({"reference": "twin"}, "name another backend"),
         ({"reference": "nunpy"}, "did you mean 'numpy'?"),
         ({"divisions": "tuned"}, "it has idiomatic"),
+        ({"chosen": catalog.choose("synthetic", {})}, "--outcome needs real data"),
+        (
+            {"models": (PRICE,), "chosen": Chosen("housing", sha256="0" * 64)},
+            "the metric of 'price' is the mean absolute error",
+        ),
     ],
 )
 def test_what_cannot_be_tested_is_refused_before_training(ask, saved, changes, message):
