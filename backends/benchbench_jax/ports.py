@@ -20,7 +20,6 @@ from benchbench.plugins.ports import (
     Piece,
     Port,
     PortBatch,
-    PortBlock,
     PortDescription,
     PortError,
     PortLoss,
@@ -67,6 +66,7 @@ class FlaxPort(Port):
         if transform is not None and not hasattr(transform, "update"):
             raise PortError(f"expected an optax optimizer, got {type(optimizer).__name__}")
         self._variables: dict[str, Any] = {}
+        self._kept: set[int] = set()
         self.pieces = self._find_pieces()
         for variable in self._variables.values():
             variable.set_value(jnp.asarray(variable.get_value(), precision))
@@ -85,11 +85,6 @@ class FlaxPort(Port):
         return PortDescription(
             framework="flax",
             blocks=self.blocks(),
-            others=tuple(
-                PortBlock(name=name, kind="Dropout", variables={}, settings={"rate": layer.rate})
-                for name, layer in self._modules()
-                if isinstance(layer, nnx.Dropout)
-            ),
             loss=loss,
             optimizer=None if self._optimizer is None else optimizer,
         )
@@ -120,11 +115,18 @@ class FlaxPort(Port):
         return float(self._criterion(self._call(inputs, training=False), targets))
 
     def still(self) -> None:
-        for _, layer in self._modules():
-            if isinstance(layer, nnx.Dropout):
-                layer.rate = 0.0
-            elif isinstance(layer, nnx.MultiHeadAttention):
-                layer.dropout_rate = 0.0
+        rates = [
+            (layer, name)
+            for _, layer in self._modules()
+            for kind, name in ((nnx.Dropout, "rate"), (nnx.MultiHeadAttention, "dropout_rate"))
+            if isinstance(layer, kind)
+        ]
+        self._rates = tuple(float(getattr(layer, name)) for layer, name in rates)
+        for layer, name in rates:
+            setattr(layer, name, 0.0)
+
+    def dropout_rates(self) -> tuple[float, ...]:
+        return tuple(rate for rate in self._rates if rate)
 
     def gradients(self, batch: PortBatch) -> dict[str, npt.NDArray[Any]]:
         found = {
@@ -181,12 +183,13 @@ class FlaxPort(Port):
             if inside and name.startswith(inside):
                 continue
             prefix = f"{name}." if name else ""
-            kind, parts, settings, whole = self._parts(prefix, layer)
+            kind, found, settings, whole = self._parts(prefix, layer)
+            parts = tuple(part for part in found if self._is_new(part))
             if whole:
                 inside = (*inside, prefix)
             if parts:
                 label = name or type(layer).__name__
-                pieces.append(Piece(label, kind, layer, tuple(parts), settings))
+                pieces.append(Piece(label, kind, layer, parts, settings))
         return pieces
 
     def _parts(
@@ -251,6 +254,13 @@ class FlaxPort(Port):
                 source = self._keep(f"{prefix}{role}.", "bias", dense.bias)
                 parts.append(reshaped(f"{name}_bias", source, (int(np.prod(own)),), own))
         return parts
+
+    def _is_new(self, part: VariablePart) -> bool:
+        """Say whether no layer before has the part's variable, as with tied weights."""
+        keys = {id(self._variables[source]) for source in part.sources}
+        new = not keys <= self._kept
+        self._kept |= keys
+        return new
 
     def _keep(self, prefix: str, name: str, variable: Any) -> str:
         source = f"{prefix}{name}"

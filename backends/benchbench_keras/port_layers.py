@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from benchbench.plugins.port_parts import plain, reshaped
-from benchbench.plugins.ports import Piece, PortBlock, PortSetting, VariablePart
+from benchbench.plugins.ports import Piece, PortSetting, VariablePart
 
 _ROLES = {
     "Dense": ("kernel", "bias"),
@@ -33,15 +33,16 @@ _SETTINGS = {
     "Conv1DTranspose": ("strides",),
     "Conv2DTranspose": ("strides",),
 }
-_OTHERS: dict[str, tuple[str, dict[str, str]]] = {
-    "Dropout": ("Dropout", {"rate": "rate"}),
-    "SpatialDropout1D": ("Dropout", {"rate": "rate"}),
-    "SpatialDropout2D": ("Dropout", {"rate": "rate"}),
-    "LeakyReLU": ("leaky_relu", {"negative_slope": "negative_slope"}),
-    "MaxPooling2D": ("MaxPooling2D", {"pool_size": "pool_size", "padding": "padding"}),
-    "AveragePooling2D": ("AveragePooling2D", {"pool_size": "pool_size", "padding": "padding"}),
-    "Softmax": ("softmax", {}),
-    "Flatten": ("Flatten", {}),
+# The attributes that have the rates of dropout.
+_DROPOUT = {
+    "Dropout": ("rate",),
+    "AlphaDropout": ("rate",),
+    "SpatialDropout1D": ("rate",),
+    "SpatialDropout2D": ("rate",),
+    "SpatialDropout3D": ("rate",),
+    "MultiHeadAttention": ("_dropout",),
+    "LSTM": ("dropout", "recurrent_dropout"),
+    "GRU": ("dropout", "recurrent_dropout"),
 }
 
 
@@ -51,9 +52,10 @@ class Layers:
     def __init__(self, model: Any) -> None:
         self.variables: dict[str, Any] = {}
         self.pieces: list[Piece] = []
-        self.others: list[PortBlock] = []
+        self.dropout_rates: list[float] = []
         self._names: set[str] = set()
         self._seen: set[int] = set()
+        self._kept: set[int] = set()
         self._visit(model, "")
 
     def _visit(self, layer: Any, prefix: str) -> None:
@@ -62,11 +64,8 @@ class Layers:
         self._seen.add(id(layer))
         name = self._unique(f"{prefix}{layer.name}") if prefix is not None else layer.name
         kind = type(layer).__name__
-        if kind in _OTHERS:
-            known, settings = _OTHERS[kind]
-            found = {key: _setting(getattr(layer, own)) for key, own in settings.items()}
-            self.others.append(PortBlock(name=name, kind=known, variables={}, settings=found))
-        parts = tuple(self._parts(name, layer, kind))
+        self.dropout_rates += [getattr(layer, rate) for rate in _DROPOUT.get(kind, ())]
+        parts = tuple(part for part in self._parts(name, layer, kind) if self._is_new(part))
         if parts:
             known = "Conv2D" if kind == "DepthwiseConv2D" else kind
             self.pieces.append(Piece(name, known, layer, parts, _settings(layer, kind)))
@@ -113,6 +112,13 @@ class Layers:
         if variable is not None:
             source = self._keep(name, role, variable)
             yield plain(role, source, fixed=not variable.trainable)
+
+    def _is_new(self, part: VariablePart) -> bool:
+        """Say whether no layer before has the part's variable, as with tied weights."""
+        keys = {id(self.variables[source]) for source in part.sources}
+        new = not keys <= self._kept
+        self._kept |= keys
+        return new
 
     def _keep(self, name: str, role: str, variable: Any) -> str:
         source = f"{name}.{role}"

@@ -65,11 +65,10 @@ def describe_optimizer(optimizer: Any) -> PortOptimizer:
     )
 
 
-def as_targets(targets: npt.NDArray[Any], kind: PortTargets, output: Any) -> npt.NDArray[Any]:
-    """Return canonical targets as the loss takes them."""
+def as_targets(
+    targets: npt.NDArray[Any], kind: PortTargets, output: tuple[int, ...]
+) -> npt.NDArray[Any]:
+    """Return canonical targets as a loss of this kind takes them, for outputs of this shape."""
     if kind == "one_hot":
-        classes = int(output[-1])
-        return np.eye(classes, dtype=keras.config.floatx())[targets]
-    if kind in {"binary", "values"}:
-        return targets.astype(keras.config.floatx()).reshape(-1, *output[1:])
-    return targets
+        return np.eye(output[-1], dtype=keras.config.floatx())[targets]
+    return targets.astype(keras.config.floatx()).reshape(output)

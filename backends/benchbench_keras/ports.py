@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from benchbench.plugins.ports import (
     ForwardTrace,
+    Piece,
     Port,
     PortBatch,
     PortDescription,
@@ -60,6 +61,7 @@ class KerasPort(Port):
                 loss=self._loss or self._protocol_loss(),
             )
         model.run_eagerly, model.jit_compile = True, False
+        self.pieces: list[Piece] = []
         if model.built:
             self._find_layers()
 
@@ -77,7 +79,6 @@ class KerasPort(Port):
         return PortDescription(
             framework="keras",
             blocks=self.blocks() if self.model.built else (),
-            others=tuple(self._layers.others) if self.model.built else (),
             input_shape=None if shape is None or None in shape else shape,
             loss=None if self._loss is None else describe_loss(self._loss),
             optimizer=None if self._optimizer is None else describe_optimizer(self._optimizer),
@@ -112,7 +113,7 @@ class KerasPort(Port):
     def loss(self, inputs: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
         self.model.reset_metrics()
         found = self.model.test_on_batch(
-            self._inputs(inputs), self._targets(targets), return_dict=True
+            self._inputs(inputs), self._targets(inputs, targets), return_dict=True
         )
         return float(found["loss"])
 
@@ -126,6 +127,9 @@ class KerasPort(Port):
                     if isinstance(own[name], float):
                         setattr(owner, name, 0.0)
 
+    def dropout_rates(self) -> tuple[float, ...]:
+        return tuple(rate for rate in self._layers.dropout_rates if rate)
+
     def gradients(self, batch: PortBatch) -> dict[str, npt.NDArray[Any]]:
         before = {name: self.read(name).astype(np.float64) for name in self._layers.variables}
         own, self.model.optimizer = self.model.optimizer, keras.optimizers.SGD(_LONG_STEP)
@@ -135,9 +139,11 @@ class KerasPort(Port):
         for name, variable in self._layers.variables.items():
             if variable.trainable:
                 gradients[name] = (before[name] - self.read(name)) / _LONG_STEP
-                variable.assign(before[name])
             else:
                 gradients[name] = np.zeros_like(before[name])
+        for name in gradients:
+            if self._layers.variables[name].trainable:
+                self.write(name, before[name])
         return self.joined(gradients.__getitem__)
 
     def step(self, batches: Sequence[PortBatch]) -> Iterator[None]:
@@ -150,11 +156,15 @@ class KerasPort(Port):
         self.pieces = self._layers.pieces
 
     def _train(self, batch: PortBatch) -> None:
-        self.model.train_on_batch(self._inputs(batch[0]), self._targets(batch[1]))
+        self.model.train_on_batch(self._inputs(batch[0]), self._targets(*batch))
 
-    def _targets(self, targets: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _targets(self, inputs: npt.NDArray[Any], targets: npt.NDArray[Any]) -> npt.NDArray[Any]:
         kind = describe_loss(self._loss).targets if self._loss is not None else "classes"
-        return as_targets(targets, kind, self.model.output_shape)
+        if kind not in {"one_hot", "binary", "values"}:
+            return targets
+        # A subclass of keras.Model does not say its output's shape.
+        shape = tuple(self.model(self._inputs(inputs), training=False).shape)
+        return as_targets(targets, kind, shape)
 
     def _inputs(self, inputs: npt.NDArray[Any]) -> Any:
         if np.issubdtype(inputs.dtype, np.integer):

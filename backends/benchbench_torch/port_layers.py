@@ -5,7 +5,8 @@ Canonical is Keras's: kernels (in, out) and (height, width, in, out), gates i, f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from benchbench.plugins.port_parts import (
     summed,
     transposed,
 )
-from benchbench.plugins.ports import Piece, PortBlock, PortSetting, VariablePart
+from benchbench.plugins.ports import Piece, PortSetting, VariablePart
 
 _CONVOLUTIONS = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 _TRANSPOSED = {nn.ConvTranspose1d: 1, nn.ConvTranspose2d: 2, nn.ConvTranspose3d: 3}
@@ -28,27 +29,25 @@ _RECURRENT = (nn.LSTM, nn.GRU)
 _GRU_GATES = (1, 0, 2)
 
 
-def find_pieces(module: nn.Module) -> list[Piece]:
-    """Return the layers that hold variables, in the order of their registration."""
+def find_pieces(module: nn.Module, arrays: Mapping[str, torch.Tensor]) -> list[Piece]:
+    """Return the layers that hold variables, in the order of their registration.
+
+    `arrays` are the module's parameters and buffers by name. One that several layers share, a tied
+    weight, is a variable of the first.
+    """
     pieces: list[Piece] = []
     inside: tuple[str, ...] = ()
+    seen: set[tuple[int, str]] = set()
     for name, layer in module.named_modules():
         if inside and name.startswith(inside):
             continue
-        found = list(_pieces(name, layer))
-        if found and isinstance(layer, nn.MultiheadAttention):
+        for piece in _pieces(name, layer):
+            parts = tuple(_present(piece.parts, arrays, seen))
+            if parts:
+                pieces.append(replace(piece, parts=parts))
+        if isinstance(layer, nn.MultiheadAttention):
             inside = (*inside, f"{name}.")
-        pieces += found
     return pieces
-
-
-def find_others(module: nn.Module) -> list[PortBlock]:
-    """Return the layers that have settings and no variables."""
-    return [
-        PortBlock(name=name, kind=kind, variables={}, settings=settings)
-        for name, layer in module.named_modules()
-        for kind, settings in _other(layer)
-    ]
 
 
 def _pieces(name: str, layer: nn.Module) -> Iterator[Piece]:
@@ -60,38 +59,34 @@ def _pieces(name: str, layer: nn.Module) -> Iterator[Piece]:
     for kind, build in _KINDS:
         if isinstance(layer, kind):
             keras_kind, parts, settings = build(layer, prefix)
-            yield Piece(label, keras_kind, layer, tuple(_present(layer, prefix, parts)), settings)
+            yield Piece(label, keras_kind, layer, tuple(parts), settings)
             return
-    own = {
-        **{key: (value, False) for key, value in layer._parameters.items()},
-        **{key: (value, True) for key, value in layer._buffers.items()},
-    }
+    own = {**layer._parameters, **layer._buffers}
     unknown = [
-        plain(key, f"{prefix}{key}", fixed=fixed or not value.requires_grad)
-        for key, (value, fixed) in own.items()
+        plain(key, f"{prefix}{key}")
+        for key, value in own.items()
         if value is not None
         and value.is_floating_point()
         and key not in layer._non_persistent_buffers_set
     ]
-    if unknown:
-        yield Piece(label, type(layer).__name__, layer, tuple(unknown))
+    yield Piece(label, type(layer).__name__, layer, tuple(unknown))
 
 
-def _present(layer: nn.Module, prefix: str, parts: list[VariablePart]) -> Iterator[VariablePart]:
-    """Yield the parts whose arrays the layer has; those that are not trained are fixed."""
+def _present(
+    parts: Sequence[VariablePart],
+    arrays: Mapping[str, torch.Tensor],
+    seen: set[tuple[int, str]],
+) -> Iterator[VariablePart]:
+    """Yield the parts that are there and not `seen`; those that are not trained are fixed."""
     for part in parts:
-        arrays = [_array(layer, source.removeprefix(prefix)) for source in part.sources]
-        there = [one for one in arrays if one is not None]
-        if len(there) == len(arrays):
-            fixed = not any(one.requires_grad for one in there)
-            yield VariablePart(part.role, part.sources, part.join, part.split, fixed)
-
-
-def _array(layer: nn.Module, path: str) -> torch.Tensor | None:
-    value: Any = layer
-    for step in path.split("#", maxsplit=1)[0].split("."):
-        value = getattr(value, step, None)
-    return value if isinstance(value, torch.Tensor) else None
+        places = [source.partition("#") for source in part.sources]
+        if not all(name in arrays for name, _, _ in places):
+            continue
+        keys = {(id(arrays[name]), place) for name, _, place in places}
+        if not keys <= seen:
+            fixed = not any(arrays[name].requires_grad for name, _, _ in places)
+            yield replace(part, fixed=fixed)
+        seen |= keys
 
 
 def _dense(layer: Any, prefix: str) -> tuple[str, list[VariablePart], dict[str, PortSetting]]:
@@ -194,23 +189,7 @@ def _recurrent(name: str, prefix: str, layer: Any) -> Iterator[Piece]:
             else:
                 parts.append(summed("bias", biases))
             settings: dict[str, PortSetting] = {"batch_first": layer.batch_first}
-            yield Piece(label, kind, layer, tuple(_present(layer, prefix, parts)), settings)
-
-
-def _other(layer: nn.Module) -> Iterator[tuple[str, dict[str, PortSetting]]]:
-    for kind, keras_kind, names in _OTHERS:
-        if isinstance(layer, kind):
-            yield (
-                keras_kind,
-                {key: _plain_setting(getattr(layer, own)) for key, own in names.items()},
-            )
-            return
-    if isinstance(layer, nn.MultiheadAttention) and layer.dropout:
-        yield "Dropout", {"rate": layer.dropout}
-
-
-def _plain_setting(value: Any) -> PortSetting:
-    return value if isinstance(value, str | int | float | bool) else str(value)
+            yield Piece(label, kind, layer, tuple(parts), settings)
 
 
 _KINDS: tuple[
@@ -224,15 +203,4 @@ _KINDS: tuple[
     (nn.GroupNorm, _group_norm),
     (nn.Embedding, _embedding),
     (nn.MultiheadAttention, _attention),
-)
-_OTHERS: tuple[tuple[Any, str, dict[str, str]], ...] = (
-    ((nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d), "Dropout", {"rate": "p"}),
-    (nn.ReLU, "relu", {}),
-    (nn.LeakyReLU, "leaky_relu", {"negative_slope": "negative_slope"}),
-    (nn.GELU, "gelu", {"approximate": "approximate"}),
-    (nn.MaxPool2d, "MaxPooling2D", {"pool_size": "kernel_size", "padding": "padding"}),
-    (nn.AvgPool2d, "AveragePooling2D", {"pool_size": "kernel_size", "padding": "padding"}),
-    (nn.Softmax, "softmax", {}),
-    (nn.LogSoftmax, "log_softmax", {}),
-    (nn.Flatten, "Flatten", {}),
 )

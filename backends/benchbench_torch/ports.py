@@ -19,14 +19,16 @@ from benchbench.plugins.ports import (
     PortError,
     PortOutputs,
 )
-from benchbench_torch.port_layers import find_others, find_pieces
+from benchbench_torch.port_dropout import WithoutDropout
+from benchbench_torch.port_layers import find_pieces
 from benchbench_torch.port_training import describe_loss, describe_optimizer, loss_of
 
+# Of one, two and three dimensions each.
 _CHANNELS_FIRST = (
-    *(nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d),
-    *(nn.AdaptiveAvgPool2d, nn.Conv1d, nn.BatchNorm1d, nn.Dropout2d),
+    *(nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._NormBase),
+    *(nn.modules.pooling._MaxPoolNd, nn.modules.pooling._AvgPoolNd, nn.Dropout2d, nn.Dropout3d),
+    *(nn.modules.pooling._AdaptiveMaxPoolNd, nn.modules.pooling._AdaptiveAvgPoolNd),
 )
-_DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
 
 
 class TorchPort(Port):
@@ -39,13 +41,10 @@ class TorchPort(Port):
         torch.backends.mha.set_fastpath_enabled(False)
         before = torch.get_default_dtype()
         torch.set_default_dtype(getattr(torch, precision))
-        dropouts = {name: getattr(nn.functional, name) for name in _DROPOUTS}
         try:
             yield
         finally:
             torch.set_default_dtype(before)
-            for name, function in dropouts.items():
-                setattr(nn.functional, name, function)
 
     def __init__(self, made: Any, precision: str) -> None:
         module, optimizer, loss = made if isinstance(made, tuple) else (made, None, None)
@@ -66,9 +65,13 @@ class TorchPort(Port):
             raise PortError(f"expected a loss of (outputs, targets), got {type(loss).__name__}")
         self._optimizer, self._loss = optimizer, loss
         self._criterion = loss_of(loss, self._outputs())
-        self.pieces = find_pieces(self.module)
-        names = [*self.module.named_parameters(), *self.module.named_buffers()]
+        # A tied weight is there under each of its names.
+        names = [
+            *self.module.named_parameters(remove_duplicate=False),
+            *self.module.named_buffers(remove_duplicate=False),
+        ]
         self._arrays: dict[str, torch.Tensor] = dict(names)
+        self.pieces = find_pieces(self.module, self._arrays)
         self._channels_first = any(
             isinstance(one, _CHANNELS_FIRST) for one in self.module.modules()
         )
@@ -77,7 +80,6 @@ class TorchPort(Port):
         return PortDescription(
             framework="torch",
             blocks=self.blocks(),
-            others=tuple(find_others(self.module)),
             loss=None if self._loss is None else describe_loss(self._loss),
             optimizer=None if self._optimizer is None else describe_optimizer(self._optimizer),
             outputs=self._outputs(),
@@ -113,18 +115,14 @@ class TorchPort(Port):
             return float(self._criterion(self.module(self._inputs(inputs)), targets))
 
     def still(self) -> None:
-        for layer in self.module.modules():
-            if isinstance(layer, nn.modules.dropout._DropoutNd):
-                layer.p = 0.0
-            elif isinstance(layer, nn.MultiheadAttention | nn.RNNBase):
-                layer.dropout = 0.0
-        for name in _DROPOUTS:
-            setattr(nn.functional, name, _no_dropout)
+        self._dropout = WithoutDropout(self.module)
+
+    def dropout_rates(self) -> tuple[float, ...]:
+        return self._dropout.rates
 
     def gradients(self, batch: PortBatch) -> dict[str, npt.NDArray[Any]]:
-        self.module.train()
         self.module.zero_grad()
-        self._criterion(self.module(self._inputs(batch[0])), batch[1]).backward()
+        self._train(batch)
 
         def gradient(source: str) -> npt.NDArray[Any]:
             name, _, place = source.partition("#")
@@ -136,12 +134,18 @@ class TorchPort(Port):
 
     def step(self, batches: Sequence[PortBatch]) -> Iterator[None]:
         assert self._optimizer is not None  # noqa: S101 - the core has asked for it
-        self.module.train()
-        for inputs, targets in batches:
+        for batch in batches:
             self._optimizer.zero_grad()
-            self._criterion(self.module(self._inputs(inputs)), targets).backward()
+            self._train(batch)
             self._optimizer.step()
             yield
+
+    def _train(self, batch: PortBatch) -> None:
+        """Make one pass forward and back, without dropout."""
+        self.module.train()
+        with self._dropout:
+            output = self.module(self._inputs(batch[0]))
+        self._criterion(output, batch[1]).backward()
 
     def _outputs(self) -> PortOutputs:
         if self._loss is not None and describe_loss(self._loss).outputs != "unknown":
@@ -190,7 +194,3 @@ def _array(value: torch.Tensor) -> npt.NDArray[Any]:
 def _third(array: torch.Tensor, place: str) -> torch.Tensor:
     """Return one of the three blocks of rows of a packed array, by its number."""
     return array.chunk(3)[int(place)] if place else array
-
-
-def _no_dropout(input: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-    return input

@@ -61,12 +61,11 @@ class PortDescription(msgspec.Struct, frozen=True, kw_only=True):
     """What can be said of a network before it has been called.
 
     `input_shape` is (height, width, channels) for images, without the batch; None where the network
-    does not say. `others` are layers without variables that have settings: dropout, pooling.
+    does not say.
     """
 
     framework: str
     blocks: tuple[PortBlock, ...]
-    others: tuple[PortBlock, ...] = ()
     input_shape: tuple[int, ...] | None = None
     loss: PortLoss | None = None
     optimizer: PortOptimizer | None = None
@@ -161,6 +160,10 @@ class Port(ABC):
     @abstractmethod
     def still(self) -> None:
         """Leave dropout out of training from now on: each framework draws otherwise."""
+
+    @abstractmethod
+    def dropout_rates(self) -> tuple[float, ...]:
+        """Return the rate of each dropout, those above 0. Called after `still` and `gradients`."""
 
     @abstractmethod
     def gradients(self, batch: PortBatch) -> dict[str, npt.NDArray[Any]]:

@@ -108,7 +108,7 @@ def compare(
             evidence.notes.append(f"{side.label} takes its inputs flat")
     if not evidence.own_optimizer:
         evidence.notes.append(
-            "without an optimizer in both files, both were trained by Adam of the protocol"
+            "one of the files has no optimizer: both were trained by Adam of the protocol"
         )
     _settle_flattening(evidence)
     return climb(evidence)
@@ -138,7 +138,7 @@ def _settle(
     """
     failure: PortFailure | None = None
     known = given or a.description.input_shape or b.description.input_shape
-    shapes = [known] if known else list(inputs.candidates(a.description, b.description, None))
+    shapes = [known] if known else list(inputs.candidates(a.description, b.description))
     for shape in shapes:
         tokens = inputs.vocabulary(a.description) or inputs.vocabulary(b.description)
         sample = inputs.draw(shape, tokens, 3, seed=0)

@@ -6,29 +6,42 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from benchbench.ports import forward
-from benchbench.ports.evidence import PortEvidence, Triple, relative
+from benchbench.ports import forward, inputs
+from benchbench.ports.evidence import PortEvidence
 from benchbench.ports.forward import tolerance
+from benchbench.ports.process import PortFailure
 from benchbench.ports.report import RUNG_NAMES, Break, PortReport, PortRung, Trap
 from benchbench.ports.traps import training
+from benchbench.ports.triple import NotFinite, Triple, relative
 
 _LOSS = 1e-5
 _GRADIENTS = 1e-4
 _FIRST_STEP = 1e-3
 _LATER_STEPS = 5e-3
 _STATISTICS = 1e-4
+# Evaluation after training, where one keeps the biased variance and the other the unbiased.
+_OTHER_VARIANCE = 0.05
 # A variable that moves less than this fraction of what all move is judged on the scale of all.
 _STILL = 1e-5
 
 
 def climb(evidence: PortEvidence) -> PortReport:
-    """Compare rung by rung. Raises PortFailure where one of the networks cannot do it."""
+    """Compare rung by rung. Raises PortFailure where one of the networks cannot do it.
+
+    So it is where A computes what is not finite.
+    """
     done: list[PortRung] = [PortRung(name="architecture", state="same")]
     for name, measure in _measures(evidence).items():
         try:
             worst = measure()
         except Break as stop:
             return broken(evidence.a.label, evidence.b.label, done, stop, evidence)
+        except NotFinite:
+            raise PortFailure(
+                f"{evidence.a.label} computes numbers that are not finite, in the rung '{name}': "
+                f"there is nothing to compare {evidence.b.label} with. Expected finite outputs, "
+                f"losses and updates on inputs from {inputs.LOW:g} to {inputs.HIGH:g}"
+            ) from None
         done.append(PortRung(name=name, state="same", difference=worst))
     return PortReport(
         a=evidence.a.label,
@@ -148,8 +161,8 @@ def _variables(
     worst, excess, at = 0.0, 1.0, ""
     for name, one in found.items():
         scale = _STILL * largest
-        difference = relative(one.other, one.exact, scale=scale)
-        allowed = max(least, forward.TIMES_NOISE * relative(one.own, one.exact, scale=scale))
+        difference = one.difference_on(scale)
+        allowed = forward.allowed(relative(one.own, one.exact, scale=scale), least)
         worst = max(worst, difference)
         if difference / allowed > excess:
             excess, at = difference / allowed, name
@@ -158,7 +171,7 @@ def _variables(
     one = found[at]
     raise Break(
         rung,
-        difference=relative(one.other, one.exact, scale=_STILL * largest),
+        difference=one.difference_on(_STILL * largest),
         tolerance=least,
         layer=at.rpartition(".")[0],
         variable=f"{at} / {_twin(evidence, at)}",
@@ -183,6 +196,7 @@ def _statistics(evidence: PortEvidence) -> float:
                 variable=f"{name} / {_twin(evidence, name)}",
                 trap=training.of_statistics(name, one, evidence),
             )
+        evidence.variances_differ = True
         evidence.notes.append(
             f"{name}: the second keeps {factor:.6g} times the batch's variance: torch's is the "
             f"unbiased one, Keras's and Flax's is not. Evaluation differs by as much as that"
@@ -192,21 +206,15 @@ def _statistics(evidence: PortEvidence) -> float:
 
 def _after(evidence: PortEvidence) -> float:
     one = evidence.probabilities(evidence.trained_outputs)
-    allowed = max(tolerance(one, _LATER_STEPS), 0.05 if evidence.notes else 0.0)
+    least = _OTHER_VARIANCE if evidence.variances_differ else _LATER_STEPS
+    allowed = tolerance(one, least)
     if one.difference > allowed:
         raise Break("after training", difference=one.difference, tolerance=allowed)
     return one.difference
 
 
 def _dropout(evidence: PortEvidence) -> float:
-    rates = [
-        sorted(
-            float(layer.settings["rate"])
-            for layer in side.description.others
-            if layer.kind == "Dropout" and float(layer.settings["rate"])
-        )
-        for side in (evidence.a, evidence.b)
-    ]
+    rates = [sorted(one) for one in evidence.dropout_rates]
     if len(rates[0]) == len(rates[1]) and np.allclose(rates[0], rates[1]):
         return 0.0
     keep = len(rates[0]) == len(rates[1]) and np.allclose(

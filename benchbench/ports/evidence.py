@@ -15,6 +15,7 @@ from benchbench.ports import inputs
 from benchbench.ports.messages import WEIGHT, Action, NamedArrays
 from benchbench.ports.pairing import VariablePairing, shapes_of
 from benchbench.ports.process import PortFailure, PortProcess
+from benchbench.ports.triple import Triple
 
 AnyArray: TypeAlias = npt.NDArray[Any]
 SNAPSHOTS = (1, 2, 10)
@@ -41,35 +42,6 @@ class Network:
         return next(one for one in self.blocks if one.name == name)
 
 
-@dataclass(frozen=True)
-class Triple:
-    """One quantity, three times: A in float64, A in float32, B."""
-
-    exact: AnyArray
-    own: AnyArray
-    other: AnyArray
-
-    @property
-    def difference(self) -> float:
-        """How far B is from A, as a fraction of A."""
-        return relative(self.other, self.exact)
-
-    @property
-    def noise(self) -> float:
-        """How far A in float32 is from A in float64."""
-        return relative(self.own, self.exact)
-
-
-def relative(value: AnyArray, reference: AnyArray, *, scale: float = 0.0) -> float:
-    """Return the norm of the difference over that of the reference, infinite for other shapes."""
-    if value.shape != reference.shape:
-        return float("inf")
-    exact = reference.astype(np.float64)
-    norm = max(float(np.linalg.norm(exact)), scale, 1e-30)
-    found = float(np.linalg.norm(value.astype(np.float64) - exact)) / norm
-    return found if np.isfinite(found) else float("inf")
-
-
 @dataclass
 class PortEvidence:
     """Both networks with the same variables, and what they answered so far."""
@@ -82,6 +54,8 @@ class PortEvidence:
     weights: NamedArrays
     output_shape: tuple[int, ...]
     notes: list[str] = field(default_factory=list)
+    # One side keeps the biased variance and the other the unbiased: found by the rung "statistics".
+    variances_differ: bool = False
 
     @property
     def own_optimizer(self) -> bool:
@@ -129,7 +103,23 @@ class PortEvidence:
     @cached_property
     def gradients(self) -> dict[str, Triple]:
         """The gradients of the first batch."""
-        return self._named("gradients", self.batches[:1], "g0:")
+        return self._triples([made for made, _ in self._passes])
+
+    @property
+    def dropout_rates(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The rate of each dropout of A and of B."""
+        return self._passes[0][1], self._passes[-1][1]
+
+    @cached_property
+    def _passes(self) -> list[tuple[NamedArrays, tuple[float, ...]]]:
+        """Gradients and dropout rates of a training pass, of each run."""
+        made = []
+        for side, precision in self._runs():
+            asked = self._asked(side, self.batches[:1])
+            answer, found = side.process.ask("gradients", asked, precision=precision)
+            named = {name.removeprefix("g0:"): value for name, value in found.items()}
+            made.append((named, answer.dropout_rates))
+        return made
 
     @cached_property
     def training(self) -> tuple[NamedArrays, NamedArrays, NamedArrays]:
@@ -155,8 +145,12 @@ class PortEvidence:
         return self._moved(made, "1:", weights)
 
     def fixed(self) -> set[str]:
-        """Return the variables of A that no optimizer moves: statistics."""
-        return {f"{one.name}.{role}" for one in self.a.blocks for role in one.fixed}
+        """Return the variables, by A's names, that neither side trains: statistics, frozen ones."""
+        own, other = (
+            {f"{one.name}.{role}" for one in side.blocks for role in one.fixed}
+            for side in (self.a, self.b)
+        )
+        return own & {self.pairing.variables[name] for name in other}
 
     def meaning(self, side: Network, output: AnyArray) -> PortOutputs:
         """Return what a side takes its outputs for: by its loss, else by their values."""
@@ -235,19 +229,6 @@ class PortEvidence:
         note = f"{self.a.label} does not run in float64 ({reason}): B is compared with its float32"
         if note not in self.notes:
             self.notes.append(note)
-
-    def _named(
-        self, action: Action, batches: Sequence[tuple[AnyArray, AnyArray]], start: str
-    ) -> dict[str, Triple]:
-        made = []
-        for side, precision in self._runs():
-            _, found = side.process.ask(
-                action,
-                self._asked(side, batches),
-                precision=precision,
-            )
-            made.append({n.removeprefix(start): v for n, v in found.items() if n.startswith(start)})
-        return self._triples(made)
 
     def _moved(
         self, three: Sequence[NamedArrays], start: str, weights: NamedArrays

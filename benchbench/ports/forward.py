@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchbench.ports.evidence import PortEvidence, Triple, relative, sums_to_one
+from benchbench.ports.evidence import PortEvidence, sums_to_one
 from benchbench.ports.pairing import channels_last
 from benchbench.ports.report import Break, Trap
 from benchbench.ports.traps import functions, settings
+from benchbench.ports.triple import Triple, relative
 
 # At least so much is rounding; more where A's own float32 is further from its float64.
 TOLERANCE = 5e-6
@@ -20,12 +21,20 @@ _TRACES = (("0", ""), ("4", " on large inputs"))
 
 def tolerance(one: Triple, least: float = TOLERANCE) -> float:
     """Return how far B may be off: some times as far as A's rounding is."""
-    return max(least, TIMES_NOISE * one.noise)
+    return allowed(one.noise, least)
+
+
+def allowed(noise: float, least: float) -> float:
+    """Return how far B may be off, where A in float32 is `noise` off; infinity allows nothing."""
+    return max(least, TIMES_NOISE * noise) if np.isfinite(noise) else least
 
 
 def modes(evidence: PortEvidence) -> float:
     """Compare each network with itself: twice, and in other company. Raises Break."""
     worst = 0.0
+    answers = evidence.trace("output0")
+    if answers.difference and not np.isfinite(answers.other).all():
+        raise Break("evaluation mode", words=f"{evidence.b.label} answers NaN or infinity")
     for side, index in ((evidence.a, 1), (evidence.b, 2)):
         traced = evidence.traces[index]
         again = relative(traced["output1"], traced["output0"])
@@ -58,7 +67,7 @@ def layers(evidence: PortEvidence) -> float:
                 worst = max(worst, one.difference)
                 if one.difference > tolerance(one):
                     found = _between if end == "in" else _inside
-                    trap, words = found(evidence, trace, before, (a, b), one)
+                    trap, words = found(evidence, trace, (a, b), one)
                     raise _layer_break(
                         one, trap, words + where, before if end == "in" else None, (a, b)
                     )
@@ -87,6 +96,8 @@ def flattened(evidence: PortEvidence) -> dict[str, int]:
     channels = 0
     for a, b in _pairs(evidence):
         one = _ends(evidence, "in0", a, b)
+        if one is not None and not np.isfinite(one.exact).all():
+            break
         agrees = one is None or one.difference <= tolerance(one)
         if agrees or (one and _padded_outside(evidence, "0", one, (a, b))):
             output = evidence.traces[0].get(f"out0:{a}")
@@ -139,7 +150,7 @@ def _ends(evidence: PortEvidence, end: str, a: str, b: str) -> Triple | None:
 
 
 def _inside(
-    evidence: PortEvidence, trace: str, _before: object, pair: tuple[str, str], one: Triple
+    evidence: PortEvidence, trace: str, pair: tuple[str, str], one: Triple
 ) -> tuple[Trap | None, str]:
     a, b = evidence.a.block(pair[0]), evidence.b.block(pair[1])
     trap = settings.of_layers(a, b) or functions.of_precision(one.other)
@@ -155,7 +166,6 @@ def _inside(
 def _between(
     evidence: PortEvidence,
     trace: str,
-    before: tuple[str, str] | None,
     pair: tuple[str, str],
     one: Triple,
 ) -> tuple[Trap | None, str]:

@@ -41,7 +41,8 @@ class PortQuestion(msgspec.Struct, frozen=True, kw_only=True):
 class PortAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it. `trouble` says what went wrong, with `traceback` where code raised.
 
-    `called` are the blocks in the order of their first call.
+    `called` are the blocks in the order of their first call, of `trace`; `dropout_rates` comes with
+    `gradients`.
     """
 
     trouble: str = ""
@@ -49,6 +50,7 @@ class PortAnswer(msgspec.Struct, frozen=True, kw_only=True):
     description: PortDescription | None = None
     called: tuple[str, ...] = ()
     values: dict[str, float] = {}
+    dropout_rates: tuple[float, ...] = ()
 
 
 def save(path: str, arrays: NamedArrays) -> None:

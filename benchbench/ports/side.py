@@ -20,10 +20,11 @@ import numpy as np
 
 from benchbench.children import answer_pipe
 from benchbench.errors import nearest
-from benchbench.plugins.ports import Port, PortError
+from benchbench.plugins.ports import Port, PortBatch, PortError
 from benchbench.ports.messages import (
     READY,
     WEIGHT,
+    Action,
     NamedArrays,
     PortAnswer,
     PortQuestion,
@@ -41,7 +42,7 @@ class PortSide:
         self._port: type[Port]
 
     def answer(self, asked: PortQuestion) -> PortAnswer:
-        """PortAnswer one question. Raises PortError, and what the user's code raises."""
+        """Answer one question. Raises PortError, and what the user's code raises."""
         arrays = restore(asked.arrays) if asked.arrays else {}
         if asked.action == "load":
             self._make = _factory(Path(asked.path), asked.name)
@@ -57,50 +58,79 @@ class PortSide:
             }
             if values:
                 port.set_variables(values)
-            made, numbers, called = _exercise(port, asked, arrays)
+            answer, made = _ACTIONS[asked.action](port, asked, arrays)
             if asked.reply:
                 save(asked.reply, made)
-            return PortAnswer(
-                description=port.describe() if asked.action == "load" else None,
-                called=called,
-                values=numbers,
-            )
+            return answer
 
 
-def _exercise(
-    port: Port, asked: PortQuestion, arrays: NamedArrays
-) -> tuple[NamedArrays, dict[str, float], tuple[str, ...]]:
-    """Do what is asked; return arrays, numbers and the blocks in the order of their calls."""
-    inputs = [arrays[name] for name in arrays if name.startswith("x")]
-    targets = [arrays[name] for name in arrays if name.startswith("y")]
-    batches = list(zip(inputs, targets, strict=False))
+def _describe(
+    port: Port, _asked: PortQuestion, _arrays: NamedArrays
+) -> tuple[PortAnswer, NamedArrays]:
+    known = port.variables() if port.pieces else {}
+    made = {f"{WEIGHT}{name}": value for name, value in known.items()}
+    return PortAnswer(description=port.describe()), made
+
+
+def _trace(port: Port, _asked: PortQuestion, arrays: NamedArrays) -> tuple[PortAnswer, NamedArrays]:
     made: NamedArrays = {}
-    if asked.action == "load":
-        known = port.variables() if port.pieces else {}
-        return {f"{WEIGHT}{name}": value for name, value in known.items()}, {}, ()
-    if asked.action == "trace":
-        called: tuple[str, ...] = ()
-        for place, one in enumerate(inputs):
-            traced = port.trace(one)
-            made[f"output{place}"] = traced.output
-            made |= {f"in{place}:{name}": value for name, value in traced.inputs.items()}
-            made |= {f"out{place}:{name}": value for name, value in traced.outputs.items()}
-            called = called or tuple(traced.inputs)
-        return made, {}, called
-    if asked.action == "loss":
-        losses = [port.loss(*batch) for batch in batches]
-        return {}, {str(place): value for place, value in enumerate(losses)}, ()
+    called: tuple[str, ...] = ()
+    for place, one in enumerate(_inputs(arrays)):
+        traced = port.trace(one)
+        made[f"output{place}"] = traced.output
+        made |= {f"in{place}:{name}": value for name, value in traced.inputs.items()}
+        made |= {f"out{place}:{name}": value for name, value in traced.outputs.items()}
+        called = called or tuple(traced.inputs)
+    return PortAnswer(called=called), made
+
+
+def _losses(
+    port: Port, _asked: PortQuestion, arrays: NamedArrays
+) -> tuple[PortAnswer, NamedArrays]:
+    losses = [port.loss(*batch) for batch in _batches(arrays)]
+    return PortAnswer(values={str(place): value for place, value in enumerate(losses)}), {}
+
+
+def _gradients(
+    port: Port, _asked: PortQuestion, arrays: NamedArrays
+) -> tuple[PortAnswer, NamedArrays]:
+    made: NamedArrays = {}
     port.still()
-    if asked.action == "gradients":
-        for place, batch in enumerate(batches):
-            made |= {f"g{place}:{name}": value for name, value in port.gradients(batch).items()}
-        return made, {}, ()
+    for place, batch in enumerate(_batches(arrays)):
+        made |= {f"g{place}:{name}": value for name, value in port.gradients(batch).items()}
+    return PortAnswer(dropout_rates=port.dropout_rates()), made
+
+
+def _train(port: Port, asked: PortQuestion, arrays: NamedArrays) -> tuple[PortAnswer, NamedArrays]:
+    made: NamedArrays = {}
+    port.still()
+    batches = _batches(arrays)
     steps = port.step(batches) if asked.own_optimizer else protocol_steps(port, batches)
     for number, _ in enumerate(steps, 1):
         if number in asked.snapshots:
             made |= {f"{number}:{name}": value for name, value in port.variables().items()}
-    made["output"] = port.trace(inputs[0]).output
-    return made, {}, ()
+    made["output"] = port.trace(batches[0][0]).output
+    return PortAnswer(), made
+
+
+_ACTIONS: dict[
+    Action, Callable[[Port, PortQuestion, NamedArrays], tuple[PortAnswer, NamedArrays]]
+] = {
+    "load": _describe,
+    "trace": _trace,
+    "loss": _losses,
+    "gradients": _gradients,
+    "train": _train,
+}
+
+
+def _inputs(arrays: NamedArrays) -> list[np.ndarray]:
+    return [arrays[name] for name in arrays if name.startswith("x")]
+
+
+def _batches(arrays: NamedArrays) -> list[PortBatch]:
+    targets = [arrays[name] for name in arrays if name.startswith("y")]
+    return list(zip(_inputs(arrays), targets, strict=True))
 
 
 def _factory(path: Path, name: str) -> Callable[[], Any]:

@@ -15,6 +15,7 @@ from benchbench.ports.process import PortProcess
 GALLERY = Path(__file__).parent / "gallery"
 # Where neither side says what it takes.
 SHAPES = {"attention": (6, 8), "resnet": (8, 8, 3), "mlp": (64,), "mlp_adam": (64,)}
+SHAPES |= {"volumes": (5, 5, 5, 2), "weight_norm": (64,)}
 
 
 class Gallery:
@@ -43,7 +44,9 @@ class Gallery:
 
     def _factory(self, text: str):
         framework, _, name = text.partition(":")
-        return find_factory(f"{GALLERY / framework}_nets.py:{name}")
+        paths = GALLERY.glob(f"{framework}_*.py")
+        (path,) = (one for one in paths if f"def {name}(" in one.read_text())
+        return find_factory(f"{path}:{name}")
 
     def end(self) -> None:
         for process in self._processes.values():

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchbench.ports.evidence import relative
 from benchbench.ports.report import Trap
+from benchbench.ports.triple import relative
 
 Values = npt.NDArray[np.float64]
 # A function fits where it leaves so little, and the next best leaves this many times more.

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from benchbench.ports.evidence import PortEvidence, Triple, relative
+from benchbench.ports.evidence import PortEvidence
 from benchbench.ports.report import Trap
 from benchbench.ports.traps import settings
+from benchbench.ports.triple import Triple, relative
 
 _CONSTANT = 2e-3
 
@@ -21,15 +22,11 @@ def of_loss(evidence: PortEvidence) -> Trap | None:
         return found
     exact = [float(one.exact[0]) for one in evidence.losses]
     other = [float(one.other[0]) for one in evidence.losses]
-    ratios = [right / left for left, right in zip(exact, other, strict=True)]
-    sizes = [len(evidence.batches[0][0]), len(evidence.batches[2][0])]
-    for factor, words in ((1, "summed"), (-1, "averaged")):
-        if all(abs(r / s**factor - 1) < 1e-3 for r, s in zip(ratios, sizes, strict=True)):
-            return Trap(
-                "loss summed", f"B's loss is {words} over the batch: {ratios[0]:g} times A's"
-            )
     return (
-        _smoothing(evidence, exact, other) or _twice(evidence, other) or _l2(evidence, exact, other)
+        _summed(evidence, exact, other)
+        or _smoothing(evidence, exact, other)
+        or _twice(evidence, other)
+        or _l2(evidence, exact, other)
     )
 
 
@@ -48,8 +45,9 @@ def of_gradients(name: str, one: Triple, evidence: PortEvidence) -> Trap | None:
             "it moves exactly twice as far: torch adds two biases and trains both; freeze "
             "bias_hh_l0",
         )
-    if not np.any(one.other) and np.any(one.exact):
-        return Trap("not trained", "B's gradient is zero: frozen, or detached")
+    for side, zero, moves in (("B", one.other, one.exact), ("A", one.exact, one.other)):
+        if not np.any(zero) and np.any(moves):
+            return Trap("not trained", f"{side}'s gradient is zero: frozen, or detached")
     if block.kind == "Embedding":
         rows = np.flatnonzero(np.any(one.exact, axis=1) & ~np.any(one.other, axis=1))
         if len(rows) == 1:
@@ -131,7 +129,7 @@ def unbiased_variance(name: str, one: Triple, evidence: PortEvidence) -> float |
     seen = [(moved + (1 - momentum) * start) / (1 - momentum) for moved in (one.exact, one.other)]
     ratio = seen[1] / seen[0]
     mean = float(np.mean(ratio))
-    return mean if 1 < abs(np.log(mean)) + 1 < 1.2 and np.ptp(ratio) < 2e-3 else None
+    return mean if 5 / 6 < mean < 6 / 5 and np.ptp(ratio) < 2e-3 else None
 
 
 def constant_ratio(one: Triple) -> float | None:
@@ -144,20 +142,32 @@ def constant_ratio(one: Triple) -> float | None:
     return ratio if fits else None
 
 
+def _summed(evidence: PortEvidence, exact: list[float], other: list[float]) -> Trap | None:
+    """Fit the size of the batch to how many times A's loss B's is."""
+    sizes = [len(evidence.batches[0][0]), len(evidence.batches[2][0])]
+    for factor, words in ((1, "summed"), (-1, "averaged")):
+        if all(
+            abs(right - left * size**factor) < 1e-3 * abs(left * size**factor)
+            for left, right, size in zip(exact, other, sizes, strict=True)
+        ):
+            return Trap(
+                "loss summed",
+                f"B's loss is {words} over the batch: {other[0] / exact[0]:g} times A's",
+            )
+    return None
+
+
 def _smoothing(evidence: PortEvidence, exact: list[float], other: list[float]) -> Trap | None:
-    """Fit (1 - e) loss + e (loss to the uniform distribution) on two batches."""
+    """Fit (1 - e) loss + e (loss to the uniform distribution) on the first batch."""
     if evidence.targets == "values":
         return None
-    rates = []
-    for place, output in enumerate(("output0", "output2")):
-        if place == 1:  # the short batch of the traces is another than that of the losses
-            break
-        p = evidence.probabilities(evidence.trace(output)).exact
-        uniform = float(-np.log(np.maximum(p, 1e-12)).mean())
-        if abs(uniform - exact[place]) > 1e-9:
-            rates.append((other[place] - exact[place]) / (uniform - exact[place]))
-    if rates and 1e-4 < rates[0] < 0.5 and abs(rates[0] * 1000 - round(rates[0] * 1000)) < 0.05:
-        return Trap("label smoothing", f"B's loss is that of targets smoothed by {rates[0]:.3g}")
+    p = evidence.probabilities(evidence.trace("output0")).exact
+    uniform = float(-np.log(np.maximum(p, 1e-12)).mean())
+    if abs(uniform - exact[0]) <= 1e-9:
+        return None
+    rate = (other[0] - exact[0]) / (uniform - exact[0])
+    if 1e-4 < rate < 0.5 and abs(rate * 1000 - round(rate * 1000)) < 0.05:
+        return Trap("label smoothing", f"B's loss is that of targets smoothed by {rate:.3g}")
     return None
 
 
@@ -169,7 +179,7 @@ def _twice(evidence: PortEvidence, other: list[float]) -> Trap | None:
     rows = p.reshape(-1, p.shape[-1])
     again = np.exp(rows) / np.exp(rows).sum(-1, keepdims=True)
     chosen = again[np.arange(len(rows)), evidence.batches[0][1].ravel()]
-    if abs(float(-np.log(chosen).mean()) / other[0] - 1) < 1e-4:
+    if abs(float(-np.log(chosen).mean()) - other[0]) < 1e-4 * abs(other[0]):
         return Trap("softmax twice", "B's loss takes a softmax of what are probabilities already")
     return None
 
@@ -184,11 +194,11 @@ def _l2(evidence: PortEvidence, exact: list[float], other: list[float]) -> Trap 
         for n, v in evidence.weights.items()
         if "kernel" in n
     )
+    share = f", {abs(gaps[0]) / squares:.3g} times the kernels' sum of squares" if squares else ""
     return Trap(
         "L2 penalty",
-        f"one loss is larger by {abs(gaps[0]):.4g} whatever the batch, "
-        f"{abs(gaps[0]) / squares:.3g} times the kernels' sum of squares: a "
-        f"regulariser that only one has",
+        f"one loss is larger by {abs(gaps[0]):.4g} whatever the batch{share}: a regulariser that "
+        f"only one has",
     )
 
 
