@@ -64,7 +64,6 @@ def resume_and_show(
 ) -> NoReturn:
     """Run what a session lacks, and print all of it. Raises UsageError for options beside it."""
     from benchbench.experiments.resume import resume
-    from benchbench.plugins.registry import load_registry
 
     given = [name for name in context.params if _was_given(context, name)]
     if others := sorted(set(given) - _WITH_RESUME):
@@ -75,7 +74,7 @@ def resume_and_show(
         )
 
     def train(listener: Listener) -> tuple[str, Sequence[RunRecord], Question]:
-        plan, records = resume(session_id, load_registry(), store, listener)
+        plan, records = resume(session_id, store, listener)
         return session_id, records, plan.question
 
     train_and_show(train, store, wide=wide, as_json=as_json)

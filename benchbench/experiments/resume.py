@@ -23,7 +23,8 @@ from benchbench.experiments.listener import Listener
 from benchbench.experiments.matrix import records_told, run_to_the_end
 from benchbench.experiments.saved_plan import SavedPlan, load_plan, must_be_the_same_here
 from benchbench.experiments.session import find_dataset
-from benchbench.plugins.registry import Registry
+from benchbench.plugins.plugin_files import announce
+from benchbench.plugins.registry import Registry, load_registry
 from benchbench.records import DatasetChoice, RunRecord
 from benchbench.run.plan import Cell, Session
 from benchbench.run.store import Store
@@ -37,15 +38,16 @@ class Unit(NamedTuple):
     cells: tuple[Cell, ...]
 
 
-def resume(
-    session_id: str, registry: Registry, store: Store, listener: Listener
-) -> tuple[SavedPlan, list[RunRecord]]:
+def resume(session_id: str, store: Store, listener: Listener) -> tuple[SavedPlan, list[RunRecord]]:
     """Run what a session lacks; return its plan, and all its records.
 
     Raises UsageError for a session that is unknown or whole, or that was planned on another machine
     or for other versions, DataError for data that changed.
     """
     plan = load_plan(store, session_id)
+    for path in plan.plugin_files:
+        announce(path)
+    registry = load_registry()
     must_be_the_same_here(plan, registry)
     records = store.session(session_id)
     units = lacking(plan, records)

@@ -17,6 +17,7 @@ from benchbench.experiments.until import Until
 from benchbench.files import is_there, make_folder, read_file, write_new
 from benchbench.machines import Machine
 from benchbench.measure.machine import affinity, machine
+from benchbench.plugins.plugin_files import announced
 from benchbench.plugins.registry import Registry
 from benchbench.run.encoding import to_json
 from benchbench.run.plan import Session
@@ -36,6 +37,7 @@ class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A session and how far it is to go: `blocks`, or by the rule `until`.
 
     `question` is what it is to answer, `certified` whether only certified cells are compared.
+    `plugin_files` are the paths of backends in files (`--backend my_backend.py`).
     `machine`, `versions` and `sources`, the hash of each backend's code, are those of the time it
     was planned.
     """
@@ -48,6 +50,7 @@ class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):
     certified: bool
     executor: str
     timeout_seconds: float
+    plugin_files: tuple[str, ...] = msgspec.field(default_factory=lambda: tuple(announced()))
     machine: Machine = msgspec.field(default_factory=machine)
     versions: dict[str, str]
     sources: dict[str, str]

@@ -37,7 +37,7 @@ def announce(name: str) -> None:
             f"--backend {name}: Python cannot import a file of this name; expected letters, digits "
             f"and '_' before .py, the first no digit"
         )
-    if str(path) in _announced():
+    if str(path) in announced():
         return
     known = importlib.util.find_spec(path.stem)
     if known is not None and known.origin != str(path):
@@ -49,14 +49,15 @@ def announce(name: str) -> None:
     sys.path.insert(0, folder)
     earlier = [one for one in (os.environ.get("PYTHONPATH"),) if one]
     os.environ["PYTHONPATH"] = os.pathsep.join([folder, *earlier])
-    os.environ[FILES_VARIABLE] = os.pathsep.join([*_announced(), str(path)])
+    os.environ[FILES_VARIABLE] = os.pathsep.join([*announced(), str(path)])
 
 
 def entry_points_of_files() -> list[metadata.EntryPoint]:
     """Return an entry point for each file that was announced, to this process or one above."""
-    stems = [Path(path).stem for path in _announced()]
+    stems = [Path(path).stem for path in announced()]
     return [metadata.EntryPoint(stem, stem, PROJECT) for stem in stems]
 
 
-def _announced() -> list[str]:
+def announced() -> list[str]:
+    """Return the paths of the files that were announced, to this process or one above."""
     return [path for path in os.environ.get(FILES_VARIABLE, "").split(os.pathsep) if path]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import signal
 import sys
 import time
@@ -19,17 +20,13 @@ from benchbench.compare.contrast import Question
 from benchbench.data.chosen import Chosen
 from benchbench.errors import DataError, StoreError, UsageError
 from benchbench.experiments import resume as resuming
+from benchbench.experiments import saved_plan
 from benchbench.experiments.matrix import SessionInterrupted
 from benchbench.experiments.results import Results
 from benchbench.experiments.resume import lacking, resume
-from benchbench.experiments.saved_plan import (
-    SavedPlan,
-    load_plan,
-    save_plan,
-    sources_here,
-    versions_here,
-)
+from benchbench.experiments.saved_plan import SavedPlan, load_plan, save_plan
 from benchbench.experiments.until import find_until
+from benchbench.plugins.plugin_files import FILES_VARIABLE, announce
 from benchbench.plugins.registry import load_registry
 from benchbench.report import comparison
 from benchbench.report.renderers import markdown
@@ -103,8 +100,8 @@ def planned(tmp_path, monkeypatch):
             certified=False,
             executor="local",
             timeout_seconds=9.0,
-            versions=versions_here(session, registry),
-            sources=sources_here(session, registry),
+            versions=saved_plan.versions_here(session, registry),
+            sources=saved_plan.sources_here(session, registry),
         )
         save_plan(store, msgspec.structs.replace(plan, **changes))
         with pytest.MonkeyPatch.context() as patch:
@@ -115,7 +112,7 @@ def planned(tmp_path, monkeypatch):
 
         def go_on(executor, session_id=session.session_id):
             monkeypatch.setattr(resuming, "find_executor", lambda *_: executor)
-            return resume(session_id, registry, store, Listener())
+            return resume(session_id, store, Listener())
 
         return go_on, plan, store
 
@@ -187,6 +184,35 @@ def test_blocks_that_are_added_until_there_is_an_answer_are_resumed_too(planned)
     (section,) = compare(records, Question(), certified=False)
     assert [row.verdict for row in section.contrasts] == ["SAME", "SAME"]
     assert len({record.block for record in records if record.model == "two-layer"}) == 3
+
+
+@pytest.fixture
+def my_file(tmp_path, monkeypatch):
+    """A backend in a file, as `--backend my_backend_to_resume.py` announces it."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for variable in ("PYTHONPATH", FILES_VARIABLE):
+        monkeypatch.setenv(variable, os.environ.get(variable, ""))
+    path = tmp_path / "my_backend_to_resume.py"
+    path.write_text(
+        "from benchbench import BackendInfo, hookimpl\n\n\n@hookimpl\n"
+        "def benchbench_backends():\n"
+        "    return [BackendInfo(name='mine', requires=(), create=lambda: None)]\n"
+    )
+    announce(str(path))
+    return path
+
+
+def test_a_backend_in_a_file_is_found_again(my_file, planned, monkeypatch):
+    cells = tuple(Cell(one, "idiomatic", MODELS["two-layer"]) for one in ("numpy", "mine"))
+    go_on, _, _ = planned(Made(lost={(1, "two-layer", "mine")}), cells=cells)
+    monkeypatch.setenv(FILES_VARIABLE, "")
+    again = Made()
+    go_on(again)
+    assert again.ran == [(3, "two-layer", one, (1,)) for one in ("numpy", "mine")]
+    monkeypatch.setenv(FILES_VARIABLE, "")
+    my_file.unlink()
+    with pytest.raises(UsageError, match=r"my_backend_to_resume.py: there is no such file"):
+        go_on(Made())
 
 
 @pytest.mark.parametrize("session_id", ["nothing", "../../etc/passwd", "", "x" * 5000, "a\0b"])
