@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import math
@@ -29,7 +30,16 @@ from benchbench.certify.exercise import (
 from benchbench.certify.order import disorders
 from benchbench.certify.reference import ATTEMPTS, Reference
 from benchbench.certify.rows import Row, as_row
-from benchbench.certify.rungs import RUNGS, THREE_EPOCHS, Finding, Limit, Measure, finite, limit_of
+from benchbench.certify.rungs import (
+    RUNGS,
+    THREE_EPOCHS,
+    Finding,
+    Limit,
+    Measure,
+    finite,
+    limit_of,
+    sensitive_limit,
+)
 from benchbench.certify.silent import without_text
 from benchbench.certify.state import state_differences
 from benchbench.certify.tolerances import MARGIN, is_smooth
@@ -148,8 +158,8 @@ class CandidateMeasures:
         Off is what is more than right implementations were seen to be: they are often far below
         it, and now and then, where a near tie went the other way, far above.
         """
-        limit = limit_of(program.name, self._exercise.model)
         unsteady = self._reference.unsteadiness(start, program)
+        limit = sensitive_limit(program.name, self._exercise.model, unsteady)
         if not unsteady <= limit.tolerance:
             raise Unsupported(
                 f"no certificate can be made of this model and protocol: in '{program.name}', from "
@@ -161,7 +171,7 @@ class CandidateMeasures:
         for attempt in range(1, ATTEMPTS):
             if _size(finding) > limit.tolerance / MARGIN:
                 finding = min(finding, self._attempt(start, program, attempt), key=_size)
-        return finding
+        return dataclasses.replace(finding, limit=limit)
 
     def _attempt(self, start: str, program: Program, attempt: int) -> Finding:
         given = self._reference.start(start, program, attempt)

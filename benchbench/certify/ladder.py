@@ -59,8 +59,9 @@ class Ladder:
         for start in (ALL_STARTS,) if measure.own_start else self._starts:
             finding = self._find(measure, start)
             differences[start] = finding.difference
-            limit = finding.limit or limit
-            verdict, words = self._judge(measure.rung, start, finding, limit)
+            of_start = finding.limit or measure.limit
+            limit = max(limit, of_start, key=lambda one: one.tolerance)
+            verdict, words = self._judge(measure.rung, start, finding, of_start)
             # The first break is explained; of the others nobody reads, and it takes its time.
             if verdict == "breaks" and not any(one == "breaks" for one, _ in judged):
                 words = words or _looks_like(finding)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from makers import make_certificate, make_rung
 
-from benchbench.certify.rungs import EXACT, RUNGS, limit_of
+from benchbench.certify.rungs import EXACT, RUNGS, limit_of, sensitive_limit
 from benchbench.certify.tolerances import LONG_RUNGS, MARGIN, derive, is_smooth, tolerances
 from benchbench.spec.catalog import MODELS
 
@@ -82,3 +82,17 @@ def test_every_rung_that_is_no_exact_one_has_a_tolerance():
         assert (ours != theirs) == (rung in LONG_RUNGS)
         assert theirs.tolerance <= ours.tolerance
     assert {rung for rung, _ in tolerances()} == set(RUNGS) - exact
+
+
+def test_a_smooth_network_that_roundings_move_has_a_wider_tolerance_up_to_that_of_others():
+    smooth, kinked = MODELS["single-layer"], MODELS["two-layer"]
+    rung = "update after 10 steps"
+    narrow, wide = limit_of(rung, smooth).tolerance, limit_of(rung, kinked).tolerance
+    assert sensitive_limit(rung, smooth, narrow / 17).tolerance == narrow
+    assert sensitive_limit(rung, smooth, narrow / 4).tolerance == pytest.approx(4 * narrow)
+    assert sensitive_limit(rung, smooth, 1.0).tolerance == wide
+    assert sensitive_limit(rung, kinked, 1.0).tolerance == wide
+    # What is alike for all networks stays so.
+    assert sensitive_limit("update after 1 step", smooth, 1.0) == limit_of(
+        "update after 1 step", smooth
+    )
