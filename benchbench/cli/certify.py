@@ -23,6 +23,7 @@ _OUTCOME_SEEDS = 10
 
 
 def certify(  # noqa: PLR0917 - one parameter an option
+    context: typer.Context,
     networks: options.Networks = None,
     backend: options.SomeBackends = None,
     model: options.SomeModels = None,
@@ -52,19 +53,21 @@ def certify(  # noqa: PLR0917 - one parameter an option
     `run` times.
     """
     from benchbench.experiments.certification import requests_for
+    from benchbench.experiments.subject import find_subject
     from benchbench.plugins.registry import load_registry
 
+    subject = find_subject(networks or (), options.given(context))
     registry = load_registry()
-    if networks or not backend:
+    if networks and subject == "files":
         code = certify_networks(
-            networks or [], registry, port_input, port_map, timeout=timeout, as_json=as_json
+            networks, registry, port_input, port_map, timeout=timeout, as_json=as_json
         )
         raise typer.Exit(code)
     models = find_models(model or ["all"], registry)
-    cells = find_cells(find_backends(backend, registry), division, models)
+    cells = find_cells(find_backends(backend or [], registry), division, models)
     training = find_protocol(protocol, epochs, batch_size, models=models)
     thread_count, cpus = find_processors(threads)
-    if outcome:
+    if subject == "outcome":
         code = test_outcome(
             cells,
             registry,

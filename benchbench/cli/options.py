@@ -21,6 +21,15 @@ def _announced(names: list[str] | None) -> list[str] | None:
     return names
 
 
+def given(context: typer.Context) -> list[str]:
+    """Return the options that stand on the command line, by their long names."""
+    return [
+        one.opts[0]
+        for one in context.command.params
+        if str(context.get_parameter_source(one.name or "")).endswith("COMMANDLINE")
+    ]
+
+
 SomeBackends = Annotated[
     list[str] | None,
     typer.Option(

@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from benchbench.cli.output import answer
-from benchbench.errors import UsageError
 from benchbench.printable import own_lines
 
 if TYPE_CHECKING:
@@ -29,11 +28,6 @@ def certify_networks(
     from benchbench.ports.process import PortFailure
     from benchbench.report.ports import build
 
-    if len(networks) != 2:
-        raise UsageError(
-            f"expected --backend NAME, to certify a backend, or two networks to compare, such as "
-            f"my_port.py:net my_model.py:build; got {len(networks)} networks and no backend"
-        )
     try:
         report = certify_files(
             networks[0],
