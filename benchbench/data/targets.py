@@ -73,7 +73,7 @@ def misfit(
             )
         case _:
             needed += f" of {task.target_shape} values"
-            cure = "the output layer needs a unit a value; classes need a softmax"
+            cure = "give the output layer one unit for each value; classes need a softmax"
     return f"{needed}, but the targets of '{dataset}' are {kind.describe()}: {cure}"
 
 
