@@ -153,13 +153,15 @@ def _assert_trains_as_numpy(
     assert relative_difference(predicted, outputs) < 1e-5
 
 
+@pytest.mark.parametrize("output", _LOSSES)
+def test_each_loss_trains_as_in_numpy(output: str) -> None:
+    _assert_trains_as_numpy("idiomatic", (Flatten(), Dense(4, "tanh")), output)
+
+
+# `test_trains_every_layer` of the conformance suite does it in the ordinary suite.
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
-    ("division", "output"),
-    [
-        ("idiomatic", "softmax"),
-        pytest.param("tuned", "sigmoid", marks=pytest.mark.exhaustive),
-        pytest.param("tuned", "linear", marks=pytest.mark.exhaustive),
-    ],
+    ("division", "output"), [("idiomatic", "softmax"), ("tuned", "sigmoid"), ("tuned", "linear")]
 )
 def test_every_layer_and_loss_trains_as_in_numpy(division: str, output: str) -> None:
     _assert_trains_as_numpy(division, EVERY_LAYER, output, (9, 12, 2))
