@@ -28,8 +28,10 @@ from benchbench.ports.messages import (
 _MODULE = "benchbench.ports.side"
 _STARTING_SECONDS = 60.0
 _LAST_LINE = 300
-# Set unless the user has: frameworks say much on starting, and Keras needs an engine.
-_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1", "JAX_PLATFORMS": "cpu"}
+# Set unless the user has: TensorFlow says much on starting.
+_DEFAULTS = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
+# A card's rounding is not what is asked: both sides run on the CPU, whatever the user has set.
+_ON_THE_CPU = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
 
 
 class PortFailure(BenchbenchError):  # noqa: N818 - a state of the world, like `Unavailable`
@@ -48,9 +50,7 @@ class PortProcess:
         self._timeout = timeout_seconds
         self._label = ""
         self._folder = tempfile.TemporaryDirectory(prefix="benchbench-")
-        environment = _ENVIRONMENT | os.environ
-        # CUDA's rounding and cards are not what is asked: both sides run on the CPU.
-        environment = {**environment, "CUDA_VISIBLE_DEVICES": ""}
+        environment = {**_DEFAULTS, **os.environ, **_ON_THE_CPU}
         self._child = Child([sys.executable, "-m", _MODULE], None, environment=environment)
         self._started = False
 
