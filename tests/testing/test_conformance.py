@@ -7,7 +7,10 @@ from typing import ClassVar
 import pytest
 
 from benchbench import Score
-from benchbench.testing import BackendConformance, RecordingObserver
+from benchbench.certify.exercise import FRESH, ONE_STEP, Exercise
+from benchbench.data.cache import CACHE_VARIABLE
+from benchbench.testing import BackendConformance, RecordingObserver, certificate
+from benchbench.testing.cases import LONE_DENSE
 
 pytest_plugins = ["pytester"]
 
@@ -85,3 +88,11 @@ def test_the_observer_keeps_losses_and_scores_apart():
     assert observer.names == ["epoch_trained", "epoch_validated", "epoch_trained"]
     assert observer.losses == [None, 0.25]
     assert observer.scores == [Score(0.5, 0.9)]
+
+
+def test_the_reference_s_answers_are_kept_for_the_next_process(tmp_path, monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(certificate, "_references", {})
+    reference = certificate._reference(Exercise(LONE_DENSE, certificate.SMALL))
+    reference.update(FRESH, ONE_STEP)
+    assert list((tmp_path / "reference").glob("*/fresh-update-after-1-step-0.npz"))
