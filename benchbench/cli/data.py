@@ -9,7 +9,7 @@ import typer
 from benchbench.cli.output import show
 from benchbench.cli.progress import note
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 @app.command(short_help="Where data sets were looked for and found.")

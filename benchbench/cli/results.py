@@ -10,7 +10,7 @@ import typer
 from benchbench.errors import UsageError
 from benchbench.printable import one_line
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 _Folder = Annotated[Path, typer.Argument(help="A results folder.")]
 
