@@ -20,6 +20,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.exhaustive
 def test_the_page_is_one_screen_and_its_command_says_what_it_shows(tmp_path):
     assert len(PAGE.splitlines()) < 80
     (tmp_path / "my_model.py").write_text(MODEL)
