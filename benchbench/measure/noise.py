@@ -28,7 +28,7 @@ _PRESSURE = 50.0
 
 # See `short_epochs`.
 _SHORT = 0.5
-_SCHEDULING_SECONDS = 1e-3
+_SCHEDULING_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +133,9 @@ def short_epochs(epochs: Sequence[EpochRecord]) -> Iterator[str]:
 
     That is no time at all, or less than half of the median, both of the run's epochs and of its
     undisturbed ones (no mark, with the run's own quickest calibration as the usual one): where
-    other work slows most of a run down, the rest of it is not too short. A millisecond more or less
-    is the system's scheduling. The first epoch may be long, for a framework compiles in it.
+    other work slows most of a run down, the rest of it is not too short. Ten milliseconds more or
+    less are the system's scheduling: so long may another process have its turn. The first epoch may
+    be long, for a framework compiles in it.
 
     Source: of all runs in `results/` none has such an epoch; by the median of all epochs alone, six
     of those that other work disturbed would.
