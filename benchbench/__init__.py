@@ -19,9 +19,15 @@ from benchbench.plugins.contract import (
     Trainer,
 )
 from benchbench.plugins.hookspecs import hookimpl
-from benchbench.plugins.vocabulary import WORDS_OF_NOVEMBER_2026, Vocabulary
+from benchbench.plugins.vocabulary import (
+    WORDS_OF_NOVEMBER_2026,
+    WORDS_WITH_SEQUENCES,
+    Vocabulary,
+)
 from benchbench.spec.layers import (
+    GRU,
     LEAKY_SLOPE,
+    LSTM,
     Activation,
     AvgPool2D,
     BatchNorm,
@@ -29,12 +35,15 @@ from benchbench.spec.layers import (
     Conv2D,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     GlobalAvgPool1D,
     GlobalAvgPool2D,
     Layer,
     LayerNorm,
     MaxPool2D,
+    MultiHeadAttention,
+    PositionEmbedding,
     Reshape,
     Residual,
     padding_amounts,
@@ -54,9 +63,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "GRU",
     "LEAKY_SLOPE",
+    "LSTM",
     "SGD",
     "WORDS_OF_NOVEMBER_2026",
+    "WORDS_WITH_SEQUENCES",
     "Activation",
     "Adam",
     "AdamW",
@@ -77,6 +89,7 @@ __all__ = [
     "Dense",
     "Deviation",
     "Dropout",
+    "Embedding",
     "ExecutorInfo",
     "Exponential",
     "Flatten",
@@ -89,9 +102,11 @@ __all__ = [
     "MaxPool2D",
     "MeanSquaredError",
     "ModelSpec",
+    "MultiHeadAttention",
     "Observer",
     "Optimizer",
     "Piecewise",
+    "PositionEmbedding",
     "RMSprop",
     "Reshape",
     "Residual",

@@ -7,6 +7,7 @@ rest: an unknown kind always, an unknown field where it is away from its default
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -136,4 +137,18 @@ WORDS_OF_NOVEMBER_2026 = Vocabulary(
         "Piecewise": ("boundaries", "values", *_WARMUP),
     },
     protocol=("epochs", "batch_size", "shuffle", "optimizer", "loss", "clip_norm"),
+)
+
+# The layers of sequences, and the tokens that they begin with, came after those.
+WORDS_WITH_SEQUENCES = dataclasses.replace(
+    WORDS_OF_NOVEMBER_2026,
+    layers={
+        **WORDS_OF_NOVEMBER_2026.layers,
+        "Embedding": ("vocabulary", "features"),
+        "PositionEmbedding": (),
+        "MultiHeadAttention": ("heads", "causal"),
+        "LSTM": ("units", "return_sequences"),
+        "GRU": ("units", "return_sequences"),
+    },
+    model=(*WORDS_OF_NOVEMBER_2026.model, "input_type"),
 )

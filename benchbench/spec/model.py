@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, ClassVar, get_args
+from typing import Annotated, ClassVar, Literal, TypeAlias, get_args
 
 import msgspec
 
 from benchbench.errors import SpecError
 from benchbench.spec.fields import settle_fields
-from benchbench.spec.layers import Count, Dense, Layer, chains_of
+from benchbench.spec.layers import Count, Dense, Embedding, Layer, chains_of
 from benchbench.spec.losses import OutputActivation
 from benchbench.spec.variables import Shape, Variable
+
+InputType: TypeAlias = Literal["float32", "int32"]
 
 MOST_LAYERS = 1000
 _DEEPEST = 10
@@ -87,16 +89,18 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A feed-forward network.
 
     `input_shape` is that of one sample: (height, width, channels) of an image, (features,) of a
-    table's row. The last layer is a Dense layer, whose activation says what it gives: softmax the
-    probabilities of classes, sigmoid a probability for each output, linear values. Raises SpecError
-    if the layers do not fit together.
+    table's row, (steps,) of a text's tokens. `input_type` is "float32" for values and "int32" for
+    tokens, which an Embedding takes, the first layer. The last layer is a Dense layer, whose
+    activation says what it gives: softmax the probabilities of classes, sigmoid a probability for
+    each output, linear values. Raises SpecError if the layers do not fit together.
     """
 
     original_fields: ClassVar = ("name", "input_shape", "layers")
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
-    input_shape: Annotated[tuple[Count, ...], msgspec.Meta(min_length=1, max_length=3)]
+    input_shape: Annotated[tuple[Count, ...], msgspec.Meta(min_length=1, max_length=8)]
     layers: Annotated[tuple[Layer, ...], msgspec.Meta(min_length=1, max_length=MOST_LAYERS)]
+    input_type: InputType = "float32"
 
     def __post_init__(self) -> None:
         _require_size(self.layers)
@@ -104,6 +108,7 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         self.trace()
         _require_output(self.layers[-1], ("layers", len(self.layers) - 1))
         _require_no_softmax(self.trace()[:-1])
+        _require_tokens(self)
 
     def trace(self) -> tuple[LayerTrace, ...]:
         """Walk the shapes through the layers. Raises SpecError, with the layer's place."""
@@ -112,6 +117,12 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def leaves(self) -> tuple[LayerTrace, ...]:
         """Return all layers that hold no others, in the order of the variables."""
         return tuple(leaf for trace in self.trace() for leaf in trace.leaves())
+
+    @property
+    def vocabulary(self) -> int | None:
+        """How many tokens there are; None for a model that takes values."""
+        first = self.layers[0]
+        return first.vocabulary if isinstance(first, Embedding) else None
 
     @property
     def classes(self) -> int:
@@ -182,16 +193,42 @@ def _require_size(layers: Iterable[Layer], depth: int = 1) -> int:
     return count
 
 
+def _require_tokens(model: ModelSpec) -> None:
+    """Raise SpecError unless tokens, and only tokens, go into an Embedding."""
+    if model.input_type == "int32" and model.vocabulary is None:
+        raise SpecError(
+            f"an input of the type int32 holds tokens, which only an Embedding takes, but the "
+            f"first layer is {model.layers[0].describe()}",
+            ("input_type",),
+        )
+    if model.input_type == "float32" and model.vocabulary is not None:
+        raise SpecError(
+            'Embedding takes tokens, whole numbers: give the model input_type = "int32"',
+            ("layers", 0),
+        )
+    for leaf in model.leaves():
+        if isinstance(leaf.layer, Embedding) and leaf.name != "layers.0":
+            raise SpecError(
+                f"Embedding takes the model's tokens, so it can only be the first layer, but "
+                f"{leaf.layer.describe()} stands at {leaf.name}",
+                _keys(leaf),
+            )
+
+
+def _keys(trace: LayerTrace) -> tuple[str | int, ...]:
+    """Return the keys and indices that lead to a layer in its file."""
+    return tuple(int(key) if key.isdigit() else key for key in trace.name.split("."))
+
+
 def _require_no_softmax(traces: Iterable[LayerTrace]) -> None:
     """Raise SpecError for a layer with a softmax."""
     for trace in traces:
         for field in ("activation", "function"):
             if getattr(trace.layer, field, None) == "softmax":
-                keys = (int(key) if key.isdigit() else key for key in trace.name.split("."))
                 raise SpecError(
                     f"softmax belongs to the output layer only, but {trace.layer.describe()} "
                     f"stands at {trace.name}",
-                    (*keys, field),
+                    (*_keys(trace), field),
                 )
         for chain in trace.chains:
             _require_no_softmax(chain)

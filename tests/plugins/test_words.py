@@ -7,7 +7,11 @@ import dataclasses
 import pytest
 
 import benchbench as bb
-from benchbench.plugins.vocabulary import WORDS_OF_NOVEMBER_2026, Vocabulary
+from benchbench.plugins.vocabulary import (
+    WORDS_OF_NOVEMBER_2026,
+    WORDS_WITH_SEQUENCES,
+    Vocabulary,
+)
 from benchbench.spec.catalog import MODELS, MORE_MODELS
 
 PLAIN = Vocabulary(
@@ -50,3 +54,14 @@ def test_the_words_of_november_2026_never_grow():
     assert counts == {"layers": 40, "losses": 4, "optimizers": 22, "schedules": 18}
     assert len(WORDS_OF_NOVEMBER_2026.activations) == 11
     assert len(WORDS_OF_NOVEMBER_2026.protocol) == 6
+
+
+def test_the_words_of_sequences_came_later():
+    model = bb.ModelSpec(
+        "text", (6,), (bb.Embedding(11, 4), bb.LSTM(3), bb.Dense(2, "softmax")), "int32"
+    )
+    WORDS_WITH_SEQUENCES.require("x", model, PROTOCOL)
+    with pytest.raises(bb.Unsupported) as caught:
+        WORDS_OF_NOVEMBER_2026.require("x", model, PROTOCOL)
+    for word in ("the field 'input_type' of a model", "the layer Embedding", "the layer LSTM"):
+        assert word in str(caught.value)

@@ -98,7 +98,7 @@ def test_a_file_by_hand(write):
             'name = "mine"',
             'name = "mine"\ncolour = "red"',
             2,
-            "input_shape, layers, but there",
+            "input_shape, layers, input_type, but there",
         ),
         ("kernel_size = [3, 3]", "kernel_size = [3, 30]", 7, "larger than its input"),
         (

@@ -14,6 +14,8 @@ from benchbench.spec.layers.dense import Dense
 from benchbench.spec.layers.layer import BaseLayer
 from benchbench.spec.layers.normalization import BatchNorm, Dropout, LayerNorm
 from benchbench.spec.layers.pooling import AvgPool2D, GlobalAvgPool1D, GlobalAvgPool2D, MaxPool2D
+from benchbench.spec.layers.recurrent import GRU, LSTM
+from benchbench.spec.layers.sequences import Embedding, MultiHeadAttention, PositionEmbedding
 from benchbench.spec.layers.shaping import Flatten, Reshape
 from benchbench.spec.variables import Shape, Variable
 
@@ -114,6 +116,11 @@ Layer: TypeAlias = (
     | BatchNorm
     | LayerNorm
     | Dropout
+    | Embedding
+    | PositionEmbedding
+    | MultiHeadAttention
+    | LSTM
+    | GRU
     | Residual
     | Concat
 )

@@ -64,6 +64,16 @@ def image(layer: str, shape: Shape) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
+def sequence(layer: str, shape: Shape) -> tuple[int, int]:
+    """Return (steps, features). Raises SpecError for a shape of another rank."""
+    if len(shape) != 2:
+        raise SpecError(
+            f"{layer} expects a sequence (steps, features), but its input has shape {shape}: "
+            f"a Reshape layer lays it out so"
+        )
+    return shape[0], shape[1]
+
+
 def window_count(size: int, window: int, stride: int, padding: Padding) -> int:
     """Return how many positions a window takes along an axis of `size`.
 

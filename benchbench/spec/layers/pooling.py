@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from benchbench.errors import SpecError
 from benchbench.spec.layers.layer import (
     BaseLayer,
     Padding,
@@ -12,6 +11,7 @@ from benchbench.spec.layers.layer import (
     call_text,
     image,
     pair_text,
+    sequence,
     windows,
 )
 from benchbench.spec.variables import Shape
@@ -80,12 +80,7 @@ class GlobalAvgPool1D(BaseLayer, frozen=True, tag="GlobalAvgPool1D"):
     original_fields: ClassVar = ()
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        if len(input_shape) != 2:
-            raise SpecError(
-                f"GlobalAvgPool1D expects a sequence (steps, features), but its input has shape "
-                f"{input_shape}"
-            )
-        return input_shape[1:]
+        return sequence("GlobalAvgPool1D", input_shape)[1:]
 
     def describe(self) -> str:
         return "GlobalAvgPool1D()"
