@@ -261,13 +261,18 @@ class _Model:
 
 
 def _latest_of_two(records: Sequence[RunRecord]) -> RunRecord:
-    """Return a run of the latest session with two cells that were well, else of the latest."""
+    """Return a run of the latest session with two cells that were well, else of the latest.
+
+    It is one that was well, if there is one: one that was interrupted may not know its images.
+    """
     cells: dict[str, set[CellName]] = defaultdict(set)
     for record in records:
         if record.status == "ok":
             cells[record.session_id].add(cell_name(record))
     several = [record for record in records if len(cells[record.session_id]) > 1]
-    return max(several or records, key=lambda record: (record.started, record.run_id))
+    session = max(several or records, key=lambda one: (one.started, one.run_id)).session_id
+    beside = (record for record in records if record.session_id == session)
+    return max(beside, key=lambda one: (one.status == "ok", one.started, one.run_id))
 
 
 def _apart(record: RunRecord, chosen: RunRecord) -> str | None:

@@ -154,3 +154,19 @@ def test_blocks_that_ran_on_another_machine_are_not_lost(sessions):
     sections = compare(sessions(spoil), Question(), Baseline("keras"), certified=False)
     assert [len(one.contrasts) for one in sections] == [2, 2]
     assert not any(row.left_out for one in sections for row in one.contrasts)
+
+
+def test_a_last_block_that_was_interrupted_before_its_data_were_read_hides_no_other(sessions):
+    """Its runs do not know how many images there were: all others seemed to differ in it."""
+
+    def stopped(record):
+        if record.block < 3:
+            return [record]
+        unknown = {"train_image_count": None, "epochs": ()}
+        changes = {"status": "interrupted", "error": "interrupted by the user", **unknown}
+        return [msgspec.structs.replace(record, started="2099-01-01T00:00:00Z", **changes)]
+
+    row, page = torch_rows(sessions(stopped))
+    assert row.steady.block_count == 3
+    assert "block 3: torch" in page
+    assert "none of its runs succeeded" not in page
