@@ -1,6 +1,6 @@
 """benchbench: which framework trains this network faster here, and do they train the same thing?
 
-The names that a plugin's author writes, and those of the Python API (`run`, `certify`,
+The names that a plugin's author writes, and those of the Python API (`run`, `resume`, `certify`,
 `load_results`, `load_model`, `load_protocol`; docs/python-api.md). Importing this imports no
 framework and no NumPy: what the API needs comes when it is first asked for.
 """
@@ -57,6 +57,7 @@ from benchbench.spec.task import Task, task_of
 from benchbench.spec.variables import Variable
 
 if TYPE_CHECKING:
+    from benchbench.experiments.api import resume
     from benchbench.experiments.results import Comparisons, Results, load_results
     from benchbench.spec.files import load_model, load_protocol
 
@@ -126,6 +127,7 @@ __all__ = [
     "load_protocol",
     "load_results",
     "padding_amounts",
+    "resume",
     "run",
     "task_of",
 ]
@@ -138,6 +140,7 @@ _API = {
     "load_model": "benchbench.spec.files",
     "load_protocol": "benchbench.spec.files",
     "load_results": "benchbench.experiments.results",
+    "resume": "benchbench.experiments.api",
     "run": "benchbench.run",
 }
 

@@ -190,7 +190,7 @@ def _moves(optimizer: Optimizer) -> Iterator[tuple[str, Move]]:
             if optimizer.epsilon_added_to == "corrected_root":
                 other = change(optimizer, epsilon_added_to="uncorrected_root")
                 yield (
-                    "Adam's epsilon is added to the uncorrected root, as Keras does",
+                    "Adam's epsilon is added to sqrt(v) before bias correction, as Keras does",
                     adam_move(other),
                 )
         case RMSprop():

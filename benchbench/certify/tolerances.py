@@ -24,7 +24,7 @@ from benchbench.spec.layers import KINKED, MaxPool2D
 from benchbench.spec.model import ModelSpec
 
 # From the largest seen difference to the tolerance, at least. Below one that is too wide faults
-# hide: the smallest of those known stand four times above these (docs/certificate.md).
+# hide: the smallest of those known stand four times above these (docs/measured.md).
 MARGIN = 4
 
 # The rungs of so many steps that a smooth network is judged by a tolerance of its own.

@@ -12,7 +12,7 @@ the distance in units of the scatter is half-normal. For blocks of one scatter, 
 Sources: Lai, "On confidence sequences", Annals of Statistics 4 (1976), 265-280; Wang and Ramdas,
 "Anytime-valid t-tests and confidence sequences for Gaussian means with unknown variance",
 Sequential Analysis 44 (2025), 56-110 (for the normal mixture and right Haar prior that this
-follows). Error rates by simulation: docs/how-we-measure.md.
+follows). Error rates by simulation: docs/measured.md.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Student:
     than that their medians are near normal. The scatter is that of the first `pilot` blocks alone:
     where it settled how many follow (Stein's rule), the mean of all is independent of it, and the
     interval is exact; the scatter of all is not independent of their number. Coverage by
-    simulation: docs/how-we-measure.md.
+    simulation: docs/measured.md.
 
     Sources: Student, "The probable error of a mean", Biometrika 6 (1908), 1-25; Stein, "A
     two-sample test for a linear hypothesis whose power is independent of the variance", Annals of

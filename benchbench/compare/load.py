@@ -2,7 +2,7 @@
 
 A pool of threads that waits for each other by spinning waits for a thread that is not scheduled:
 with one other process at work on two cores, a ratio of two threads each came out as 25 in place of
-0.8, of one thread each as 1.0 (docs/how-we-measure.md has the table). So what spoils a ratio is not
+0.8, of one thread each as 1.0 (docs/measured.md has the table). So what spoils a ratio is not
 others' work, but more threads than cores that are left; a run of one thread is never spoilt so.
 """
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchbench.certificates import Certificate
-from benchbench.errors import BenchbenchError
+from benchbench.errors import BenchbenchError, UsageError
 from benchbench.experiments import matrix as matrices
 from benchbench.experiments.certification import certify as certify_requests
 from benchbench.experiments.certification_messages import CertificationRequest
@@ -14,6 +14,7 @@ from benchbench.experiments.executors import LOCAL
 from benchbench.experiments.listener import Listener, Silent
 from benchbench.experiments.names import find_backend, find_divisions, find_model
 from benchbench.experiments.results import Results
+from benchbench.experiments.resume import resume as resume_session
 from benchbench.experiments.selection import (
     find_backends,
     find_cells,
@@ -84,6 +85,26 @@ def run(
     )
     store.prepare()
     _, records = matrices.run_matrix(matrix, registry, store, hears)
+    return Results(tuple(records))
+
+
+def resume(
+    session: str, *, results: str | Path | None = None, listener: Listener | None = None
+) -> Results:
+    """Run what a session lacks that was interrupted or lost a run; return all its runs.
+
+    `session` is its id: `results.records[0].session_id`, or `session_id` of the KeyboardInterrupt
+    that ended `run`. `results` is the folder that `run` saved into. Raises a BenchbenchError for a
+    session that is unknown or whole, and where machine, versions, data or code are not those of its
+    first blocks.
+    """
+    if not isinstance(session, str):
+        raise UsageError(
+            f"resume needs the id of a session, such as results.records[0].session_id, but got "
+            f"{type(session).__name__}"
+        )
+    store = Store(results_folder(Path(results) if results is not None else None))
+    _, records = resume_session(session, store, listener or Silent())
     return Results(tuple(records))
 
 

@@ -13,7 +13,7 @@ from benchbench.report.document import Block, Document, Paragraph, Verbatim, gri
 _MARKS = {"holds": "✓", "deviates": "~", "breaks": "✗", "not reached": text.UNKNOWN}
 
 _CURE = (
-    "what produces it, and the cure: docs/certificate.md, 'What a break looks like'; "
+    "what produces it, and the cure: docs/when-a-certificate-breaks.md; "
     "`benchbench certify` prints the whole ladder"
 )
 

@@ -39,7 +39,7 @@ def build(
             f"again:   benchbench {verb} {where}--session {session_id}"
         )
         if several:
-            ending += f"\nfigures: benchbench report {where}--session {session_id}"
+            ending += f"\ndetails: benchbench report {where}--session {session_id}"
     return (*found, Verbatim(f"{ending}{more}"))
 
 

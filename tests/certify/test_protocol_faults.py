@@ -38,7 +38,7 @@ SMALLEST = ALL_MODELS["pool-first"]
 
 # What must be told of each fault, where it is caught in the smallest model.
 WORDS = {
-    "Keras's epsilon": "epsilon is added to the uncorrected root, as Keras does",
+    "Keras's epsilon": "epsilon is added to sqrt(v) before bias correction, as Keras does",
     "velocity form": "velocity form under a schedule",
     "no Nesterov": "Nesterov's momentum is left out",
     "Nesterov for momentum": "it is Nesterov's momentum",

@@ -46,7 +46,7 @@ def test_several_runs_print_what_report_and_compare_print_again(command):
     assert "benchbench compare" in again
     table = command(*again.split()[2:]).stdout.strip()
     assert done.stdout.partition("\n\n```\nrecords:")[0].strip() == table
-    assert "figures: benchbench report" in done.stdout
+    assert "details: benchbench report" in done.stdout
     assert "4 runs in 2 groups" in done.stderr
 
 

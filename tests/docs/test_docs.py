@@ -60,10 +60,39 @@ def test_the_protocol_of_the_manual_is_one(tmp_path):
     assert load_protocol(path) == TrainingProtocol(optimizer=sgd, clip_norm=1.0)
 
 
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    prose = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    titles = re.findall(r"^#+ (.*)$", prose, re.MULTILINE)
+    plain = [re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", title) for title in titles]
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in plain}
+
+
 def test_links_lead_somewhere():
-    for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+    """To a file that is there, and to a heading in it."""
+    followed = 0
+    for page in (*PAGES, *(ROOT / "results").rglob("*.md")):
+        for target, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([^)]*))?\)", page.read_text()):
+            place = (page.parent / target).resolve() if target else page
+            assert place.exists(), f"{page.name} links to {target}"
+            if anchor:
+                followed += 1
+                assert anchor in _anchors(place), f"{page.name} links to {target}#{anchor}"
+    assert followed > 30
+
+
+def test_pages_that_the_code_names_are_there():
+    """Messages and comments send readers to pages: `docs/certificate.md`."""
+    for room in ("benchbench", "backends", "studies"):
+        for path in (ROOT / room).rglob("*.py"):
+            for name in re.findall(r"\bdocs/[\w-]+\.(?:md|json)", path.read_text()):
+                assert (ROOT / name).exists(), f"{path.name} names {name}"
+
+
+def test_every_page_is_reached_from_the_readme():
+    readme = (ROOT / "README.md").read_text()
+    missing = [page.name for page in DOCS.glob("*.md") if f"docs/{page.name}" not in readme]
+    assert not missing
 
 
 def test_every_option_that_the_documentation_names_exists():

@@ -64,7 +64,7 @@ def test_every_late_fault_is_published_and_caught_in_every_model():
     table = (CERTIFICATES / "late.md").read_text()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
     found = {row[0]: row[2:] for row in rows if row}
-    page = (ROOT / "docs" / "certificate.md").read_text()
+    page = (ROOT / "docs" / "measured.md").read_text()
     for fault in LATE_FAULTS:
         assert all(found[fault.name]), fault.name
     assert f"**{len(LATE_FAULTS)} of {len(LATE_FAULTS)}, in each of four models**" in page
@@ -77,7 +77,7 @@ def test_the_published_score_is_of_every_fault_there_is():
         assert scored.count(fault.name) == 1, fault.name
     score = f"{len(FAULTS)} of {len(FAULTS)} faults caught, {len(FAULTS)} at the rung"
     assert score in table
-    page = (ROOT / "docs" / "certificate.md").read_text()
+    page = (ROOT / "docs" / "measured.md").read_text()
     assert f"{len(FAULTS)} of {len(FAULTS)} faults are caught" in page
 
 

@@ -115,12 +115,12 @@ def _of_epsilon(update: Update, found: float) -> str:
     """Say what stands behind the epsilon that explains a first step."""
     adam = _adam(update)
     told = (
-        f"the difference sits where gradients are small: look at Adam's epsilon; it is as "
-        f"{found:.2g} would make it, for {adam.epsilon:.2g}"
+        f"the difference sits where gradients are small: look at Adam's epsilon; the update is "
+        f"that of an epsilon of {found:.2g}, not {adam.epsilon:.2g}"
     )
     root = _root(adam)
     if root < 1 and abs(found / (adam.epsilon * root) - 1) < 0.05:
-        return f"{told}: so it is added to the bias-corrected root, as torch.optim.Adam does"
+        return f"{told}: so it is added to sqrt(v) after bias correction, as torch.optim.Adam does"
     if abs(found / _KERAS_EPSILON - 1) < 0.05:
         return f"{told}: {_KERAS_EPSILON:g} is the default of keras.optimizers.Adam"
     times = adam.epsilon / found
