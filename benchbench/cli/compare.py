@@ -19,7 +19,7 @@ def compare(  # noqa: PLR0917 - one parameter an option
     wide: options.Wide = False,
     output: options.Output = None,
 ) -> None:
-    """Compare the cells of each model, epoch by epoch as they took turns.
+    """Compare the cells of each model: interleaved runs, paired epoch by epoch.
 
     Only certified cells of one session are compared; what is left out is listed, with the reason.
     """

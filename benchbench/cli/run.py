@@ -49,7 +49,7 @@ def run(  # noqa: PLR0917 - one parameter an option
 ) -> None:
     """Train models under backends, and say which is faster and whether all train the same.
 
-    Each run has its own process; the runs of a model take turns, epoch by epoch.
+    Each run has its own process; the runs of a model are interleaved, epoch by epoch.
     """
     from benchbench.compare.contrast import Question
     from benchbench.experiments.matrix import Matrix, run_matrix

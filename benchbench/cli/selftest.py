@@ -1,4 +1,4 @@
-"""`benchbench selftest`: what can this machine tell apart? A backend against itself."""
+"""`benchbench selftest`: the minimum detectable slowdown here. A backend against itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two cells that took turns: the paired ratios of their times, with intervals.
+"""Two interleaved cells: the paired ratios of their times, with intervals.
 
 A ratio is the time of one cell over the time of the other, the baseline: below 1 it is faster. Only
 what stood side by side is paired: the same epoch of the same block, in one group of workers.
@@ -221,7 +221,7 @@ def _losses(
     if faults:
         return
     if ours[0].order_seed != theirs[0].order_seed:
-        yield f"{names[0]} and {names[1]} did not take turns with each other"
+        yield f"{names[0]} and {names[1]} were not interleaved with each other"
 
 
 def _fault(runs: Sequence[RunRecord]) -> str | None:

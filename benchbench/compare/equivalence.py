@@ -85,7 +85,7 @@ def judge_outcome(
 
     EQUIVALENT: the 90 % interval of the difference of means lies within the margin, which is to say
     that both one-sided tests reject at 5 %. TOO GOOD, TOO BAD: it lies beyond the margin, above or
-    below. UNDECIDED: it reaches across a margin. Raises ValueError for fewer than two runs on
+    below. UNDECIDED: it includes an end of the margin. Raises ValueError for fewer than two runs on
     either side, for what is no fraction, and for a margin that is not above 0.
     """
     margin = margin_of(model) if margin is None else margin
@@ -225,13 +225,13 @@ def _reason(
     bounds = [bound for bound in (-margin, margin) if low <= bound <= high]
     crossed = " and ".join(points(bound) for bound in bounds)
     wide_low, wide_high = difference.interval(1 - _LEVEL / 2)
-    differs = "" if wide_low <= 0 <= wide_high else "; a difference there is (the 95 % excludes 0)"
+    differs = "" if wide_low <= 0 <= wide_high else "; there is a difference (the 95 % excludes 0)"
     needed = (
         f"{runs_to_settle} seeds would probably settle it"
         if runs_to_settle
         else f"it is so near to the margin that {_MOST_RUNS:,} seeds would not settle it"
     )
-    return f"{found} reaches across {crossed}{differs}; {needed}"
+    return f"{found} includes {crossed}{differs}; {needed}"
 
 
 def _student_quantile(degrees_of_freedom: float, probability: float) -> float:

@@ -1,4 +1,4 @@
-"""What a machine can tell apart: a backend against itself, and against itself slowed down."""
+"""Minimum detectable slowdown: a backend against itself, and against itself slowed down."""
 
 from __future__ import annotations
 

@@ -179,6 +179,6 @@ def _announce(groups: Sequence[Group], listener: Listener) -> None:
     if len(groups) > 1:
         listener.note(
             f"{sum(len(group.runs) for group in groups)} runs in {len(groups)} groups, one after "
-            f"another; the runs of a group take turns (at most {LIVE_WORKERS} workers alive at "
+            f"another; those of a group are interleaved (at most {LIVE_WORKERS} workers alive at "
             f"once)"
         )

@@ -1,4 +1,4 @@
-"""A backend beside itself, and beside itself slowed down: what can this machine tell apart?"""
+"""A backend beside itself, and beside itself slowed down: the minimum detectable slowdown."""
 
 from __future__ import annotations
 

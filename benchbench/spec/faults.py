@@ -34,7 +34,8 @@ class Fault(NamedTuple):
 def find_faults(value: object, kind: Any, path: Path = ()) -> Iterator[Fault]:
     """Yield what keeps `value`, as TOML or JSON gives it, from being a `kind`.
 
-    Whether the fields fit each other (a window and its image) is asked once each is right.
+    Of fields that do not fit each other (a window and its image) the first is told, once each field
+    is right; `model_faults` finds them all.
     """
     members = _members(kind)
     structs = [member for member in members if _is_struct(member)]

@@ -17,6 +17,7 @@ from benchbench.files import read_file
 from benchbench.spec.faults import Fault, find_faults
 from benchbench.spec.identity import canonical
 from benchbench.spec.model import ModelSpec
+from benchbench.spec.model_faults import find_misfits
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.spec.task import task_of
 from benchbench.spec.toml_lines import lines_of
@@ -84,6 +85,9 @@ def _parse(path: Path, text: str, kind: type[Spec]) -> Spec:
         return msgspec.convert(content, kind)
     except (msgspec.ValidationError, SpecError):
         faults = list(islice(find_faults(content, kind), _MOST_FAULTS + 1))
+        if kind is ModelSpec:
+            faults += islice(find_misfits(content, faults), _MOST_FAULTS + 1)
+        faults = list(dict.fromkeys(faults))
         raise UsageError(_told(path, text, faults)) from None
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, ClassVar, Literal, TypeAlias, get_args
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import msgspec
 
 from benchbench.errors import SpecError
 from benchbench.spec.fields import settle_fields
-from benchbench.spec.layers import Count, Dense, Embedding, Layer, chains_of
+from benchbench.spec.layers import Count, Embedding, Layer, chains_of
 from benchbench.spec.losses import OutputActivation
+from benchbench.spec.placement import misplaced
 from benchbench.spec.variables import Shape, Variable
 
 InputType: TypeAlias = Literal["float32", "int32"]
@@ -106,9 +107,8 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _require_size(self.layers)
         settle_fields(self)
         self.trace()
-        _require_output(self.layers[-1], ("layers", len(self.layers) - 1))
-        _require_no_softmax(self.trace()[:-1])
-        _require_tokens(self)
+        for error in misplaced(self.layers, self.input_type):
+            raise error
 
     def trace(self) -> tuple[LayerTrace, ...]:
         """Walk the shapes through the layers. Raises SpecError, with the layer's place."""
@@ -191,60 +191,3 @@ def _require_size(layers: Iterable[Layer], depth: int = 1) -> int:
             f"the model has {count} layers, at most {MOST_LAYERS} are allowed", ("layers",)
         )
     return count
-
-
-def _require_tokens(model: ModelSpec) -> None:
-    """Raise SpecError unless tokens, and only tokens, go into an Embedding."""
-    if model.input_type == "int32" and model.vocabulary is None:
-        raise SpecError(
-            f"an input of the type int32 holds tokens, which only an Embedding takes, but the "
-            f"first layer is {model.layers[0].describe()}",
-            ("input_type",),
-        )
-    if model.input_type == "float32" and model.vocabulary is not None:
-        raise SpecError(
-            'Embedding takes tokens, whole numbers: give the model input_type = "int32"',
-            ("layers", 0),
-        )
-    for leaf in model.leaves():
-        if isinstance(leaf.layer, Embedding) and leaf.name != "layers.0":
-            raise SpecError(
-                f"Embedding takes the model's tokens, so it can only be the first layer, but "
-                f"{leaf.layer.describe()} stands at {leaf.name}",
-                _keys(leaf),
-            )
-
-
-def _keys(trace: LayerTrace) -> tuple[str | int, ...]:
-    """Return the keys and indices that lead to a layer in its file."""
-    return tuple(int(key) if key.isdigit() else key for key in trace.name.split("."))
-
-
-def _require_no_softmax(traces: Iterable[LayerTrace]) -> None:
-    """Raise SpecError for a layer with a softmax."""
-    for trace in traces:
-        for field in ("activation", "function"):
-            if getattr(trace.layer, field, None) == "softmax":
-                raise SpecError(
-                    f"softmax belongs to the output layer only, but {trace.layer.describe()} "
-                    f"stands at {trace.name}",
-                    (*_keys(trace), field),
-                )
-        for chain in trace.chains:
-            _require_no_softmax(chain)
-
-
-def _require_output(last: Layer, place: tuple[str | int, ...]) -> None:
-    """Raise SpecError unless the layer can be the last one."""
-    if not (isinstance(last, Dense) and last.activation in get_args(OutputActivation)):
-        raise SpecError(
-            f"the last layer must be the output layer, Dense(classes, softmax), Dense(outputs, "
-            f"sigmoid) or Dense(outputs, linear), but it is {last.describe()}",
-            place,
-        )
-    if last.activation == "softmax" and last.units < 2:
-        raise SpecError(
-            "the output layer needs at least 2 units with softmax, one a class; a single "
-            "probability is an output with sigmoid",
-            place,
-        )

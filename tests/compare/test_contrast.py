@@ -113,7 +113,7 @@ def test_runs_that_did_not_take_turns_are_no_pair(make_runs):
     own, other = make_runs("a", [(1, 2)] * 2, order_seed=1), make_runs("b", [(1, 1)] * 2)
     found = contrast(own, other, QUESTION)
     assert found.steady is None
-    assert "did not take turns" in found.left_out[0]
+    assert "were not interleaved" in found.left_out[0]
     assert weigh(own, other).verdict == "EXPLORATORY"
 
 

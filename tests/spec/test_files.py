@@ -234,3 +234,46 @@ def test_of_very_many_faults_a_screenful_is_told(write):
     told = str(refusal.value).splitlines()
     assert len(told) == 21
     assert told[-1] == "there are more"
+
+
+def test_what_does_not_fit_is_told_at_once_wherever_it_stands(write):
+    """Shapes behind a fault are the largest that it can give: no fault is told that may be none."""
+    path = write("""\
+name = "mine"
+input_shape = [8, 8, 3]
+layers = [
+    { type = "Conv2D", filters = 4, kernel_size = [9, 9], groups = 2 },
+    { type = "Conv2D", filters = 4, kernel_size = [3, 3], activation = "softmax" },
+    { type = "MaxPool2D", pool_size = [20, 2] },
+    { type = "Residual", layers = [
+        { type = "Conv2D", filters = 5, kernel_size = [1, 1] },
+        { type = "Conv2D", filters = 5, kernel_size = [30, 1], activation = "rleu" },
+    ] },
+    { type = "Dense", units = 10 },
+    { type = "Flatten" },
+]
+""")
+    with pytest.raises(UsageError) as refusal:
+        load_model(path)
+    told = [line.partition(": ")[2] for line in str(refusal.value).splitlines()]
+    expected = [
+        "layer 1: Conv2D's 2 groups must divide its input's 3 channels and its 4 filters",
+        "layer 1: Conv2D's kernel of 9x9 is larger than its input of 8x8",
+        "softmax belongs to the output layer only",
+        "layer 3: MaxPool2D's window of 20x2 is larger than its input of 6x6",
+        "expected one of linear, relu",
+        "layer 4: layers, layer 2: Conv2D's kernel of 30x1 is larger than its input of 6x6",
+        "layer 5: Dense expects a row of features",
+        "the last layer must be the output layer",
+    ]
+    assert len(told) == len(expected), told
+    for words in expected:
+        assert any(words in line for line in told), words
+
+
+def test_a_shape_that_hangs_on_a_wrong_field_is_not_guessed(write):
+    text = GOOD.replace("kernel_size = [3, 3]", 'kernel_size = "3x3"')
+    path = write(text.replace("pool_size = [2, 2]", "pool_size = [99, 2]"))
+    with pytest.raises(UsageError) as refusal:
+        load_model(path)
+    assert len(str(refusal.value).splitlines()) == 1

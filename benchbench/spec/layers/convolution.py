@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
@@ -50,20 +51,39 @@ class Conv2D(BaseLayer, frozen=True, tag="Conv2D"):
         )
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        _, _, channels = image("Conv2D", input_shape)
+        for error in self.misfits(input_shape):
+            raise error
+        return (*self._places(input_shape), self.filters)
+
+    def misfits(self, input_shape: Shape) -> Iterator[SpecError]:
+        try:
+            _, _, channels = image("Conv2D", input_shape)
+        except SpecError as error:
+            yield error
+            return
         if channels % self.groups or self.filters % self.groups:
-            raise SpecError(
+            yield SpecError(
                 f"Conv2D's {self.groups} groups must divide its input's {channels} channels and "
                 f"its {self.filters} filters",
                 ("groups",),
             )
         if self.dilation != (1, 1) and self.strides != (1, 1):
-            raise SpecError(
+            yield SpecError(
                 "Conv2D takes strides or dilation, not both (Keras has no such layer): set one of "
                 "them to [1, 1]",
                 ("dilation",),
             )
-        height, width = windows(
+        try:
+            self._places(input_shape)
+        except SpecError as error:
+            yield error
+
+    def mended_shape(self, input_shape: Shape) -> Shape | None:
+        return (*input_shape[:2], self.filters) if len(input_shape) == 3 else None
+
+    def _places(self, input_shape: Shape) -> tuple[int, int]:
+        """Return the height and width of the output. Raises SpecError for too large a kernel."""
+        return windows(
             "Conv2D's kernel" if self.dilation == (1, 1) else "Conv2D's dilated kernel",
             input_shape,
             window=self.window,
@@ -71,7 +91,6 @@ class Conv2D(BaseLayer, frozen=True, tag="Conv2D"):
             padding=self.padding,
             field="kernel_size",
         )
-        return height, width, self.filters
 
     def variables(self, input_shape: Shape) -> tuple[Variable, ...]:
         shape = (*self.kernel_size, input_shape[2] // self.groups, self.filters)

@@ -31,6 +31,9 @@ class Dense(BaseLayer, frozen=True, tag="Dense"):
             )
         return (*input_shape[:-1], self.units)
 
+    def mended_shape(self, input_shape: Shape) -> Shape | None:
+        return (self.units,)
+
     def variables(self, input_shape: Shape) -> tuple[Variable, ...]:
         kernel = Variable("kernel", (input_shape[-1], self.units), "glorot_uniform")
         return (kernel, Variable("bias", (self.units,), "zeros")) if self.use_bias else (kernel,)

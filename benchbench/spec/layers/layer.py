@@ -10,6 +10,7 @@ Shapes are those of one sample, without the batch: (height, width, channels), (s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
@@ -33,6 +34,20 @@ class BaseLayer(
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of one output sample. Raises SpecError where the input does not fit."""
         raise NotImplementedError
+
+    def misfits(self, input_shape: Shape) -> Iterator[SpecError]:
+        """Yield all that keeps the layer from taking this input."""
+        try:
+            self.output_shape(input_shape)
+        except SpecError as error:
+            yield error
+
+    def mended_shape(self, input_shape: Shape) -> Shape | None:
+        """Return the largest output that a layer which does not fit could have once it is mended.
+
+        None where that is not known.
+        """
+        return None
 
     def variables(self, input_shape: Shape) -> tuple[Variable, ...]:
         """Return the layer's variables in canonical order and layout, by their names within it."""

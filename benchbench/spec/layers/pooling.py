@@ -42,6 +42,9 @@ class _Pool2D(BaseLayer, frozen=True):
         )
         return height, width, channels
 
+    def mended_shape(self, input_shape: Shape) -> Shape | None:
+        return input_shape if len(input_shape) == 3 else None
+
     def describe(self) -> str:
         return call_text(
             type(self).__name__,

@@ -21,6 +21,9 @@ class _Recurrent(BaseLayer, frozen=True):
         steps, _ = sequence(type(self).__name__, input_shape)
         return (steps, self.units) if self.return_sequences else (self.units,)
 
+    def mended_shape(self, input_shape: Shape) -> Shape | None:
+        return None if self.return_sequences else (self.units,)
+
     def variables(self, input_shape: Shape) -> tuple[Variable, ...]:
         columns = self.gates * self.units
         bias = (columns,) if self.biases == 1 else (self.biases, columns)

@@ -95,6 +95,9 @@ class MultiHeadAttention(BaseLayer, frozen=True, tag="MultiHeadAttention"):
             )
         return input_shape
 
+    def mended_shape(self, input_shape: Shape) -> Shape | None:
+        return input_shape if len(input_shape) == 2 else None
+
     def variables(self, input_shape: Shape) -> tuple[Variable, ...]:
         features = input_shape[1]
         head = (self.heads, features // self.heads)

@@ -40,5 +40,8 @@ class Reshape(BaseLayer, frozen=True, tag="Reshape"):
             )
         return self.shape
 
+    def mended_shape(self, input_shape: Shape) -> Shape | None:
+        return self.shape
+
     def describe(self) -> str:
         return f"Reshape({'x'.join(str(size) for size in self.shape)})"
