@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchbench.errors import Unavailable, UsageError, nearest
+from benchbench.errors import BenchbenchError, Unavailable, UsageError, nearest
 
 if TYPE_CHECKING:
     from benchbench.plugins.contract import BackendInfo
@@ -69,3 +69,19 @@ def find_divisions(info: BackendInfo, choice: str) -> tuple[str, ...]:
             f"(--division all takes what there is)"
         )
     return chosen
+
+
+def find_device(info: BackendInfo, wanted: str) -> str:
+    """Ask the backend, in a process of its own, for its devices; return the one that is wanted.
+
+    The CPU is not asked for: every backend has it. Raises Unavailable, with the devices it has.
+    """
+    from benchbench.plugins.devices import resolve_device
+    from benchbench.run.probe import probe
+
+    if wanted == "cpu":
+        return wanted
+    answer = probe(info)
+    if answer.error:
+        raise BenchbenchError(f"the backend '{info.name}' did not name its devices: {answer.error}")
+    return resolve_device(wanted, answer.devices, info.name)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import pytest
 
 from benchbench.spec.catalog import MODELS
@@ -26,6 +29,7 @@ from benchbench.spec.losses import BinaryCrossEntropy, CrossEntropy, Loss, MeanS
 from benchbench.spec.model import ModelSpec
 
 CATALOG = tuple(MODELS.values())
+_OF_EACH_MODEL = "of_each_model"
 
 # Nothing here is square, even or equal where the catalog is, so no two axes can be mistaken.
 ODD_MODELS = (
@@ -116,9 +120,19 @@ WORDS = (
 # A matrix product and nothing else, of 256 pixels.
 LONE_DENSE = ModelSpec("lone-dense", (16, 16, 1), (Flatten(), Dense(2, "softmax")))
 
-each_model = pytest.mark.parametrize(
-    "model", [*CATALOG, *ODD_MODELS], ids=lambda model: str(model.name)
-)
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def each_model(test: Test) -> Test:
+    """Have the test run with every model of its class: `Subject.models`, or the suite's own."""
+    setattr(test, _OF_EACH_MODEL, True)
+    return test
+
+
+def takes_each_model(test: object) -> bool:
+    """Say whether a test was marked by `each_model`."""
+    return bool(getattr(test, _OF_EACH_MODEL, False))
+
 
 # Large weights saturate the softmax: there a clipped probability shows, and a clipped gradient.
 each_scale = pytest.mark.parametrize("scale", [1, 4], ids=["fresh", "four-times"])

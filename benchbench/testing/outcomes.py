@@ -81,7 +81,8 @@ SuiteEvent: TypeAlias = Collected | Started | SuiteFinished | Ended
 class Conformance(msgspec.Struct, frozen=True, kw_only=True):
     """What the suite found. `died` says how its process ended before it was done, if it did.
 
-    `selected` is the expression that chose the tests, null for the whole suite; `test_count` is
+    `selected` is the expression that chose the tests, null for the whole suite; `models` are those
+    that were tested in place of the catalog, none for the whole suite; `test_count` is
     null where the process did not live to count them.
     """
 
@@ -96,6 +97,7 @@ class Conformance(msgspec.Struct, frozen=True, kw_only=True):
     test_count: int | None
     died: str | None
     tests: tuple[CaseOutcome, ...]
+    models: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:

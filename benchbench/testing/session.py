@@ -27,6 +27,8 @@ from benchbench.measure.clock import now_ns
 from benchbench.plugins.contract import BackendInfo
 from benchbench.process_tree import ProcessTree
 from benchbench.run.environment import worker_environment
+from benchbench.spec.files import dump
+from benchbench.spec.model import ModelSpec
 from benchbench.testing.outcomes import (
     CaseOutcome,
     Collected,
@@ -40,7 +42,7 @@ from benchbench.testing.outcomes import (
 _MODULE = """\
 from pathlib import Path
 
-from benchbench import load_protocol
+from benchbench import load_model, load_protocol
 from benchbench.testing import BackendConformance
 
 
@@ -50,6 +52,7 @@ class TestConformance(BackendConformance):
     device = {suite.device!r}
     threads = {suite.threads!r}
     protocol = {protocol}
+    models = ({models})
 """
 
 # Whole reasons: pytest shortens what an assertion says unless told not to.
@@ -85,7 +88,8 @@ class SuiteListener(Protocol):
 class Suite:
     """What is to be tested: one division of a backend, all tests or those that `select` matches.
 
-    `protocol`: the absolute path of a TOML file, under which models are certified.
+    `protocol`: the absolute path of a TOML file, under which models are certified. `models`: those
+    that are tested in place of the catalog and the odd ones.
     """
 
     backend: BackendInfo
@@ -94,6 +98,7 @@ class Suite:
     threads: int
     select: str | None = None
     protocol: Path | None = None
+    models: tuple[ModelSpec, ...] = ()
 
 
 @dataclass
@@ -144,6 +149,7 @@ def run_suite(suite: Suite, listener: SuiteListener) -> Conformance:
         benchbench_version=__version__,
         versions=course.ended.versions if course.ended else None,
         selected=suite.select,
+        models=tuple(model.name for model in suite.models),
         seconds=(now_ns() - since) / 1e9,
         test_count=course.test_count,
         died=f"{cause} {course.place}" if cause else None,
@@ -179,7 +185,8 @@ def _command(suite: Suite, folder: Path) -> list[str]:
     """Write what pytest reads; return the command that runs it, its output unadorned."""
     module, settings = folder / "benchbench_conformance.py", folder / "pytest.ini"
     protocol = None if suite.protocol is None else f"load_protocol(Path({str(suite.protocol)!r}))"
-    module.write_text(_MODULE.format(suite=suite, protocol=protocol))
+    models = "".join(f"load_model(Path({str(path)!r})), " for path in _model_files(suite, folder))
+    module.write_text(_MODULE.format(suite=suite, protocol=protocol, models=models))
     settings.write_text(_SETTINGS)
     return [
         *(sys.executable, "-m", "pytest", str(module), "-c", str(settings)),
@@ -187,6 +194,14 @@ def _command(suite: Suite, folder: Path) -> list[str]:
         *([] if suite.select is None else [f"-k={suite.select}"]),
         *("-p", "benchbench.testing.reporter"),
     ]
+
+
+def _model_files(suite: Suite, folder: Path) -> list[Path]:
+    """Write the models of the suite into the folder, a file each."""
+    paths = [folder / f"model-{number}.toml" for number in range(len(suite.models))]
+    for path, model in zip(paths, suite.models, strict=True):
+        path.write_text(dump(model), encoding="utf-8")
+    return paths
 
 
 def _environment(suite: Suite, folder: Path) -> dict[str, str]:

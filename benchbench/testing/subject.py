@@ -24,7 +24,7 @@ from benchbench.plugins.registry import (
 from benchbench.spec.initial import initial_variables
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
-from benchbench.testing.cases import CATALOG
+from benchbench.testing.cases import CATALOG, ODD_MODELS, takes_each_model
 from benchbench.testing.observer import RecordingObserver
 from benchbench.testing.outcomes import refusal
 
@@ -45,6 +45,7 @@ class Subject:
     device: ClassVar[str] = "cpu"
     threads: ClassVar[int] = 1
     protocol: ClassVar[TrainingProtocol | None] = None
+    models: ClassVar[tuple[ModelSpec, ...]] = ()
     expected_failures: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -52,6 +53,12 @@ class Subject:
         for test in cls.expected_failures:
             if not hasattr(cls, test.partition("[")[0]):
                 raise ValueError(f"{cls.__name__}.expected_failures names no test: '{test}'")
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Give the tests that are marked by `each_model` the models of the class."""
+        if takes_each_model(metafunc.function):
+            models = self.models or (*CATALOG, *ODD_MODELS)
+            metafunc.parametrize("model", models, ids=[model.name for model in models])
 
     @pytest.fixture(autouse=True)
     def _mark_expected_failure(self, request: pytest.FixtureRequest) -> None:
@@ -86,8 +93,12 @@ class Subject:
         pytest.skip(refusal(self.backend, what, str(answer)))
 
     def some_model(self) -> ModelSpec:
-        """Return the first model of the catalog that the backend does; fail where there is none."""
-        for model in CATALOG:
+        """Return the first model of the catalog that the backend does, or else of the class.
+
+        Fails where there is none.
+        """
+        own = [one for one in self.models if one.output_activation == "softmax"]
+        for model in (*CATALOG, *own):
             try:
                 self.bare_trainer(model, TrainingProtocol())
             except Unsupported:

@@ -124,6 +124,24 @@ def test_what_a_framework_prints_stays_out_of_the_answer(command):
     assert "garbage" not in done.stderr
 
 
+def test_models_of_one_s_own_take_the_place_of_the_catalog(command, tmp_path):
+    mine = tmp_path / "my.toml"
+    layers = '[[layers]]\ntype = "Flatten"\n[[layers]]\ntype = "Dense"\nunits = 2\n'
+    mine.write_text(f'name = "my-values"\ninput_shape = [3, 4, 1]\n{layers}')
+    tests = "predicts_probabilities or returns_the_parameters or (agrees_with and data)"
+    done = command("conform", "numpy", "--model", str(mine), "--json", "-k", tests)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (answer,) = json.loads(done.stdout)
+    assert answer["models"] == ["my-values"]
+    names = {test["test"] for test in answer["tests"]}
+    assert names == {
+        "test_predicts_probabilities[my-values-fresh]",
+        "test_predicts_probabilities[my-values-four-times]",
+        "test_returns_the_parameters_it_was_given[my-values]",
+        "test_agrees_with_the_reference[my-values-data]",
+    }
+
+
 ENDS = """
 import atexit, os
 import benchbench, pytest
@@ -222,6 +240,8 @@ BAD = {
     "division it lacks": (["null", "--division", "tuned"], 2, "it has idiomatic"),
     "device it lacks": (["null", "--device", "cuda"], 3, "it has cpu"),
     "no threads": (["null", "--threads", "0"], 2, "0 is not in the range"),
+    "no such model": (["null", "--model", "singel-layer"], 2, "did you mean 'single-layer'?"),
+    "no such file": (["null", "--model", "gone.toml"], 2, "cannot read the spec file gone.toml"),
     "no such test": (["null", "-k", "sings"], 2, "no test of the suite matches -k 'sings'"),
     "no expression": (["null", "-k", "a b ("], 2, "pytest does not take -k 'a b ('"),
     "an option for -k": (["null", "-k", "--co"], 2, "no test of the suite matches -k '--co'"),
