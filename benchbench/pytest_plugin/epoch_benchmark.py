@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import statistics
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import benchbench
 from benchbench.errors import Unsupported, UsageError
+from benchbench.experiments.names import find_model
 from benchbench.measure.machine import calibrate
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.devices import resolve_device
@@ -18,9 +20,11 @@ from benchbench.pytest_plugin.measurement import EpochMeasurement, EpochTimer
 from benchbench.pytest_plugin.slices import calibrated_steps, training_slice
 from benchbench.pytest_plugin.training import Job, train
 from benchbench.run.environment import noted
+from benchbench.spec.files import load_protocol
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
+from benchbench.spec.task import task_of
 from benchbench.testing.subject import ready
 
 # The first epoch compiles and moves data, the second may still be finding its memory.
@@ -35,32 +39,42 @@ class EpochBenchmark:
     `benchmark` is pytest-benchmark's fixture, whose methods have no types, `timer` its timer.
     `earlier` is what an earlier run said of this benchmark: the same number of steps is trained
     again, for two times compare only where the work is the same. `rounds` are timed unless a call
-    asks for another number.
+    asks for another number. `folder` is that of the test: model and protocol files are looked for
+    there first.
     """
 
     def __init__(
-        self, benchmark: Any, timer: EpochTimer, *, earlier: EpochMeasurement | None, rounds: int
+        self,
+        benchmark: Any,
+        timer: EpochTimer,
+        *,
+        earlier: EpochMeasurement | None,
+        rounds: int,
+        folder: Path,
     ) -> None:
         self._benchmark = benchmark
         self._timer = timer
         self._earlier = earlier
         self._rounds = rounds
+        self._folder = folder
 
     def __call__(
         self,
-        model: ModelSpec,
+        model: ModelSpec | str | Path,
         *,
         backend: str,
         division: str = "idiomatic",
         device: str = "cpu",
         threads: int = 1,
         seed: int = 0,
-        protocol: TrainingProtocol = _DEFAULT_PROTOCOL,
+        protocol: TrainingProtocol | str | Path = _DEFAULT_PROTOCOL,
         seconds: float = 0.3,
         steps: int | None = None,
         rounds: int | None = None,
     ) -> None:
         """Train, and time each epoch after the warm-up; the figures go to pytest-benchmark.
+
+        `model` is a spec, a name of the catalog or a TOML file, `protocol` one or a TOML file.
 
         One of the `threads` is steadiest: several wait for each other at every operation, and for
         whatever else has a core meanwhile. `steps` are those of an epoch: by default those of the
@@ -76,6 +90,8 @@ class EpochBenchmark:
             pytest.skip("there is nothing for cProfile: epochs are trained before they are counted")
         info = _find(backend, division)
         framework = ready(info)
+        spec, training = self._model(model), self._protocol(protocol)
+        task_of(spec, training)  # a loss that does not fit is told in the words of the spec
         job = Job(
             name=backend,
             backend=framework,
@@ -83,8 +99,8 @@ class EpochBenchmark:
             device=resolve_device(device, framework.devices(), backend),
             threads=threads,
             seed=seed,
-            model=model,
-            protocol=protocol,
+            model=spec,
+            protocol=training,
             notes=info.notes,
         )
         try:
@@ -94,7 +110,33 @@ class EpochBenchmark:
             else:
                 self._time(job, steps or self._steps(job, seconds), rounds)
         except Unsupported as answer:
-            pytest.skip(f"{backend} does not do {model.name}: {answer}")
+            pytest.skip(f"{backend} does not do {spec.name}: {answer}")
+
+    def _model(self, wanted: ModelSpec | str | Path) -> ModelSpec:
+        if isinstance(wanted, ModelSpec):
+            return wanted
+        if isinstance(wanted, str | Path):
+            return find_model(self._file(wanted), load_registry())
+        raise UsageError(
+            f"epoch_benchmark expects a ModelSpec, a name of the catalog or a TOML file, but its "
+            f"model is of the type {type(wanted).__name__}"
+        )
+
+    def _protocol(self, wanted: TrainingProtocol | str | Path) -> TrainingProtocol:
+        if isinstance(wanted, TrainingProtocol):
+            return wanted
+        if isinstance(wanted, str | Path):
+            return load_protocol(Path(self._file(wanted)))
+        raise UsageError(
+            f"epoch_benchmark expects a TrainingProtocol or a TOML file, but its protocol is of "
+            f"the type {type(wanted).__name__}"
+        )
+
+    def _file(self, wanted: str | Path) -> str:
+        """Return the file beside the test, where there is one of this name, else the name."""
+        beside = self._folder / wanted
+        found = beside.suffix == ".toml" and beside.is_file()
+        return str(beside if found else wanted)
 
     def _steps(self, job: Job, seconds: float) -> int:
         earlier = self._earlier

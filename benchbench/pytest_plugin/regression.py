@@ -57,6 +57,7 @@ class Regression:
             request.node.get_closest_marker("benchmark").kwargs["timer"],
             earlier=next(filter(None, reversed(found)), None),
             rounds=max(_ROUNDS, int(self._config.getoption("benchmark_min_rounds"))),
+            folder=request.node.path.parent,
         )
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:

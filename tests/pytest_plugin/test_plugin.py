@@ -10,6 +10,7 @@ import pytest
 
 from benchbench import Dense, Flatten, ModelSpec, TrainingProtocol
 from benchbench.pytest_plugin.judgement import FAIL_RATIO
+from benchbench.spec.files import dump
 from benchbench.spec.identity import spec_sha256
 
 pytest_plugins = ["pytester"]
@@ -94,6 +95,31 @@ def test_what_makes_no_sense_or_breaks_fails_and_says_so(misfits, suite, run, ar
     result = run("--benchmark-autosave")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([message])
+
+
+def test_a_model_may_be_a_name_or_a_file_beside_the_test(pytester, saved, suite, run):
+    pytester.mkdir("nets")
+    (pytester.path / "nets" / "my.toml").write_text(dump(MY_NET))
+    (pytester.path / "nets" / "half.toml").write_text("batch_size = 64\n")
+    (pytester.path / "nets" / "test_files.py").write_text(
+        "def test_files(epoch_benchmark):\n"
+        "    epoch_benchmark('my.toml', backend='numpy', protocol='half.toml', rounds=3)\n"
+        "def test_catalog(epoch_benchmark):\n"
+        "    epoch_benchmark('single-layer', backend='numpy', rounds=3)\n"
+        "def test_unknown(epoch_benchmark):\n"
+        "    epoch_benchmark('singel-layer', backend='numpy')\n"
+        "def test_neither(epoch_benchmark):\n"
+        "    epoch_benchmark({'name': 'mine'}, backend='numpy')\n"
+    )
+    result = run("nets", "--benchmark-autosave")
+    result.assert_outcomes(passed=2, failed=2)
+    result.stdout.fnmatch_lines(["*there is no model 'singel-layer', did you mean 'single-layer'*"])
+    result.stdout.fnmatch_lines(["*expects a ModelSpec, a name of the catalog or a TOML file*"])
+    infos = [one["extra_info"] for one in saved()[0]["benchmarks"]]
+    assert [(one["model"], one["batch_size"]) for one in infos] == [
+        ("my-net", 64),
+        ("single-layer", 128),
+    ]
 
 
 def test_a_missing_framework_or_a_refusal_skips_with_the_reason(misfits, suite, run):
