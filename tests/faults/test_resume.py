@@ -14,6 +14,7 @@ import pytest
 from makers import make_record
 from stage import Hearing, make_session
 
+import benchbench
 from benchbench.cli import main
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
@@ -298,3 +299,17 @@ def test_other_options_beside_resume_are_refused(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["benchbench", "run", "--resume", "x", "--epochs", "3"])
     assert main._run() == 2
     assert "--results, --wide and --json, but there is --epochs" in capsys.readouterr().err
+
+
+def test_the_python_api_resumes_a_session(planned, monkeypatch):
+    _, plan, store = planned(Made(lost={(1, "two-layer", "torch")}))
+    session, folder = plan.session.session_id, store.folder.parent
+    monkeypatch.setattr(resuming, "find_executor", lambda *_: Made())
+    results = benchbench.resume(session, results=folder)
+    assert (len(results), results.exit_code) == (3 * 4 + 2, 0)
+    with pytest.raises(UsageError, match="is whole"):
+        benchbench.resume(session, results=str(folder))
+    with pytest.raises(UsageError, match=r"needs the id of a session, .* but got Results"):
+        benchbench.resume(results)
+    with pytest.raises(UsageError, match="there is no session 'none' to resume"):
+        benchbench.resume("none", results=folder)
