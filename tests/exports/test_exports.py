@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -109,9 +111,29 @@ def test_mlflow_has_the_error_of_a_model_that_learns_values(exported):
     assert not (metrics / "test_accuracy").exists()
 
 
+# What https://bencher.dev/bmf.json, Bencher's schema, has of a metric. Names of a benchmark have at
+# most 1,024 characters, those of a measure 64.
+METRIC = {"value", "lower_value", "upper_value"}
+
+
+def must_be_bmf(content: object) -> None:
+    """Hold a file against the schema of the Bencher Metric Format and the limits of names."""
+    assert isinstance(content, dict)
+    for benchmark, measures in content.items():
+        assert 1 <= len(benchmark) <= 1024
+        assert isinstance(measures, dict)
+        for measure, metric in measures.items():
+            assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", measure), "a slug, so that it is found"
+            assert len(measure) <= 64
+            assert {"value"} <= metric.keys() <= METRIC
+            assert all(isinstance(one, int | float) for one in metric.values())
+            assert all(math.isfinite(one) for one in metric.values())
+
+
 def test_bencher_metric_format(exported):
-    """Source: BMF: names to measures to value, lower_value, upper_value, all numbers."""
+    """Source: https://bencher.dev/docs/reference/bencher-metric-format/."""
     found = json.loads(exported("bencher").read_text())
+    must_be_bmf(found)
     assert set(found) == {NAME, NAME.replace("torch", "keras")}
     for measures in found.values():
         assert set(measures) == {"latency", "throughput", "peak-memory-bytes"}
@@ -135,6 +157,8 @@ def test_github_action_benchmark(exported):
         )
         assert isinstance(entry["value"], int | float)
         assert all(isinstance(entry[key], str) for key in entry.keys() - {"value"})
+        # The action reads a spread out of a range that has this sign; of 0 to 1 there is none.
+        assert "±" not in entry.get("range", "")
 
 
 @pytest.mark.parametrize("consumer", list(EXPORTS))
@@ -193,3 +217,10 @@ def test_refusals(tmp_path):
     (tmp_path / "something").write_text("")
     with pytest.raises(UsageError, match="name a new folder"):
         export("mlflow", SESSION, tmp_path)
+
+
+def test_names_are_no_longer_than_bencher_takes(exported):
+    sessions = [make_session(["torch"], session=name, dataset="d" * 2000 + name) for name in "ab"]
+    found = json.loads(exported("bencher", [run for runs in sessions for run in runs]).read_text())
+    must_be_bmf(found)
+    assert len(found) == 2, "two names that begin alike stay two"

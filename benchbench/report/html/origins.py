@@ -11,6 +11,7 @@ from benchbench.compare.contrast import cell_name
 from benchbench.records import RunRecord
 from benchbench.report import ladder, text
 from benchbench.report.document import Block, CodeText, Document, Facts, Paragraph, grid
+from benchbench.report.html import commands
 
 _MOST_SESSIONS = 40
 _MOST_BREAKS = 20
@@ -141,6 +142,7 @@ def provenance(records: Sequence[RunRecord], version: str) -> Document:
         blocks.append(Paragraph(f"{len(sessions) - len(newest):,} older sessions are not listed."))
     blocks += [
         grid(list(pinned), ["model", "spec sha256", "data set", "data sha256"]),
+        *commands.build(records),
         Paragraph(
             CodeText(
                 "The same page again: `benchbench report --format html -o report.html --results "
