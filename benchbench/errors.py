@@ -75,3 +75,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = {one.casefold(): one for one in known}
     matches = difflib.get_close_matches(name.casefold(), list(names), n=1, cutoff=0.5)
     return f", did you mean '{names[matches[0]]}'?" if matches else ""
+
+
+def must_be_known(kind: str, name: str, known: Iterable[str]) -> None:
+    """Raise UsageError, with the nearest name and all that are known, for a name that is none."""
+    names = list(known)
+    if name not in names:
+        raise UsageError(
+            f"there is no {kind} '{name}'{nearest(name, names)} (known: {', '.join(names)})"
+        )

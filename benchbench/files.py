@@ -88,6 +88,20 @@ def replace_file(path: Path, content: bytes) -> None:
         partial.replace(path)
 
 
+def output_trouble(path: Path) -> str | None:
+    """Return why nothing can be written there, as far as that shows beforehand."""
+    try:
+        if path.is_dir():
+            return "it is a folder"
+        if not path.parent.is_dir():
+            return f"there is no folder {path.parent}"
+        if not path.exists() and not os.access(path.parent, os.W_OK):
+            return f"the folder {path.parent} may not be written to"
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return None
+
+
 def write_output(path: Path, content: bytes) -> None:
     """Write the file that a user named. Raises OSError.
 

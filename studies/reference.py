@@ -1,4 +1,4 @@
-"""Write docs/reference.md and docs/report.schema.json from the types.
+"""Write docs/reference.md, docs/commands.md and docs/report.schema.json from the types.
 
 python studies/reference.py
 """
@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import typer
 
+from benchbench.cli.verbs import app
 from benchbench.report.formats import Answer
 from benchbench.report.renderers.markdown import escape
 from benchbench.spec import losses, optimizers, schedules
@@ -57,6 +59,43 @@ def page() -> str:
 def schema() -> str:
     """Return the JSON Schema of what `report` and `compare` print as JSON."""
     return json.dumps(msgspec.json.schema(Answer), indent=1) + "\n"
+
+
+def commands() -> str:
+    """Return the page of the options: what each means, and the verbs that take it."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for verb, command in verbs():
+        for one in command.params:
+            if one.param_type_name == "option":
+                names = " / ".join(f"`{name}`" for name in (*one.opts, *one.secondary_opts))
+                told = found.setdefault(names, {}).setdefault(getattr(one, "help", ""), [])
+                usual = one.default
+                known = isinstance(usual, str | int | float) and not isinstance(usual, bool)
+                told.append(f"`{verb}` ({usual})" if known else f"`{verb}`")
+    rows = [
+        f"| {names} | {escape(words)} | {', '.join(takers)} |"
+        for names, texts in sorted(found.items())
+        for words, takers in texts.items()
+    ]
+    parts = [
+        "# Options",
+        f"Made from the command line by `{COMMAND}`. An option means the same in every "
+        "command that takes it. In brackets: the default there.",
+        "\n".join(["| option | what it says | commands |", "|---|---|---|", *rows]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def verbs() -> Iterator[tuple[str, typer.core.TyperCommand]]:
+    """Yield every command by its words: `run`, `data fetch`."""
+    line = typer.main.get_command(app)
+    for name in line.list_commands(None):
+        verb = line.get_command(None, name)
+        nested = getattr(verb, "commands", None)
+        if nested is None:
+            yield name, verb
+        else:
+            yield from ((f"{name} {inner}", one) for inner, one in nested.items())
 
 
 def _family(title: str, union: object) -> Iterator[str]:
@@ -128,8 +167,9 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
 
 
 def main() -> None:
-    """Write both files."""
+    """Write all files."""
     (DOCS / "reference.md").write_text(page(), encoding="utf-8")
+    (DOCS / "commands.md").write_text(commands(), encoding="utf-8")
     (DOCS / "report.schema.json").write_text(schema(), encoding="utf-8")
 
 

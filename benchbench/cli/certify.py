@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
+from benchbench import quantities
 from benchbench.cli import options
 from benchbench.cli.certificates import print_certificates
 from benchbench.cli.outcome import test_outcome
@@ -32,7 +31,7 @@ def certify(  # noqa: PLR0917 - one parameter an option
     protocol: options.Protocol = None,
     batch_size: options.CertifiedBatchSize = None,
     threads: options.Threads = None,
-    seed: Annotated[int, typer.Option(min=0, help="For weights and samples.")] = 0,
+    seed: options.Seed = 0,
     seeds: options.Seeds = None,
     save: options.Save = None,
     renew: options.Renew = False,
@@ -40,7 +39,7 @@ def certify(  # noqa: PLR0917 - one parameter an option
     dataset: options.OutcomeDataset = "auto",
     results: options.OutcomeResults = None,
     margin: options.OutcomeMargin = None,
-    epochs: options.Epochs = None,
+    epochs: options.OutcomeEpochs = None,
     timeout: options.Timeout = _TIMEOUT_SECONDS,
     port_map: options.PortMap = None,
     port_input: options.PortInput = None,
@@ -77,7 +76,7 @@ def certify(  # noqa: PLR0917 - one parameter an option
             threads=thread_count,
             cpus=cpus,
             seeds=_OUTCOME_SEEDS if seeds is None else seeds,
-            margin=margin,
+            margin=None if margin is None else quantities.fraction(margin, "--margin"),
             timeout=timeout,
             results=results,
             wide=wide,

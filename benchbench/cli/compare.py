@@ -12,7 +12,7 @@ def compare(  # noqa: PLR0917 - one parameter an option
     margin: options.Margin = "3%",
     confidence: options.Confidence = "95%",
     lost_blocks: options.LostBlocks = False,
-    results: options.RecordsFrom = None,
+    results: options.Results = None,
     session: options.OneSession = None,
     strict: options.StrictRecords = False,
     format: options.TableFormat = None,

@@ -34,7 +34,7 @@ def fetch() -> None:
 @app.command(short_help="Compare a data set with its SHA-256 hashes.")
 def verify(
     dataset: Annotated[
-        str, typer.Option(help="mnist, digits, a plugin's data set, or a folder of IDX files.")
+        str, typer.Option(help="The data set: auto, mnist, digits, an IDX folder, a plugin's.")
     ] = "mnist",
 ) -> None:
     """Compare a data set with its SHA-256 hashes, part by part; exit with 3 if one differs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,17 +12,25 @@ from benchbench.cli import options
 from benchbench.cli.records import fail_if_strict, only, read_records
 
 
+def _consumers() -> Iterable[str]:
+    from benchbench.exports.catalog import EXPORTS
+
+    return EXPORTS
+
+
 def export(
     to: Annotated[
         str,
         typer.Option(
-            "--to", help="pytest-benchmark, pyperf, bencher, github-action-benchmark or mlflow."
+            "--to",
+            help="pytest-benchmark, pyperf, bencher, github-action-benchmark or mlflow.",
+            callback=options.known("export to", _consumers),
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The file; for mlflow a new folder.")
+        Path, typer.Option("--output", "-o", help="The file to write; for mlflow a new folder.")
     ],
-    results: options.RecordsFrom = None,
+    results: options.Results = None,
     session: options.OneSession = None,
     strict: options.StrictRecords = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`benchbench gate`: is this tree slower than another state of it? Both, interleaved."""
+"""`benchbench gate`: performance regression test against a git revision, both interleaved."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def gate(  # noqa: PLR0917 - one parameter an option
     protocol: options.Protocol = None,
     margin: options.Margin = "3%",
     confidence: options.Confidence = "95%",
-    blocks: options.PilotBlocks = 4,
+    blocks: options.SeveralBlocks = 4,
     max_blocks: options.MostBlocks = 10,
-    budget: options.SomeBudget = None,
+    budget: options.Budget = None,
     epochs: options.EpochsOfEach = 11,
     threads: options.Threads = None,
     seed: options.Seed = 0,
-    results: options.RecordsInto = None,
+    results: options.Results = None,
     timeout: options.Timeout = _TIMEOUT_SECONDS,
     quick: options.Quick = False,
-    certify: options.CertifyTrees = True,
-    strict: options.FailUndecided = False,
+    certify: options.Certify = True,
+    strict: options.StrictVerdicts = False,
     as_json: options.AsJson = False,
-    format: options.DocumentFormat = None,
+    format: options.PageFormat = None,
 ) -> None:
-    """Compare this tree with another state of its repository; exit 1 if it is slower.
+    """Performance regression test of this tree against a git revision; exit 1 if it is slower.
 
     Without --backend it takes all backends of this checkout, without --model single-layer. Both
     trees run interleaved in one session; a slowdown must show in a second session too.

@@ -2,99 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-from benchbench.errors import UsageError
-
-if TYPE_CHECKING:
-    from benchbench.plugins.registry import Registry
-
-# `all` names every backend on the command line; benchbench-harness is benchbench's own package.
-RESERVED = ("all", "harness")
-
-# The file `X.in` of the folder `template` is written to this path of the new package.
-PATHS = {
-    "pyproject.toml": "pyproject.toml",
-    "README.md": "README.md",
-    "__init__.py": "{package}/__init__.py",
-    "backend.py": "{package}/backend.py",
-    "test_conformance.py": "tests/test_conformance.py",
-}
 
 
 def new_backend(
     name: Annotated[str, typer.Argument(help="The backend's name: small letters, digits, dashes.")],
     into: Annotated[
-        Path, typer.Option(help="The folder in which benchbench-NAME is made.")
+        Path, typer.Option(help="The folder to write into: benchbench-NAME is made there.")
     ] = Path(),
 ) -> None:
     """Write the package benchbench-NAME: a working backend to start from, and its test."""
     import shlex
 
+    from benchbench.experiments.package_template import write_package
     from benchbench.plugins.registry import load_registry
 
-    _check_name(name, load_registry())
-    folder = into / f"benchbench-{name}"
-    _write(folder, package_files(name))
-    typer.echo("\n".join(f"wrote {folder / path}" for path in package_files(name)))
+    folder, *paths = write_package(name, into, load_registry())
+    typer.echo("\n".join(f"wrote {path}" for path in paths))
     typer.echo("\nnext:")
     typer.echo(f"  pip install -e {shlex.quote(str(folder))}")
     typer.echo(f"  benchbench conform {name}")
     typer.echo(f"  benchbench run --backend {name} --model single-layer")
-
-
-def package_files(name: str) -> dict[str, str]:
-    """Return the files of the package for a backend of this name: text by path."""
-    from importlib.resources import files
-    from string import Template
-
-    template = files("benchbench.cli") / "template"
-    words = {
-        "name": name,
-        "package": f"benchbench_{name.replace('-', '_')}",
-        "title": "".join(word.capitalize() for word in name.split("-")),
-    }
-    return {
-        path.format(**words): Template((template / f"{file}.in").read_text("utf-8")).substitute(
-            words
-        )
-        for file, path in PATHS.items()
-    }
-
-
-def _check_name(name: str, registry: Registry) -> None:
-    """Raise UsageError for a name that is none, or that is taken."""
-    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
-        raise UsageError(
-            f"a backend's name is small letters and digits, with single dashes between them, and "
-            f"starts with a letter; '{name}' is not"
-        )
-    if name in RESERVED:
-        raise UsageError(
-            f"no backend may be named {' or '.join(RESERVED)}: they mean something else already"
-        )
-    if name in registry.backends:
-        raise UsageError(
-            f"there is a backend '{name}' already, from {registry.backends[name].distribution}; "
-            f"take another name"
-        )
-
-
-def _write(folder: Path, files: dict[str, str]) -> None:
-    """Write the files into a new folder. Raises UsageError if it is there or cannot be made."""
-    try:
-        folder.mkdir(parents=True)
-        for path, text in files.items():
-            (folder / path).parent.mkdir(exist_ok=True)
-            (folder / path).write_text(text, encoding="utf-8")
-    except FileExistsError:
-        raise UsageError(
-            f"{folder} is there already, and nothing in it was touched; remove it, or name another "
-            f"folder with --into"
-        ) from None
-    except OSError as error:
-        raise UsageError(f"cannot write {folder}: {error.strerror or error}") from None

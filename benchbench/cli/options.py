@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchbench import quantities
+from benchbench.errors import UsageError, must_be_known
+from benchbench.files import output_trouble
 
 
 def _announced(names: list[str] | None) -> list[str] | None:
@@ -21,6 +23,30 @@ def _announced(names: list[str] | None) -> list[str] | None:
     return names
 
 
+def known(kind: str, names: Callable[[], Iterable[str]]) -> Callable[[str | None], str | None]:
+    """Return a callback that refuses what is none of the names, before any work is done."""
+
+    def must_be(name: str | None) -> str | None:
+        if name is not None:
+            must_be_known(kind, name, names())
+        return name
+
+    return must_be
+
+
+def _formats() -> Iterable[str]:
+    from benchbench.report.formats import Format
+
+    return Format
+
+
+def writable(path: Path | None) -> Path | None:
+    """Return the path of a file to write, unless it is seen beforehand that it cannot be."""
+    if path is not None and (trouble := output_trouble(path)):
+        raise UsageError(f"cannot write {path}: {trouble}; name another file")
+    return path
+
+
 def given(context: typer.Context) -> list[str]:
     """Return the options that stand on the command line, by their long names."""
     return [
@@ -29,6 +55,18 @@ def given(context: typer.Context) -> list[str]:
         if str(context.get_parameter_source(one.name or "")).endswith("COMMANDLINE")
     ]
 
+
+# A text is the same in all verbs, up to its first colon or semicolon: a test holds them to that.
+_OUTCOME = "With --outcome: "
+_BLOCKS = "Blocks; each runs every cell once more. At least so many, where a rule adds."
+_DATASET = (
+    "The data set: auto, mnist, digits, synthetic, a folder of IDX files, an .npz, a csv or a "
+    "plugin's."
+)
+_EPOCHS = "Epochs of each run, in place of the protocol's."
+_MARGIN = "Equivalence margin: what differs by less counts as the same (3% or 0.03)."
+_RESULTS = "The results folder [BENCHBENCH_RESULTS, else ./results]."
+_STRICT = "Exit with 1 also for what is otherwise only reported: "
 
 SomeBackends = Annotated[
     list[str] | None,
@@ -44,28 +82,31 @@ SomeModels = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, or a device's name.")]
 Threads = Annotated[
-    int | None, typer.Option(min=1, help="CPU threads; default: the physical cores.")
+    int | None, typer.Option(min=1, help="CPU threads; where none are given, the physical cores.")
 ]
-Dataset = Annotated[
-    str,
-    typer.Option(
-        help="auto, mnist, digits, synthetic, a folder of IDX files, an .npz, a csv, a plugin's."
-    ),
-]
+Dataset = Annotated[str, typer.Option(help=_DATASET)]
+OutcomeDataset = Annotated[str, typer.Option(help=_OUTCOME + _DATASET)]
 Protocol = Annotated[Path | None, typer.Option(help="A TOML file with another training protocol.")]
 CertifiedBatchSize = Annotated[
     int | None, typer.Option(min=1, help="Certify with this batch size, not the protocol's.")
 ]
-Division = Annotated[str, typer.Option(help="'all' takes every division a backend has.")]
-Seed = Annotated[int, typer.Option(min=0, help="For first weights and shuffling.")]
+Division = Annotated[
+    str, typer.Option(help="A division (idiomatic, compiled, tuned), or 'all' that a backend has.")
+]
+Seed = Annotated[
+    int,
+    typer.Option(min=0, help="Seed of first weights and samples; block b takes seed + b."),
+]
 Quick = Annotated[
     bool,
     typer.Option(
         "--quick", help="A tenth of the images, to see whether it works; gives no verdict."
     ),
 ]
-Blocks = Annotated[
-    int, typer.Option(min=1, help="Repeat everything; block b trains with seed + b.")
+Blocks = Annotated[int, typer.Option(min=1, help=_BLOCKS)]
+SeveralBlocks = Annotated[int, typer.Option(min=2, help=_BLOCKS)]
+MostBlocks = Annotated[
+    int, typer.Option(min=2, help="At most so many blocks, even if intervals are still wide.")
 ]
 Until = Annotated[
     str | None,
@@ -74,9 +115,12 @@ Until = Annotated[
         "every ratio has a verdict."
     ),
 ]
-_BUDGET_HELP = "Start no block that would end later than this (90s, 30m, 2h)."
-Budget = Annotated[str, typer.Option(help=_BUDGET_HELP)]
-SomeBudget = Annotated[str | None, typer.Option(help=_BUDGET_HELP)]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        help="Add no block that would end later than this (90s, 30m, 2h); with --until 30m."
+    ),
+]
 ExecutorName = Annotated[
     str, typer.Option(help="Where blocks run: local, or what a plugin offers.")
 ]
@@ -91,7 +135,9 @@ WaitForQuiet = Annotated[
     str | None,
     typer.Option(help="Wait until nothing else is at work, at most this long (10m)."),
 ]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs, in place of the protocol's.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help=_EPOCHS)]
+OutcomeEpochs = Annotated[int | None, typer.Option(min=1, help=_OUTCOME + _EPOCHS)]
+EpochsOfEach = Annotated[int, typer.Option(min=2, help=_EPOCHS)]
 Save = Annotated[
     Path | None, typer.Option(help="Also write each certificate into this folder, as JSON.")
 ]
@@ -121,20 +167,8 @@ Seeds = Annotated[
 Outcome = Annotated[
     bool, typer.Option("--outcome", help="Test the final accuracy over --seeds, on real data.")
 ]
-OutcomeDataset = Annotated[str, typer.Option(help="With --outcome: the data set.")]
-OutcomeResults = Annotated[
-    Path | None, typer.Option(help="With --outcome: where the records of the runs are.")
-]
-OutcomeMargin = Annotated[
-    float | None, typer.Option(help="With --outcome: the margin, a fraction (0.002).")
-]
-EpochsOfEach = Annotated[int, typer.Option(min=2, help="Epochs of each run.")]
-RecordsInto = Annotated[
-    Path | None, typer.Option(help="Where records go; default BENCHBENCH_RESULTS or results.")
-]
-RecordsFrom = Annotated[
-    Path | None, typer.Option(help="Folder of results [BENCHBENCH_RESULTS, else ./results].")
-]
+Results = Annotated[Path | None, typer.Option(help=_RESULTS)]
+OutcomeResults = Annotated[Path | None, typer.Option(help=_OUTCOME + _RESULTS)]
 BaselineCell = Annotated[
     str | None, typer.Option(help="What the others are compared with: keras, or 'keras tuned'.")
 ]
@@ -146,7 +180,8 @@ Timeout = Annotated[
         callback=lambda value: quantities.time_limit(value, "--timeout"),
     ),
 ]
-Margin = Annotated[str, typer.Option(help="Times this close are the same: 3% or 0.03.")]
+Margin = Annotated[str, typer.Option(help=_MARGIN)]
+OutcomeMargin = Annotated[str | None, typer.Option(help=_OUTCOME + _MARGIN)]
 Confidence = Annotated[str, typer.Option(help="Level of the confidence intervals: 95% or 0.95.")]
 LostBlocks = Annotated[
     bool,
@@ -156,48 +191,41 @@ LostBlocks = Annotated[
     ),
 ]
 StrictRecords = Annotated[
-    bool, typer.Option("--strict", help="Exit with 1 if a record could not be read.")
+    bool, typer.Option("--strict", help=f"{_STRICT}a record that could not be read.")
+]
+StrictVerdicts = Annotated[
+    bool, typer.Option("--strict", help=f"{_STRICT}a verdict that is UNDECIDED.")
 ]
 TableFormat = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="text, markdown, latex, csv, json or html [text on a terminal, else markdown].",
+        help="The format; text on a terminal, else markdown. Also latex, csv, json or html.",
+        callback=known("format", _formats),
+    ),
+]
+PageFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="The format; text on a terminal, else markdown.",
+        callback=known("format of this command", lambda: ("text", "markdown")),
     ),
 ]
 Wide = Annotated[bool, typer.Option("--wide", help="Every column, however wide the table gets.")]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write to this file, not to the screen.")
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="The file to write; its end (.html, .csv) tells the format. Without it the screen.",
+        callback=writable,
+    ),
 ]
-
-
 Against = Annotated[
     str, typer.Option("--against", help="The branch, tag or commit to compare this tree with.")
 ]
-PilotBlocks = Annotated[
-    int, typer.Option(min=2, help="Blocks whose scatter settles how many are run.")
-]
-MostBlocks = Annotated[
-    int, typer.Option(min=2, help="At most so many blocks, even if intervals are still wide.")
-]
-CertifyTrees = Annotated[
-    bool, typer.Option(help="First certify the cells of both trees, each by its own code.")
-]
-FailUndecided = Annotated[bool, typer.Option("--strict", help="Fail on UNDECIDED as well.")]
-CertifyFirst = Annotated[
+Certify = Annotated[
     bool, typer.Option(help="First certify the cells that no valid certificate is kept of.")
-]
-
-
-class PageFormat(StrEnum):
-    """What `--format` takes where a document alone is printed."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-
-
-DocumentFormat = Annotated[
-    PageFormat | None,
-    typer.Option("--format", help="Default: text on a terminal, else markdown."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

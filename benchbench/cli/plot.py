@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,17 +14,34 @@ from benchbench.experiments.selection import find_question
 from benchbench.printable import own_lines
 
 
+def _figures() -> Iterable[str]:
+    from benchbench.figures.catalog import FIGURES
+
+    return FIGURES
+
+
 def plot(  # noqa: PLR0917 - one parameter an option
     figure: Annotated[
-        str, typer.Argument(help="ratios, epochs, curves, phases or memory.", metavar="FIGURE")
+        str,
+        typer.Argument(
+            help="ratios, epochs, curves, phases or memory.",
+            metavar="FIGURE",
+            callback=options.known("figure", _figures),
+        ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The file: its name ends in .svg, .png or .pdf.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file to write; its end tells the kind (.svg, .png, .pdf).",
+            callback=options.writable,
+        ),
     ],
     baseline: options.BaselineCell = None,
     margin: options.Margin = "3%",
     confidence: options.Confidence = "95%",
-    results: options.RecordsFrom = None,
+    results: options.Results = None,
     session: options.OneSession = None,
     strict: options.StrictRecords = False,
 ) -> None:

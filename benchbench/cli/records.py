@@ -63,20 +63,17 @@ def write_sections(
     wide: bool,
     output: Path | None,
 ) -> None:
-    """Print what was compared, or write it to a file; without a format as the place wants it.
+    """Print what was compared, or write it to a file; without a format as the place or name wants.
 
-    Raises UsageError for an unknown format, and where the file cannot be written.
+    Raises UsageError where the file cannot be written.
     """
-    from benchbench.report.formats import Format, render
+    from benchbench.report.formats import Format, format_of, render
 
-    if format is not None and format not in list(Format):
-        raise UsageError(
-            f"there is no format '{format}'{nearest(format, Format)} (known: {', '.join(Format)})"
-        )
     if output is None and format is None:
         show(view(sections), wide=wide)
         return
-    text = render(sections, Format(format or Format.MARKDOWN), view, wide=wide, records=records)
+    chosen = Format(format) if format else format_of(output)
+    text = render(sections, chosen, view, wide=wide, records=records)
     if output is None:
         typer.echo(text)
         return

@@ -14,7 +14,7 @@ from benchbench.cli.records import fail_if_strict, only, read_records, write_sec
 def report(  # noqa: PLR0917 - one parameter an option
     format: options.TableFormat = None,
     wide: options.Wide = False,
-    results: options.RecordsFrom = None,
+    results: options.Results = None,
     session: options.OneSession = None,
     run: Annotated[
         str | None, typer.Option("--run", help="Only this run, with its checks.")

@@ -20,7 +20,9 @@ def pack(
     folder: _Folder,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The archive; default FOLDER/records.jsonl.gz."),
+        typer.Option(
+            "--output", "-o", help="The file to write; without it FOLDER/records.jsonl.gz."
+        ),
     ] = None,
 ) -> None:
     """Pack the records of a folder into one archive, which every command reads in its place."""
@@ -34,7 +36,9 @@ def pack(
 @app.command(short_help="Write the records of an archive as files again.")
 def unpack(
     archive: Annotated[Path, typer.Argument(help="An archive, *.jsonl.gz.")],
-    into: Annotated[Path, typer.Option(help="The folder; its runs/ is made or added to.")],
+    into: Annotated[
+        Path, typer.Option(help="The folder to write into: its runs/ is made or added to.")
+    ],
 ) -> None:
     """Write the records of an archive as files again, each as it was saved."""
     from benchbench.run import store

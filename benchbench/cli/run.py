@@ -31,16 +31,16 @@ def run(  # noqa: PLR0917 - one parameter an option
     protocol: options.Protocol = None,
     blocks: options.Blocks = 1,
     until: options.Until = None,
-    budget: options.Budget = "30m",
+    budget: options.Budget = None,
     epochs: options.Epochs = None,
     threads: options.Threads = None,
     seed: options.Seed = 0,
-    results: options.RecordsInto = None,
+    results: options.Results = None,
     timeout: options.Timeout = _TIMEOUT_SECONDS,
     lost_blocks: options.LostBlocks = False,
     wait_for_quiet: options.WaitForQuiet = None,
     quick: options.Quick = False,
-    certify: options.CertifyFirst = True,
+    certify: options.Certify = True,
     certify_batch: options.CertifiedBatchSize = None,
     executor: options.ExecutorName = "local",
     resume: options.Resume = None,
@@ -63,7 +63,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     if not backend or not model:
         raise UsageError("run needs a --backend and a --model, or a session to --resume")
     # What makes no sense is refused before anything is certified, which takes minutes.
-    limit = quantities.seconds(budget, "--budget")
+    limit = None if budget is None else quantities.seconds(budget, "--budget")
     until_rule = find_until(until, blocks, limit, quick=quick)
     question = Question(allow_lost_blocks=lost_blocks)
     quiet = None

@@ -25,14 +25,14 @@ _TIMEOUT_SECONDS = 1800.0
 
 
 def selftest(  # noqa: PLR0917 - one parameter an option
-    backend: Annotated[str, typer.Option("--backend", "-b", help="The backend.")] = "numpy",
-    model: Annotated[str, typer.Option("--model", "-m", help="A model.")] = "single-layer",
-    division: Annotated[str, typer.Option(help="One of its divisions.")] = "idiomatic",
+    backend: options.SomeBackends = None,
+    model: options.SomeModels = None,
+    division: options.Division = "idiomatic",
     slowdown: Annotated[
         list[str] | None,
         typer.Option(help="How much copies are slowed down; default 3%, 5% and 10%."),
     ] = None,
-    blocks: Annotated[int, typer.Option(min=2, help="Blocks of each comparison.")] = 5,
+    blocks: options.SeveralBlocks = 5,
     repeats: Annotated[int, typer.Option(min=1, help="Comparisons of each kind.")] = 2,
     epochs: options.EpochsOfEach = 11,
     margin: options.Margin = "3%",
@@ -40,13 +40,14 @@ def selftest(  # noqa: PLR0917 - one parameter an option
     protocol: options.Protocol = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
-    results: options.RecordsInto = None,
+    results: options.Results = None,
     timeout: options.Timeout = _TIMEOUT_SECONDS,
     as_json: options.AsJson = False,
 ) -> None:
     """Compare a backend with itself, and with itself slowed down by known fractions.
 
-    Exits with 1 if a run fails, or if equals are called FASTER or SLOWER.
+    By default numpy, idiomatic, on single-layer. Exits with 1 if a run fails, or if equals are
+    called FASTER or SLOWER.
     """
     from benchbench.experiments.selftest import SelfTest
     from benchbench.plugins.registry import load_registry
@@ -56,10 +57,13 @@ def selftest(  # noqa: PLR0917 - one parameter an option
     question = find_question(margin)
     wanted = [quantities.fraction(one, "--slowdown") for one in slowdown or ("3%", "5%", "10%")]
     registry = load_registry()
-    (one_model,) = find_models([model], registry)
-    cells = find_cells(find_backends([backend], registry), division, [one_model])
+    models = find_models(model or ["single-layer"], registry)
+    cells = find_cells(find_backends(backend or ["numpy"], registry), division, models)
     if len(cells) != 1:
-        raise UsageError("a self-test is of one backend's division: name one backend and division")
+        names = ", ".join(f"{cell.model.name} {cell.name}" for cell in cells)
+        raise UsageError(
+            f"a self-test is of one model under one division of a backend, but there are {names}"
+        )
     thread_count, cpus = find_processors(threads)
     store = Store(results_folder(results))
     store.prepare()
@@ -70,7 +74,7 @@ def selftest(  # noqa: PLR0917 - one parameter an option
         blocks=blocks,
         question=question,
         protocol=find_protocol(protocol, epochs),
-        chosen=find_dataset(dataset, registry, [one_model], note=note),
+        chosen=find_dataset(dataset, registry, models, note=note),
         device=device,
         threads=thread_count,
         cpus=cpus,

@@ -15,11 +15,11 @@ _NAMES: dict[CertificationSubject, str] = {
     "files": "two networks",
 }
 _LADDER = ("--seed", "--save", "--renew")
-_OUTCOME = ("--outcome", "--dataset", "--results", "--margin")
+_OUTCOME = ("--outcome", "--dataset", "--results", "--margin", "--epochs")
 _FILES = ("--map", "--input")
 _BACKENDS = (
     *("--backend", "--model", "--division", "--device", "--threads"),
-    *("--protocol", "--batch-size", "--epochs", "--seeds"),
+    *("--protocol", "--batch-size", "--seeds"),
 )
 # The options that one subject has and another has not.
 _OPTIONS: dict[CertificationSubject, tuple[str, ...]] = {

@@ -29,6 +29,7 @@ VERDICT = "verdict"
 PILOT_BLOCKS = 5
 # The budget ends no session before this: what fewer blocks say is of no use.
 _LEAST_BLOCKS = 3
+_BUDGET_SECONDS = 1800.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,20 +53,26 @@ class Until:
 
 
 def find_until(
-    wanted: str | None, blocks: int, budget_seconds: float, *, quick: bool = False
+    wanted: str | None, blocks: int, budget_seconds: float | None = None, *, quick: bool = False
 ) -> Until | None:
     """Return the rule that `--until` names: "verdict", or a width such as "2%".
 
-    At least `blocks` are run. Raises UsageError for what is neither, and for a quick session, which
-    has no verdict.
+    At least `blocks` are run. Raises UsageError for what is neither, for a budget without a rule,
+    and for a quick session, which has no verdict.
     """
     if wanted is None:
+        if budget_seconds is not None:
+            raise UsageError(
+                "--budget limits the blocks that --until adds, but there is no --until: give one, "
+                "or leave --budget out and say how many --blocks to run"
+            )
         return None
     if quick:
         raise UsageError("--quick gives no verdict, so that --until never ends: leave one out")
     width = None if wanted == VERDICT else fraction(wanted, "--until")
     least = max(blocks, _LEAST_BLOCKS if width is None else PILOT_BLOCKS)
-    return Until(width=width, least_blocks=least, budget_seconds=budget_seconds)
+    budget = _BUDGET_SECONDS if budget_seconds is None else budget_seconds
+    return Until(width=width, least_blocks=least, budget_seconds=budget)
 
 
 def run_until(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from benchbench.errors import UsageError, nearest
+from benchbench.errors import UsageError, must_be_known
 from benchbench.exports import bencher, github_action_benchmark, mlflow, pyperf, pytest_benchmark
 from benchbench.files import make_folder, write_output
 from benchbench.records import RunRecord
@@ -31,11 +31,7 @@ def export(consumer: str, records: Sequence[RunRecord], target: Path) -> None:
     Raises UsageError for a consumer that there is not and a target that cannot be written,
     NotMeasured where the records hold nothing that it takes.
     """
-    if consumer not in EXPORTS:
-        raise UsageError(
-            f"there is no export to '{consumer}'{nearest(consumer, EXPORTS)} "
-            f"(known: {', '.join(EXPORTS)})"
-        )
+    must_be_known("export to", consumer, EXPORTS)
     content = EXPORTS[consumer](records)
     try:
         if isinstance(content, str):

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from benchbench.compare.baseline import Baseline
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
-from benchbench.errors import UsageError, nearest
+from benchbench.errors import must_be_known
 from benchbench.figures import curves, epochs, memory, phases, ratios
 from benchbench.figures.plot import Plot
 from benchbench.figures.selection import Selection, select
@@ -36,9 +36,6 @@ def draw(
     Raises UsageError for a figure or a baseline that there is not, NotMeasured for a figure of what
     no run measured, Unavailable where matplotlib is not installed.
     """
-    if name not in FIGURES:
-        raise UsageError(
-            f"there is no figure '{name}'{nearest(name, FIGURES)} (known: {', '.join(FIGURES)})"
-        )
+    must_be_known("figure", name, FIGURES)
     runs = list(records)
     return FIGURES[name](select(runs, compare(runs, question or Question(), baseline)))

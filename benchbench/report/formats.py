@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
@@ -36,6 +37,23 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     HTML = "html"
+
+
+_ENDINGS: Mapping[str, Format] = MappingProxyType(
+    {
+        ".csv": Format.CSV,
+        ".htm": Format.HTML,
+        ".html": Format.HTML,
+        ".json": Format.JSON,
+        ".tex": Format.LATEX,
+        ".txt": Format.TEXT,
+    }
+)
+
+
+def format_of(path: Path | None) -> Format:
+    """Return the format that the end of a file's name stands for, Markdown where for none."""
+    return _ENDINGS.get(path.suffix.lower() if path else "", Format.MARKDOWN)
 
 
 _PAGES: Mapping[Format, Callable[[Document], str]] = MappingProxyType(

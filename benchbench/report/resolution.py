@@ -22,7 +22,7 @@ def build(title: str, found: Resolution) -> Document:
     told = (
         f"False verdicts: {found.false_alarms} of {found.null_count} (by these, a rate of at most "
         f"{100 * found.false_alarm_bound:.0f} %). Blocks scatter by {100 * found.scatter:.1f} %. "
-        f"The chance is of SLOWER (of any false verdict, for the same twice) at that scatter."
+        f"Chance: how often SLOWER is found at that scatter; of the same twice, any false verdict."
     )
     sentence = f"{found.sentence[0].upper()}{found.sentence[1:]}."
     return Heading(title), grid(rows, headers, headers[1:]), Paragraph(told), Paragraph(sentence)

@@ -151,3 +151,18 @@ def test_the_workflow_in_the_manual_runs(gate, tmp_path):
     assert "| model " in summary.read_text()
     assert last(summary.read_text()).startswith("PASS")
     assert (gate.repository.root / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_a_plugin_s_own_model_is_gated_by_its_name(gate):
+    model = """
+from benchbench import Dense, Flatten, ModelSpec
+@hookimpl
+def benchbench_models():
+    return [ModelSpec("mine", (28, 28, 1), (Flatten(), Dense(10, "softmax")))]
+"""
+    gate.repository.commit("src/plugin.py", PLUGIN + model)
+    gate.plant(PLUGIN + model + "CHANGED = True\n")
+    done = gate("--model", "mine", "--blocks", "2", "--max-blocks", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert last(done.stdout) == "PASS: 1 SAME"
+    assert {record.model for record in gate.command.records()} == {"mine"}

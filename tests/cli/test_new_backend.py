@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from benchbench.cli.new_backend import PATHS, RESERVED, package_files
+from benchbench.experiments.package_template import PATHS, RESERVED, package_files
 
 
 def test_it_writes_the_package_and_says_what_comes_next(benchbench, tmp_path):

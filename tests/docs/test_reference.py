@@ -18,6 +18,10 @@ def test_the_page_is_made_from_the_types():
     assert (reference.DOCS / "reference.md").read_text() == reference.page(), AGAIN
 
 
+def test_the_page_of_options_is_made_from_the_command_line():
+    assert (reference.DOCS / "commands.md").read_text() == reference.commands(), AGAIN
+
+
 def test_the_schema_is_made_from_the_types_and_names_what_is_printed():
     written = (reference.DOCS / "report.schema.json").read_text()
     assert written == reference.schema(), AGAIN

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchbench.cli.new_backend import package_files
+from benchbench.experiments.package_template import package_files
 
 PAGE = Path(__file__).parents[2] / "docs" / "write-a-backend.md"
 INCLUDED = (

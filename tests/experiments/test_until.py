@@ -196,7 +196,9 @@ def test_the_page_says_how_the_number_was_settled(session, wanted, told):
 
 
 def test_what_until_takes():
-    assert find_until(None, 3, HOUR) is None
+    assert find_until(None, 3) is None
+    with pytest.raises(UsageError, match="--budget limits the blocks that --until adds"):
+        find_until(None, 3, HOUR)
     assert find_until("verdict", 1, HOUR) == Until(width=None, least_blocks=3, budget_seconds=HOUR)
     assert find_until("2%", 1, HOUR).least_blocks == 5
     with pytest.raises(UsageError, match="--until 0: give a fraction"):

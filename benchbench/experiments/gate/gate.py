@@ -108,7 +108,7 @@ class Gate:
             )
         if not self.certify:
             notes.append(
-                "--no-certify: nobody has shown that the two trees train the same function"
+                "--no-certify: whether the two trees train the same function was not tested"
             )
         return tuple(notes)
 
