@@ -57,7 +57,10 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
         """Say it plainly."""
         percent = 100 * self.smallest_slowdown
         shown = f"{percent:.1f}" if percent < 10 else f"{percent:.0f}"
-        return f"on this machine now, {self.blocks} blocks can tell {shown} % apart"
+        return (
+            f"the minimum detectable slowdown on this machine now is {shown} %, with {self.blocks} "
+            f"blocks"
+        )
 
 
 def resolve(
@@ -73,7 +76,7 @@ def resolve(
         for one in contrasts
     ]
     if not variances or any(map(math.isnan, variances)):
-        raise UsageError("a self-test needs two blocks or more, and runs that are all well")
+        raise UsageError("a self-test needs two blocks or more, and every run must succeed")
     scatter = math.sqrt(statistics.fmean(variances))
     trials = tuple(
         _trial(slowdown, contrasts, scatter, blocks, question)

@@ -98,7 +98,7 @@ class _Errand:
     def write(self, chunk: bytes) -> int:
         """Take some bytes, as the file would that pooch writes to."""
         if self.given_up:
-            raise DataError("nobody waits for it any more")
+            raise DataError("the download was given up")
         if self.size + len(chunk) > self._largest_bytes:
             raise DataError(f"expected {self._largest_bytes:,} bytes at most, but more follow")
         self._content += chunk

@@ -13,7 +13,7 @@ import msgspec
 from benchbench.errors import SpecError
 from benchbench.spec.faults import Fault
 from benchbench.spec.layers import Layer
-from benchbench.spec.model import ModelSpec
+from benchbench.spec.model import MOST_LAYERS, ModelSpec
 from benchbench.spec.placement import misplaced, shape_misfits
 
 # No shape hangs on these fields: where one is wrong, the layer is read with this in its place.
@@ -38,7 +38,7 @@ def find_misfits(table: Mapping[str, Any], known: Sequence[Fault]) -> Iterator[F
     """
     fields = {field.encode_name: field for field in msgspec.structs.fields(ModelSpec)}
     items = table.get("layers")
-    if not isinstance(items, list) or not items:
+    if not isinstance(items, list) or not 0 < len(items) <= MOST_LAYERS:
         return
     layers = [_layer(item, index, known) for index, item in enumerate(items)]
     readable = [layer for layer in takewhile(bool, layers) if layer is not None]

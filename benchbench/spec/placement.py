@@ -10,7 +10,7 @@ from benchbench.spec.layers import Dense, Embedding, Layer, Residual, chains_of
 from benchbench.spec.losses import OutputActivation
 from benchbench.spec.variables import Shape
 
-Place: TypeAlias = tuple[str | int, ...]
+_Place: TypeAlias = tuple[str | int, ...]
 
 
 def misplaced(layers: Sequence[Layer], input_type: str) -> Iterator[SpecError]:
@@ -31,7 +31,7 @@ def shape_misfits(layers: Sequence[Layer], input_shape: Shape) -> list[SpecError
 
 
 def _walk(
-    layers: Sequence[Layer], shape: Shape, place: Place, words: str
+    layers: Sequence[Layer], shape: Shape, place: _Place, words: str
 ) -> tuple[list[SpecError], Shape | None]:
     """Return the misfits of a chain, and its output's shape; None where that is not known."""
     found: list[SpecError] = []
@@ -71,16 +71,16 @@ def _joined(layer: Layer, ends: Sequence[Shape | None]) -> Shape | None:
     return (*known[0][:-1], sum(end[-1] for end in known))
 
 
-def _inside(place: Place, name: str) -> Place:
+def _inside(place: _Place, name: str) -> _Place:
     """Return the place of a chain by its name, `shortcut` or `branches.0`."""
     return (*place, *(int(key) if key.isdigit() else key for key in name.split(".")))
 
 
-def _name(place: Place) -> str:
+def _name(place: _Place) -> str:
     return ".".join(map(str, place))
 
 
-def _output_faults(last: Layer, place: Place) -> Iterator[SpecError]:
+def _output_faults(last: Layer, place: _Place) -> Iterator[SpecError]:
     """Yield why the layer cannot be the last one."""
     if not (isinstance(last, Dense) and last.activation in get_args(OutputActivation)):
         yield SpecError(
@@ -96,7 +96,7 @@ def _output_faults(last: Layer, place: Place) -> Iterator[SpecError]:
         )
 
 
-def _stray_softmaxes(layers: Sequence[Layer], place: Place) -> Iterator[SpecError]:
+def _stray_softmaxes(layers: Sequence[Layer], place: _Place) -> Iterator[SpecError]:
     for index, layer in enumerate(layers):
         own = (*place, index)
         for field in ("activation", "function"):
@@ -133,7 +133,7 @@ def _token_faults(layers: Sequence[Layer], input_type: str) -> Iterator[SpecErro
             )
 
 
-def _leaves(layers: Sequence[Layer], place: Place) -> Iterator[tuple[Place, Layer]]:
+def _leaves(layers: Sequence[Layer], place: _Place) -> Iterator[tuple[_Place, Layer]]:
     """Yield the layers that hold no others, with their places."""
     for index, layer in enumerate(layers):
         own = (*place, index)

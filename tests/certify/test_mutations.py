@@ -91,7 +91,11 @@ WORDS = [
     ("loss averaged over classes", "odd-sizes", ["divided by 3"]),
     ("accuracy over a half", "odd-sizes", ["the loss is right", "counted"]),
     ("labels of one class off", "odd-sizes", ["targets"]),
-    ("epsilon 1e-8", "single-layer", ["gradients are small", "epsilon", "an epsilon of 1e-08, not 1e-07"]),
+    (
+        "epsilon 1e-8",
+        "single-layer",
+        ["gradients are small", "an epsilon of 1e-08, not 1e-07"],
+    ),
     ("epsilon's place", "single-layer", ["epsilon", "as torch.optim.Adam does"]),
     ("beta_2 0.99", "single-layer", ["gradients are small", "beta_2 0.99"]),
     ("gradients summed", "single-layer", ["summed over the batch"]),

@@ -56,7 +56,8 @@ def test_verdicts_are_counted_and_scatter_is_pooled(compared):
     assert (found.false_alarms, found.null_count) == (1, 2)
     assert found.trials[1].verdicts["SLOWER"] == 1
     assert found.scatter == pytest.approx(math.sqrt((0.001**2 + 2 * 0.01**2) / 3))
-    assert found.sentence.startswith("on this machine now, 3 blocks can tell ")
+    assert found.sentence.startswith("the minimum detectable slowdown on this machine now is ")
+    assert found.sentence.endswith("%, with 3 blocks")
 
 
 def test_one_block_tells_nothing(compared):
