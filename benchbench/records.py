@@ -177,7 +177,7 @@ class Check(msgspec.Struct, frozen=True):
 class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker found out by itself; everything unknown is null.
 
-    `threads_observed` is CPU time over wall time of the training epochs.
+    `threads_observed`: CPU over wall time of the training epochs. `characters`: a text's, by token.
     """
 
     device: str | None = None
@@ -186,6 +186,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     train_image_count: int | None = None
     validation_image_count: int | None = None
     standardization: Standardization | None = None
+    characters: str | None = None
     test: FinalScore | None = None
     checks: tuple[Check, ...] = ()
     settings: dict[str, Setting] = {}
@@ -278,6 +279,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     train_image_count: int | None = None
     validation_image_count: int | None = None
     standardization: Standardization | None = None
+    characters: str | None = None
     parameter_count: int | None = None
     parameter_shapes: tuple[Shape, ...] | None = None
     epochs: tuple[EpochRecord, ...] = ()

@@ -1,4 +1,4 @@
-"""`benchbench data`: where the data sets are, get MNIST, compare hashes."""
+"""`benchbench data`: where the data sets are, get one, compare hashes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from benchbench.cli.output import show
 from benchbench.cli.progress import note
+from benchbench.errors import DataError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -21,24 +22,21 @@ def status() -> None:
     show(build_survey(survey(), what_auto_takes()), plain=True)
 
 
-@app.command(short_help="Download MNIST into benchbench's cache.")
-def fetch() -> None:
-    """Download MNIST into benchbench's cache, unless a whole one is there."""
-    from benchbench.data import mnist
-
-    folder, downloaded = mnist.fetch(note)
-    how = "was downloaded to" if downloaded else "is already in"
-    typer.echo(f"MNIST {how} {folder}; its hashes are verified")
-
-
-@app.command(short_help="Compare a data set with its SHA-256 hashes.")
-def verify(
-    dataset: Annotated[
-        str, typer.Option(help="The data set: auto, mnist, digits, an IDX folder, a plugin's.")
-    ] = "mnist",
+@app.command(short_help="Download a data set into benchbench's cache.")
+def fetch(
+    name: Annotated[str, typer.Argument(help="mnist, or another of `benchbench list`.")] = "mnist",
 ) -> None:
-    """Compare a data set with its SHA-256 hashes, part by part; exit with 3 if one differs."""
-    from benchbench.data import container
+    """Download a data set into benchbench's cache, unless a whole one is there."""
+    from benchbench.data.fetching import fetch as fetch_by_name
+
+    typer.echo(fetch_by_name(name, note))
+
+
+@app.command(short_help="Compare a data set with its hashes.")
+def verify(
+    dataset: Annotated[str, typer.Option(help="The data set: as `run` takes it.")] = "mnist",
+) -> None:
+    """Compare a data set with its hashes, part by part; exit with 3 if one differs."""
     from benchbench.data.survey import examine
     from benchbench.plugins.registry import load_registry
     from benchbench.report.datasets import build_hashes
@@ -51,5 +49,5 @@ def verify(
         return
     examined = examine(dataset)
     show(build_hashes(examined), plain=True)
-    if examined.expected:
-        container.verify(examined.content, examined.expected, examined.name)
+    if examined.fault:
+        raise DataError(examined.fault)

@@ -43,6 +43,14 @@ def as_images(array: Any, where: str) -> Bytes:
     return _as_bytes(array, where)
 
 
+def holds_bytes(array: Any) -> bool:
+    """Say whether floats are bytes, or bytes divided by 255."""
+    if not array.size or not 0 <= array.min() <= array.max() <= 255:
+        return not array.size
+    scaled = array * array.dtype.type(255) if array.max() <= 1 else array
+    return bool(np.abs(np.round(scaled) - scaled).max() <= _ROUNDING.get(array.dtype.char, 0.01))
+
+
 def _as_bytes(array: Any, where: str) -> Bytes:
     kind = array.dtype.kind
     if kind == "b":
@@ -55,13 +63,12 @@ def _as_bytes(array: Any, where: str) -> Bytes:
         )
     if kind != "f":
         return np.ascontiguousarray(array, np.uint8)
-    scaled = array * array.dtype.type(255) if array.size and array.max() <= 1 else array
-    whole = np.round(scaled)
-    if array.size and np.abs(whole - scaled).max() > _ROUNDING.get(array.dtype.char, 0.01):
+    if not holds_bytes(array):
         raise DataError(
             f"{where}: expected bytes, or bytes divided by 255, but it holds {array.dtype} between "
             f"their steps; save them with `x = np.round(255 * x).astype(np.uint8)`"
         )
+    whole = np.round(array * array.dtype.type(255) if array.size and array.max() <= 1 else array)
     return np.ascontiguousarray(whole, np.uint8)
 
 
@@ -100,7 +107,7 @@ def _one_dimension(labels: Any, where: str, remarks: list[str]) -> Any:
     if labels.ndim == 2 and labels.shape[1] == 1:
         return labels[:, 0]
     if labels.ndim == 2 and labels.dtype.kind in "biuf":
-        if ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all():
+        if is_one_hot(labels):
             remarks.append("labels were one-hot")
             return labels.argmax(axis=1)
         raise DataError(
@@ -113,6 +120,13 @@ def _one_dimension(labels: Any, where: str, remarks: list[str]) -> Any:
             f"{labels.shape}; save them with `y = y.reshape(-1)`"
         )
     return labels
+
+
+def is_one_hot(labels: Any) -> bool:
+    """Say whether each row has a single 1, and else zeros."""
+    if labels.ndim != 2 or labels.shape[1] < 2 or labels.dtype.kind not in "biuf":
+        return False
+    return bool(((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all())
 
 
 def _numbered(both: list[Any], where: str) -> list[Any]:

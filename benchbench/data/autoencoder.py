@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 
@@ -9,22 +10,29 @@ import msgspec
 
 from benchbench.data.chosen import Chosen
 from benchbench.data.dataset import Dataset, Split
+from benchbench.data.names import AUTOENCODER
 from benchbench.data.targets import TargetKind
 from benchbench.errors import UsageError
 
-# What a name ends in that asks for the inputs as targets.
-AUTOENCODER = ":autoencoder"
-
 
 def choose(chosen: Chosen) -> Chosen:
-    """Return the choice of the same inputs as targets. Raises UsageError for `synthetic`."""
+    """Return the choice of the same inputs as targets.
+
+    Raises UsageError for tokens, and for what is drawn for a model.
+    """
     shape = chosen.input_shape
+    if chosen.tokens is not None:
+        raise UsageError(
+            f"the inputs of '{chosen.name}' are tokens, which no network gives back as values: "
+            f"leave '{AUTOENCODER}' out; a model with an output at each step learns the next token"
+        )
     if chosen.sha256 is None or shape is None:
         raise UsageError(
             f"'{chosen.name}' has the targets that a model asks for: leave '{AUTOENCODER}' out"
         )
     # Images lie from 0 to 1; the columns of a table do not.
-    targets = TargetKind((math.prod(shape),), values=True, unit=len(shape) == 3)
+    unit = len(shape) == 3 if chosen.unit_inputs is None else chosen.unit_inputs
+    targets = TargetKind((math.prod(shape),), values=True, unit=unit)
     return msgspec.structs.replace(
         chosen,
         name=chosen.name + AUTOENCODER,
@@ -42,7 +50,8 @@ def make(dataset: Dataset, name: str) -> Dataset:
     def own(split: Split) -> Split:
         return Split(split.inputs, split.inputs.reshape(len(split), -1))
 
-    return Dataset(
+    return dataclasses.replace(
+        dataset,
         name=name,
         train=own(dataset.train),
         validation=own(dataset.validation),
@@ -50,7 +59,6 @@ def make(dataset: Dataset, name: str) -> Dataset:
         classes=None,
         sha256=_sha256(dataset.sha256),
         source=f"{dataset.source}, the inputs as targets",
-        standardization=dataset.standardization,
     )
 
 

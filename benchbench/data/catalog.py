@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from benchbench.data import autoencoder, container
-from benchbench.data.autoencoder import AUTOENCODER
+from benchbench.data import autoencoder, container, known
 from benchbench.data.cache import absolute
 from benchbench.data.chosen import Chosen
 from benchbench.data.dataset import Dataset, DatasetInfo
+from benchbench.data.names import AUTOENCODER, QUICK, RESERVED, TEXT
 from benchbench.data.targets import TargetKind
-from benchbench.errors import DataError, Unavailable, UsageError, nearest
+from benchbench.errors import DataError, UsageError, nearest
 from benchbench.files import is_there
 from benchbench.records import DatasetChoice
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from benchbench.data.container import Content
     from benchbench.spec.model import ModelSpec
 
     Targets: TypeAlias = npt.NDArray[Any]
-
-# Names that neither a plugin nor a folder may have, nor any that ends in `QUICK`.
-RESERVED = ("auto", "digits", "mnist", "synthetic")
-QUICK = "-quick"
 
 
 def choose(
@@ -40,9 +35,9 @@ def choose(
 ) -> Chosen:
     """Find and verify the data set that `--dataset` names.
 
-    `name` is auto, mnist, digits, synthetic, a plugin's data set (`offered`, by name), a folder or
-    npz, or a csv file, with `:COLUMN` for its target. `:autoencoder` behind it makes the inputs the
-    targets.
+    `name` is one of the core's, a plugin's data set (`offered`, by name), a folder or npz, a csv
+    file, with `:COLUMN` for its target, or `text:FILE`. `:autoencoder` behind it makes the inputs
+    the targets.
     `quick` takes the first tenth of every split, under a name and a hash of its own. `told` hears
     how far a download is.
 
@@ -61,17 +56,12 @@ def choose(
     if not quick:
         return chosen
     assert chosen.sha256 is not None  # noqa: S101 - every branch below has verified one
-    return Chosen(
+    return msgspec.structs.replace(
+        chosen,
         name=chosen.name + QUICK,
-        location=chosen.location,
         sha256=quick_sha256(chosen.sha256),
         quick=True,
         note=f"{chosen.note}; the first tenth of every split",
-        input_shape=chosen.input_shape,
-        targets=chosen.targets,
-        remarks=chosen.remarks,
-        target=chosen.target,
-        autoencoder=chosen.autoencoder,
     )
 
 
@@ -80,10 +70,11 @@ def name_to_choose(choice: DatasetChoice, offered: Collection[str]) -> str:
 
     `offered` are the names of the plugins' data sets.
     """
-    name = choice.name.removesuffix(QUICK) if choice.quick else choice.name
-    name = name.removesuffix(AUTOENCODER) if choice.autoencoder else name
-    if choice.location is not None and name != "digits" and name not in offered:
-        name = f"{choice.location}:{choice.target}" if choice.target else choice.location
+    name = _plain_name(choice)
+    # MNIST is found again in the folder where it was; the others are where they always are.
+    if choice.location is not None and name not in {*RESERVED, *offered} - {"mnist"}:
+        place = f"{choice.location}:{choice.target}" if choice.target else choice.location
+        name = f"{TEXT}{place}" if name.startswith(TEXT) else place
     return name + AUTOENCODER if choice.autoencoder else name
 
 
@@ -92,34 +83,17 @@ def load(
 ) -> Dataset:
     """Load what `choose` found, from that very place: no search, no download.
 
-    `model` is what will be trained: `synthetic` takes its shapes.
+    `model` is what will be trained: `synthetic` and texts take its shapes.
 
     Raises DataError if it is not there any more, or not the same.
     """
-    from benchbench.data import digits, folder, mnist, splits, synthetic, table
+    from benchbench.data import splits
 
-    name = choice.name.removesuffix(QUICK) if choice.quick else choice.name
-    own_name = name
-    name = name.removesuffix(AUTOENCODER) if choice.autoencoder else name
-    place = None if choice.location is None else Path(choice.location)
-    if name == "digits":
-        dataset = digits.load(place)
-    elif name == synthetic.NAME:
-        if model is None:
-            raise DataError("'synthetic' is drawn for a model: name the model too")
-        dataset = synthetic.load(model)
-    elif name in offered and name not in RESERVED:
-        dataset = _load_offered(offered[name], place)
-    elif place is None:
-        raise DataError(f"the data set '{name}' was chosen without a place to load it from")
-    elif table.parse(place.name):
-        dataset = table.make(table.read(place, choice.target), name)
-    else:
-        dataset = mnist.load(place) if name == "mnist" else folder.load(place, name)
+    dataset = _load(choice, offered, model)
     if choice.autoencoder:
-        dataset = autoencoder.make(dataset, own_name)
+        dataset = autoencoder.make(dataset, choice.name.removesuffix(QUICK))
     if choice.quick:
-        dataset = splits.quick(dataset, own_name + QUICK)
+        dataset = splits.quick(dataset, choice.name)
     if choice.sha256 is not None and dataset.sha256 != choice.sha256:
         raise DataError(
             f"the data set '{choice.name}' from {dataset.source} has changed since it was chosen: "
@@ -128,105 +102,62 @@ def load(
     return dataset
 
 
+def _plain_name(choice: DatasetChoice) -> str:
+    """Return the name of the whole data set, with its own targets."""
+    name = choice.name.removesuffix(QUICK) if choice.quick else choice.name
+    return name.removesuffix(AUTOENCODER) if choice.autoencoder else name
+
+
+def _load(
+    choice: DatasetChoice, offered: Mapping[str, DatasetInfo], model: ModelSpec | None
+) -> Dataset:
+    name = _plain_name(choice)
+    place = None if choice.location is None else Path(choice.location)
+    if name in RESERVED:
+        return known.load(name, place, model)
+    if name in offered:
+        return _load_offered(offered[name], place)
+    if place is None:
+        raise DataError(f"the data set '{name}' was chosen without a place to load it from")
+    if name.startswith(TEXT):
+        from benchbench.data import text
+
+        if model is None:
+            raise DataError(f"'{name}' is cut for a model: name the model too")
+        return text.make(text.read(place), name, model)
+    from benchbench.data import folder, table
+
+    if table.parse(place.name):
+        return table.make(table.read(place, choice.target), name)
+    return folder.load(place, name)
+
+
 def _choose(
     name: str, offered: Mapping[str, DatasetInfo], told: Callable[[str], None]
 ) -> tuple[Chosen, tuple[Targets, Targets, Targets] | None]:
     """Return the choice, and the labels of its splits where nobody has looked at them before."""
     from benchbench.data import folder, table
-    from benchbench.data.targets import kind_of
 
     if name in RESERVED:
-        return _choose_own(name, told), None
+        return known.choose(name, told), None
     if name in offered:
-        dataset = _load_offered(offered[name], None)
-        chosen = Chosen(
-            name=name,
-            sha256=dataset.sha256,
-            note=f"{name} from {dataset.source}",
-            input_shape=dataset.train.inputs.shape[1:],
-            targets=kind_of(dataset),
-        )
-        return chosen, (dataset.train.targets, dataset.validation.targets, dataset.test.targets)
+        return _choose_offered(offered[name])
+    if name.startswith(TEXT):
+        from benchbench.data import text
+
+        location = absolute(name.removeprefix(TEXT))
+        return text.choose(text.read(location), TEXT + folder.name_of(location, ()), location), None
     if (parsed := table.parse(name)) and is_there(absolute(parsed[0])):
         location = absolute(parsed[0])
         own_name = folder.name_of(location, taken=(*RESERVED, *offered))
         return table.choose(location, parsed[1], own_name), None
     if is_there(absolute(name)) or ("/" in name and container.locate(absolute(name))):
         return _choose_folder(Path(name), offered)
-    known = (*RESERVED, *offered)
+    known_names = (*RESERVED, *offered)
     raise UsageError(
-        f"there is no data set '{name}', nor a folder of that name{nearest(name, known)} "
-        f"(known: {', '.join(known)}; or name a folder of IDX files or a csv file)"
-    )
-
-
-def _choose_own(name: str, told: Callable[[str], None]) -> Chosen:
-    from benchbench.data import synthetic
-
-    match name:
-        case "auto":
-            return _choose_auto(told)
-        case "mnist":
-            return _choose_mnist(told)
-        case "digits":
-            return _choose_digits("as asked for")
-    return synthetic.choose()
-
-
-def _choose_auto(told: Callable[[str], None]) -> Chosen:
-    """Take MNIST if it can be had, else digits.
-
-    Raises DataError where the user has named a place and the MNIST there is damaged.
-    """
-    try:
-        return _choose_mnist(told)
-    except _NoMnist as error:
-        if error.damaged:
-            return _choose_digits(f"WARNING: an MNIST was found, but {'; '.join(error.damaged)}")
-        return _choose_digits(
-            "MNIST is in none of the places searched and could not be downloaded "
-            "(`benchbench data fetch` says why)"
-        )
-
-
-class _NoMnist(Unavailable):
-    """MNIST is whole nowhere, and cannot be downloaded; `damaged` says where it is not whole."""
-
-    def __init__(self, reason: str, damaged: Sequence[str]) -> None:
-        super().__init__("\n".join([reason, *damaged]))
-        self.damaged = damaged
-
-
-def _choose_mnist(told: Callable[[str], None]) -> Chosen:
-    """Take the first whole MNIST of the places searched, else download it; name the damaged."""
-    from benchbench.data import mnist
-
-    found = mnist.find()
-    if isinstance(found, mnist.Found):
-        damaged = found.damaged
-        chosen = _chosen_mnist(found.location, found.content, f"found in {found.place.label}")
-    else:
-        damaged = found
-        try:
-            location, _ = mnist.fetch(told)
-        except Unavailable as error:
-            raise _NoMnist(str(error), damaged) from None
-        chosen = _chosen_mnist(location, mnist.read(location), "downloaded")
-    note = "\n".join([*(f"warning: {one}" for one in damaged), chosen.note])
-    return msgspec.structs.replace(chosen, note=note)
-
-
-def _choose_digits(reason: str) -> Chosen:
-    from benchbench.data import digits
-
-    location = digits.prepare()
-    return Chosen(
-        name="digits",
-        location=str(location) if location else None,
-        sha256=container.dataset_sha256(digits.HASHES, digits.VALIDATION_COUNT),
-        note=f"digits, scikit-learn's, brought to MNIST's size: {reason}",
-        input_shape=(28, 28, 1),
-        targets=TargetKind((), classes=10),
+        f"there is no data set '{name}', nor a folder of that name{nearest(name, known_names)} "
+        f"(known: {', '.join(known_names)}; or name a folder of IDX files, an npz, a csv file, or "
+        f"text:FILE)"
     )
 
 
@@ -234,16 +165,22 @@ def _choose_folder(
     directory: Path, offered: Mapping[str, DatasetInfo]
 ) -> tuple[Chosen, tuple[Targets, Targets, Targets] | None]:
     from benchbench.data import folder, splits
+    from benchbench.data.container import Content
 
     location = folder.locate(directory)
-    content = folder.read(location)
+    content = folder.read_any(location)
+    own_name = folder.name_of(location, taken=(*RESERVED, *offered))
+    if not isinstance(content, Content):
+        from benchbench.data import tensors
+
+        return tensors.choose(content, own_name, location), content.targets_by_split
     if folder.is_mnist(content):
-        return _chosen_mnist(location, content, "in the folder named"), None
-    count = folder.validation_count(content)
+        return known.chosen_mnist(location, content, "in the folder named"), None
+    count = splits.validation_count(content)
     labels = content.arrays["train-labels"]
     before = len(labels) - count
     chosen = Chosen(
-        name=folder.name_of(location, taken=(*RESERVED, *offered)),
+        name=own_name,
         location=str(location),
         sha256=container.dataset_sha256(content.sha256, count),
         note=f"the data set in {location}, which is not MNIST: no reference figures",
@@ -254,17 +191,19 @@ def _choose_folder(
     return chosen, (labels[:before], labels[before:], content.arrays["t10k-labels"])
 
 
-def _chosen_mnist(location: Path, content: Content, how: str) -> Chosen:
-    from benchbench.data import mnist, splits
+def _choose_offered(info: DatasetInfo) -> tuple[Chosen, tuple[Targets, Targets, Targets]]:
+    from benchbench.data.targets import kind_of
 
-    return Chosen(
-        name="mnist",
-        location=str(location),
-        sha256=container.dataset_sha256(mnist.HASHES, mnist.VALIDATION_COUNT),
-        note=f"mnist, {how}: {location}",
-        input_shape=splits.image_shape(content),
-        targets=TargetKind((), classes=splits.class_count(content)),
+    dataset = _load_offered(info, None)
+    chosen = Chosen(
+        name=info.name,
+        sha256=dataset.sha256,
+        note=f"{info.name} from {dataset.source}",
+        input_shape=dataset.train.inputs.shape[1:],
+        targets=kind_of(dataset),
+        tokens=dataset.tokens,
     )
+    return chosen, (dataset.train.targets, dataset.validation.targets, dataset.test.targets)
 
 
 def _load_offered(info: DatasetInfo, location: Path | None) -> Dataset:

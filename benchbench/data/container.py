@@ -8,34 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchbench.data import idx
+from benchbench.data import idx, names
 from benchbench.errors import DataError
-from benchbench.files import open_file
+from benchbench.files import is_there
 
-# The four parts, and the keys they have in an npz (Keras's).
-PARTS = {
-    "train-images": "x_train",
-    "train-labels": "y_train",
-    "t10k-images": "x_test",
-    "t10k-labels": "y_test",
-}
-_KEYS = {key: part for part, key in PARTS.items()}
-# MedMNIST's keys, with a split for validation, and other spellings that people use.
-_KEYS |= {
-    f"{half}_{kind}": f"{part}-{kind}"
-    for half, part in (("train", "train"), ("test", "t10k"), ("val", "val"))
-    for kind in ("images", "labels")
-}
-_KEYS |= {"x_val": "val-images", "y_val": "val-labels"}
-_KEYS |= {"train_x": "train-images", "train_y": "train-labels"}
-_KEYS |= {"test_x": "t10k-images", "test_y": "t10k-labels"}
+if TYPE_CHECKING:
+    from benchbench.data.npz import Saved
+
+# The four parts, and the keys they have in an npz.
+PARTS = names.PARTS
 # MNIST's file names; EMNIST's and QMNIST's, which say `test` and begin with the data set.
 _FILE_NAME = re.compile(
     r"(?:(?P<set>[A-Za-z0-9_-]+)-)?(?P<half>train|t10k|test)-(?P<kind>images|labels)"
@@ -96,9 +83,25 @@ def read(location: Path) -> Content:
 
     Raises DataError for what is missing, damaged, or does not fit together.
     """
+    if is_file(location):
+        from benchbench.data import npz
+
+        return content_from(location, npz.read(location))
+    return content_from(location, None)
+
+
+def is_file(location: Path) -> bool:
+    """Say whether the place is no folder but a file, or what looks like one."""
+    return is_there(location) and not location.is_dir()
+
+
+def content_from(location: Path, saved: Saved | None) -> Content:
+    """Return the content of a folder, or of an npz whose arrays are these. Raises DataError."""
     try:
-        is_file = location.exists() and not location.is_dir()
-        content = _read_npz(location) if is_file else _read_folder(location)
+        if saved is None:
+            content = _read_folder(location)
+        else:
+            content = content_of(saved.arrays, saved.places, location, saved.validation_count)
     except MemoryError:
         raise DataError(
             f"{location}: there is no memory for what it says it holds; use a smaller data set, or "
@@ -196,55 +199,10 @@ def _read_folder(folder: Path) -> Content:
             found[part] = idx.load(path, dimensions=dimensions)
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror or error}") from None
-    return _content(found, {part: str(path) for part, path in files.items()}, folder)
+    return content_of(found, {part: str(path) for part, path in files.items()}, folder)
 
 
-def _read_npz(path: Path) -> Content:
-    import numpy as np
-
-    with open_file(path) as file:
-        if not zipfile.is_zipfile(file):
-            raise DataError(
-                f"{path}: expected a folder of IDX files or an npz (a zip archive of arrays), but "
-                f"it is neither; pickles are never read"
-            )
-        file.seek(0)
-        try:
-            with np.load(file, allow_pickle=False) as archive:
-                keys = list(archive)
-                found = {key: archive[key] for key in keys if key.lower() in _KEYS}
-        except MemoryError:
-            raise
-        # A damaged archive makes NumPy and zipfile raise a dozen kinds of exception; an array of
-        # objects, which would be a pickle, a ValueError.
-        except Exception as error:
-            raise DataError(
-                f"{path}: cannot read its arrays: {error}; get it again; an array of objects must "
-                f"be saved with a type: `y = y.astype(str)`"
-            ) from None
-    by_part = {_KEYS[key.lower()]: (key, array) for key, array in found.items()}
-    missing = [key for part, key in PARTS.items() if part not in by_part]
-    if missing:
-        raise DataError(
-            f"{path}: expected the arrays {', '.join(PARTS.values())}, but {', '.join(missing)} "
-            f"is missing; it holds {', '.join(keys) or 'none'}; save it with `np.savez(file, "
-            f"x_train=..., y_train=..., x_test=..., y_test=...)`"
-        )
-    arrays = {part: array for part, (_, array) in by_part.items()}
-    validation_count = None
-    if "val-images" in arrays and "val-labels" in arrays:
-        validation_count = len(arrays["val-images"])
-        for kind in ("images", "labels"):
-            try:
-                both = np.concatenate([arrays[f"train-{kind}"], arrays[f"val-{kind}"]])
-            except ValueError as error:
-                raise DataError(f"{path}: the {kind} of train and val differ: {error}") from None
-            arrays[f"train-{kind}"] = both
-    places = {part: f"{path} ({by_part[part][0]})" for part in PARTS}
-    return _content({part: arrays[part] for part in PARTS}, places, path, validation_count)
-
-
-def _content(
+def content_of(
     arrays: Mapping[str, Any],
     places: Mapping[str, str],
     source: Path,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from benchbench.records import Standardization
@@ -18,13 +17,14 @@ if TYPE_CHECKING:
 class Split:
     """Samples and what is to be learnt of each.
 
-    `inputs`: float32 (n, *input_shape); images, (n, height, width, channels), lie in [0, 1].
+    `inputs`: float32 (n, *input_shape); images, (n, height, width, channels), lie in [0, 1]. Or
+    tokens, int32 (n, steps), from 0.
     `targets`: the numbers of classes from 0, int64 (n,), or (n, steps) where each position has one;
     or values, float32 (n, outputs). The loss of the protocol says which (`benchbench.spec.task`).
     Both are C-contiguous and read-only: every phase of a run sees the same arrays.
     """
 
-    inputs: npt.NDArray[np.float32]
+    inputs: npt.NDArray[Any]
     targets: npt.NDArray[Any]
 
     def __len__(self) -> int:
@@ -37,7 +37,9 @@ class Dataset:
 
     `sha256` identifies the content of all three splits, whatever container it came in; `source`
     says where it was found, for people. `classes` is the number of classes, None where the targets
-    are none. `standardization` says how a table was scaled.
+    are none. `standardization` says how a table was scaled. `tokens` is how many different tokens
+    the inputs may have, None for values; `characters` are those of a text, in the order of its
+    tokens.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Dataset:
     sha256: str
     source: str
     standardization: Standardization | None = None
+    tokens: int | None = None
+    characters: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from benchbench.data.cache import absolute
 from benchbench.data.container import Content
 from benchbench.data.dataset import Dataset
 from benchbench.errors import DataError
+
+if TYPE_CHECKING:
+    from benchbench.data.tensors import Tensors
 
 _FEWEST_IMAGES = 10
 
@@ -35,7 +39,22 @@ def read(location: Path) -> Content:
 
     Three parts of MNIST and a fourth that is not are taken for a damaged MNIST.
     """
-    content = container.read(location)
+    return _checked(container.read(location), location)
+
+
+def read_any(location: Path) -> Content | Tensors:
+    """Read images and their classes, or the arrays of an npz that are something else."""
+    if not container.is_file(location):
+        return read(location)
+    from benchbench.data import npz, tensors
+
+    saved = npz.read(location)
+    found = tensors.of_saved(saved, location)
+    return found or _checked(container.content_from(location, saved), location)
+
+
+def _checked(content: Content, location: Path) -> Content:
+    """Return the content if it is whole and makes sense. Raises DataError."""
     different = [part for part, actual in content.sha256.items() if actual != mnist.HASHES[part]]
     if len(different) == 1:
         container.verify(content, mnist.HASHES, "MNIST, though the other three parts are MNIST's")
@@ -49,22 +68,15 @@ def is_mnist(content: Content) -> bool:
     return content.sha256 == mnist.HASHES
 
 
-def validation_count(content: Content) -> int:
-    """Return the number of images for validation, which end the training images.
-
-    The source's own, else the last fifth, as Keras's `validation_split=0.2` has it.
-    """
-    if content.validation_count is not None:
-        return content.validation_count
-    count = len(content.arrays["train-images"])
-    return count - count * 4 // 5
-
-
 def load(location: Path, name: str) -> Dataset:
     """Read, check and split a folder or npz. Raises DataError."""
-    content = read(location)
+    content = read_any(location)
+    if not isinstance(content, Content):
+        from benchbench.data import tensors
+
+        return tensors.make(content, name)
     return splits.split(
-        content, name=name, validation_count=validation_count(content), source=str(location)
+        content, name=name, validation_count=splits.validation_count(content), source=str(location)
     )
 
 

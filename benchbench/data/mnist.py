@@ -45,7 +45,7 @@ _DOWNLOAD_SECONDS = 180.0
 _LARGEST_FILE_BYTES = 32 << 20
 
 # Where torchvision's `datasets.MNIST(root)` puts MNIST/raw, for the roots that people use.
-_TORCHVISION_ROOTS = ("data", ".", "~/data", "~/.cache/torchvision", "~/.cache/torch")
+TORCHVISION_ROOTS = ("data", ".", "~/data", "~/.cache/torchvision", "~/.cache/torch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def places() -> tuple[Place, ...]:
     listed.append(Place("benchbench's cache", cache_folder("mnist")))
     keras = absolute(os.environ.get("KERAS_HOME") or "~/.keras")
     listed.append(Place("Keras's cache", keras / "datasets" / "mnist.npz"))
-    for root in _TORCHVISION_ROOTS:
+    for root in TORCHVISION_ROOTS:
         listed.append(Place("torchvision's folder", absolute(root) / "MNIST" / "raw"))
     return tuple(listed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator
 from typing import Any, TypeAlias
@@ -50,6 +51,17 @@ def class_count(content: Content) -> int:
     return int(content.arrays["train-labels"].max()) + 1
 
 
+def validation_count(content: Content) -> int:
+    """Return the number of images for validation, which end the training images.
+
+    The source's own, else the last fifth, as Keras's `validation_split=0.2` has it.
+    """
+    if content.validation_count is not None:
+        return content.validation_count
+    count = len(content.arrays["train-images"])
+    return count - count * 4 // 5
+
+
 def label_remarks(
     train: Targets, validation: Targets, test: Targets, *, name: str, quick: bool = False
 ) -> Iterator[str]:
@@ -88,15 +100,14 @@ def _classes(which: npt.NDArray[np.bool_]) -> str:
 
 def quick(dataset: Dataset, name: str) -> Dataset:
     """Return the first tenth of every split, at least one image, as a data set of its own."""
-    return Dataset(
+    return dataclasses.replace(
+        dataset,
         name=name,
         train=_first_tenth(dataset.train),
         validation=_first_tenth(dataset.validation),
         test=_first_tenth(dataset.test),
-        classes=dataset.classes,
         sha256=quick_sha256(dataset.sha256),
         source=f"{dataset.source}, the first tenth of every split",
-        standardization=dataset.standardization,
     )
 
 
@@ -107,14 +118,17 @@ def quick_sha256(sha256: str) -> str:
 
 def check(dataset: Dataset) -> None:
     """Hold a plugin's data set to what Dataset and Split promise. Raises DataError."""
-    faults = []
+    faults: list[str] = []
     for part in ("train", "validation", "test"):
         one: Split = getattr(dataset, part)
         inputs, targets = one.inputs, one.targets
-        if inputs.dtype != np.float32 or inputs.ndim < 2 or not inputs.flags.c_contiguous:
+        if inputs.dtype == np.int32 and inputs.shape[1:] == dataset.train.inputs.shape[1:]:
+            faults += _token_faults(part, inputs, dataset.tokens)
+        elif inputs.dtype != np.float32 or inputs.ndim < 2 or not inputs.flags.c_contiguous:
             faults.append(
                 f"{part} inputs: expected C-contiguous float32 (n, ...), images as (n, height, "
-                f"width, channels), but they are {inputs.dtype} {inputs.shape}"
+                f"width, channels), or tokens, int32 (n, steps), all of one shape, but they are "
+                f"{inputs.dtype} {inputs.shape}"
             )
         elif inputs.shape[1:] != dataset.train.inputs.shape[1:]:
             faults.append(f"{part} inputs differ in shape from the training inputs")
@@ -125,6 +139,16 @@ def check(dataset: Dataset) -> None:
         faults += _target_faults(part, targets, len(inputs), dataset.classes)
     if faults:
         raise DataError(f"the plugin's data set '{dataset.name}' is unfit: {'; '.join(faults)}")
+
+
+def _token_faults(part: str, inputs: npt.NDArray[Any], tokens: int | None) -> Iterator[str]:
+    """Yield what keeps inputs of int32 from being tokens, C-contiguous (n, steps)."""
+    if inputs.ndim != 2 or not inputs.size or not inputs.flags.c_contiguous:
+        yield f"{part} inputs: expected C-contiguous tokens (n, steps), but they are {inputs.shape}"
+    elif tokens is None:
+        yield f"{part} inputs: expected `tokens`, how many there are, for they are int32"
+    elif not 0 <= inputs.min() <= inputs.max() < tokens:
+        yield f"{part} inputs: expected tokens from 0 to {tokens - 1}"
 
 
 def _target_faults(
@@ -160,7 +184,7 @@ def _split(images: Bytes, labels: Bytes) -> Split:
     return _sealed(scaled, labels.astype(np.int64))
 
 
-def _sealed(images: npt.NDArray[np.float32], labels: npt.NDArray[Any]) -> Split:
+def _sealed(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:
     images.flags.writeable = False
     labels.flags.writeable = False
     return Split(images, labels)

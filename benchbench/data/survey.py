@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from benchbench.data import catalog, container, digits, folder, mnist, table
+from benchbench.data import catalog, container, digits, folder, mnist, names, published, table
 from benchbench.data.container import Content
 from benchbench.errors import BenchbenchError, DataError, Unavailable, UsageError
-from benchbench.files import is_there
+from benchbench.files import is_there, read_file
 
 State: TypeAlias = Literal["verified", "damaged", "passed over", "nothing there"]
+
+_OF_CONTENT = "SHA-256 of the decoded IDX content"
 
 
 @dataclass(frozen=True)
@@ -27,23 +30,34 @@ class SearchedPlace:
 
 
 @dataclass(frozen=True)
-class Examined:
-    """A data set's content, unverified, and the SHA-256 that each part should have.
+class FoundHash:
+    """The hash of a part, or of a file, and the one that it should have, where that is known."""
 
-    A folder that is a data set of its own has no hashes to be held to.
-    """
+    part: str
+    place: str
+    actual: str
+    expected: str | None
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The hashes of a data set, and of what they are; `fault` is what keeps it from being whole."""
 
     name: str
-    content: Content
-    expected: Mapping[str, str]
+    of: str
+    hashes: tuple[FoundHash, ...]
+    fault: str = ""
 
 
 def survey() -> list[SearchedPlace]:
-    """Look at every place where MNIST and digits may be, in the order of the search."""
-    findings = [_look("mnist", place.label, place.path, place.found) for place in mnist.places()]
+    """Look at every place where data sets may be, in the order of the search."""
+    findings = [
+        _look("mnist", place.label, place.path, place.found, mnist.read) for place in mnist.places()
+    ]
     cache = digits.cached()
-    made = _look("digits", "benchbench's cache", cache, lambda: cache if is_there(cache) else None)
-    return [*findings, made]
+    found = cache if is_there(cache) else None
+    findings.append(_look("digits", "benchbench's cache", cache, lambda: found, digits.read))
+    return [*findings, *(one for name in names.PUBLISHED for one in _published(name))]
 
 
 def what_auto_takes() -> str:
@@ -57,36 +71,112 @@ def what_auto_takes() -> str:
 
 
 def examine(name: str) -> Examined:
-    """Read auto, mnist, digits or a folder. Raises DataError, Unavailable and UsageError."""
+    """Hash a data set by its name, or a folder's. Raises DataError, Unavailable and UsageError."""
     if name == "auto":
         name = catalog.choose(name, {}).name
     if name == "mnist":
-        found = mnist.find()
-        if isinstance(found, mnist.Found):
-            return Examined(name, found.content, mnist.HASHES)
-        place = mnist.search()
-        location = place.found() if place else None
-        if location is None:
-            raise Unavailable(
-                f"MNIST is in none of the places searched; `benchbench data fetch` downloads it. "
-                f"{mnist.ADVICE}"
-            )
-        return Examined(name, container.read(location), mnist.HASHES)
+        return _by_part(name, _mnist(), mnist.HASHES)
     if name == "digits":
         cache = digits.cached()
         content = container.read(cache) if is_there(cache) else digits.make()
-        return Examined(name, content, digits.HASHES)
+        return _by_part(name, content, digits.HASHES)
+    if name in names.PUBLISHED:
+        return _by_file(name)
+    if name in {*names.TABLES, names.UNICODE_NAMES}:
+        # To choose it is to verify it.
+        whole = catalog.choose(name, {}).sha256 or ""
+        place = "Python" if name == names.UNICODE_NAMES else "scikit-learn"
+        return Examined(name, "SHA-256", (FoundHash("the whole", place, whole, whole),))
     chosen = catalog.choose(name, {})
-    if chosen.location is None or table.parse(name) or chosen.autoencoder:
+    if chosen.location is None or chosen.autoencoder:
         raise UsageError(
-            f"'{name}' has no parts with hashes of their own: expected mnist, digits, a plugin's "
-            f"data set, or a folder or npz of images"
+            f"'{name}' has no parts with hashes of their own: expected one of "
+            f"{', '.join(names.RESERVED)} but synthetic, a plugin's data set, or a folder or file"
         )
-    content = folder.read(folder.locate(Path(name)))
-    return Examined(chosen.name, content, mnist.HASHES if chosen.name == "mnist" else {})
+    content_or_arrays = None if _is_whole(name) else folder.read_any(folder.locate(Path(name)))
+    if not isinstance(content_or_arrays, Content):
+        hashes = (FoundHash("the whole", chosen.location, chosen.sha256 or "", None),)
+        return Examined(chosen.name, "SHA-256", hashes)
+    expected = mnist.HASHES if chosen.name == "mnist" else {}
+    return _by_part(chosen.name, content_or_arrays, expected)
 
 
-def _look(dataset: str, label: str, path: Path, find: Callable[[], Path | None]) -> SearchedPlace:
+def _is_whole(name: str) -> bool:
+    """Say whether a name is that of a table or a text, which have one hash."""
+    return name.startswith(names.TEXT) or table.parse(name) is not None
+
+
+def _mnist() -> Content:
+    found = mnist.find()
+    if isinstance(found, mnist.Found):
+        return found.content
+    place = mnist.search()
+    location = place.found() if place else None
+    if location is None:
+        raise Unavailable(
+            f"MNIST is in none of the places searched; `benchbench data fetch` downloads it. "
+            f"{mnist.ADVICE}"
+        )
+    return container.read(location)
+
+
+def _by_part(name: str, content: Content, expected: Mapping[str, str]) -> Examined:
+    hashes = tuple(
+        FoundHash(part, content.places[part], actual, expected.get(part))
+        for part, actual in content.sha256.items()
+    )
+    fault = ""
+    if expected:
+        try:
+            container.verify(content, expected, name)
+        except DataError as error:
+            fault = str(error)
+    return Examined(name, _OF_CONTENT, hashes, fault)
+
+
+def _by_file(name: str) -> Examined:
+    """Hash the files of a published data set where the search finds them first."""
+    one, place = published.known(name), published.search(name)
+    if place is None:
+        raise Unavailable(
+            f"{one.title} is in none of the places searched; `benchbench data fetch {name}` "
+            f"downloads it"
+        )
+    hashes, faults = [], []
+    for file in one.files:
+        path = place.path / file.name
+        try:
+            content = read_file(path, limit=published.LARGEST_FILE_BYTES)
+        except OSError as error:
+            faults.append(f"cannot read {path}: {error.strerror or error}")
+            continue
+        hashes.append(FoundHash(file.name, str(path), file.hash_of(content), file.hash))
+        if fault := file.fault(content):
+            faults.append(f"{path} is not {one.title}'s: {fault}")
+    return Examined(name, "SHA-256, or MD5, of the file", tuple(hashes), "; ".join(faults))
+
+
+def _published(name: str) -> Iterator[SearchedPlace]:
+    """Yield the places that hold anything of a data set; of one that is nowhere, the cache."""
+    places = [place for place in published.places(name) if published.found_at(name, place)]
+
+    def read(location: Path) -> Content:
+        return published.read(name, location)
+
+    for place in places:
+        yield _look(name, place.label, place.path, functools.partial(Path, place.path), read)
+    if not places:
+        path = published.cache(name)
+        yield SearchedPlace(name, "benchbench's cache", path, "nothing there")
+
+
+def _look(
+    dataset: str,
+    label: str,
+    path: Path,
+    find: Callable[[], Path | None],
+    read: Callable[[Path], Content],
+) -> SearchedPlace:
     try:
         found = find()
     except DataError as error:
@@ -94,7 +184,7 @@ def _look(dataset: str, label: str, path: Path, find: Callable[[], Path | None])
     if found is None:
         return SearchedPlace(dataset, label, path, "nothing there")
     try:
-        (mnist if dataset == "mnist" else digits).read(found)
+        read(found)
     except DataError as error:
         return SearchedPlace(dataset, label, found, "damaged", str(error))
     return SearchedPlace(dataset, label, found, "verified")

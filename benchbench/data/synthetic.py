@@ -41,4 +41,5 @@ def load(model: ModelSpec) -> Dataset:
         classes=classes,
         sha256=SHA256,
         source="samples drawn for the model",
+        tokens=model.vocabulary,
     )

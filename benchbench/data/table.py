@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -84,25 +85,30 @@ def read(path: Path, target: str | None = None) -> Table:
 def choose(location: Path, target: str | None, name: str) -> Chosen:
     """Read a table and say what it holds. Raises DataError."""
     table = read(location, target)
-    classes, features = table.classes, len(table.columns) - 1
     learnt = table.values[:, -1]
     if (learnt == learnt[0]).all():
         raise DataError(
             f"{location}: expected a target that varies, but the column '{table.columns[-1]}' has "
             f"{learnt[0]:g} in every row: name the column to learn, {location.name}:COLUMN"
         )
+    return msgspec.structs.replace(
+        choice_of(table, name, f"the table {location}"), location=str(location), target=target
+    )
+
+
+def choice_of(table: Table, name: str, what: str) -> Chosen:
+    """Return the choice of a table; `what` begins the sentence on what it holds."""
+    classes, features = table.classes, len(table.columns) - 1
     return Chosen(
         name=name,
-        location=str(location),
         sha256=table.sha256,
         note=(
-            f"the table {location}: {len(table.values):,} rows, {features} features; "
+            f"{what}: {len(table.values):,} rows, {features} features; "
             f"'{table.columns[-1]}' is learnt, {f'{classes} classes' if classes else 'a value'}; "
             f"the columns are standardised"
         ),
         input_shape=(features,),
         targets=TargetKind((1,), values=True, classes=classes, unit=classes == 2),
-        target=target,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 
 from benchbench.data.dataset import Dataset, Split
@@ -26,7 +28,7 @@ class TargetKind(msgspec.Struct, frozen=True):
     def describe(self) -> str:
         """Return it in words."""
         if not self.values:
-            return f"{self.classes} classes"
+            return f"{self.classes} classes" + (f" at each of {self.shape}" if self.shape else "")
         return f"values of shape {self.shape}" + (" from 0 to 1" if self.unit else "")
 
 
@@ -41,18 +43,23 @@ def kind_of(dataset: Dataset) -> TargetKind:
 
 
 def misfit(
-    model: ModelSpec, task: Task, input_shape: Shape | None, kind: TargetKind | None, dataset: str
+    model: ModelSpec,
+    task: Task,
+    input_shape: Shape | None,
+    kind: TargetKind | None,
+    dataset: str,
+    *,
+    tokens: int | None = None,
 ) -> str | None:
     """Return why the model does not take the data set, with the cure; None where it does.
 
-    What nobody has looked at, `input_shape` or `kind`, is None, and fits.
+    What nobody has looked at, `input_shape` or `kind`, is None, and fits. `tokens` is how many
+    different tokens the inputs may have, None for values.
     """
-    if input_shape not in {None, model.input_shape}:
-        return (
-            f"the model '{model.name}' takes inputs of shape {model.input_shape}, but those of "
-            f"'{dataset}' are {input_shape}: write input_shape = {list(input_shape or ())}, or "
-            f"take another data set"
-        )
+    if input_shape is not None:
+        told = _input_misfit(model, input_shape, dataset, tokens)
+        if told:
+            return told
     if kind is None or _fits(task, kind):
         return None
     needed = f"the model '{model.name}' learns {task.loss.kind}"
@@ -65,6 +72,9 @@ def misfit(
         case CrossEntropy():
             needed += f" over {task.classes} classes, one for {task.target_shape or 'a sample'}"
             cure = "values need a linear output layer and the loss MeanSquaredError"
+            if not kind.values:
+                places = "".join(f"{size}, " for size in kind.shape)
+                cure = f"that needs an output of shape ({places}classes)"
         case BinaryCrossEntropy():
             needed += f" of {task.target_shape} values from 0 to 1"
             cure = (
@@ -81,16 +91,38 @@ def adapted(dataset: Dataset, task: Task) -> Dataset:
     """Return a data set that fits with targets in the form that the task takes."""
     parts = (_adapted(one, task) for one in (dataset.train, dataset.validation, dataset.test))
     train, validation, test = parts
-    return Dataset(
-        name=dataset.name,
-        train=train,
-        validation=validation,
-        test=test,
-        classes=dataset.classes,
-        sha256=dataset.sha256,
-        source=dataset.source,
-        standardization=dataset.standardization,
-    )
+    return dataclasses.replace(dataset, train=train, validation=validation, test=test)
+
+
+def _input_misfit(
+    model: ModelSpec, input_shape: Shape, dataset: str, tokens: int | None
+) -> str | None:
+    """Return why the model does not take such inputs: their type, their shape, their tokens."""
+    if tokens is None and model.input_type == "int32":
+        return (
+            f"the model '{model.name}' takes tokens, but the inputs of '{dataset}' are values of "
+            f"shape {input_shape}: take a text, --dataset text:FILE, an npz of whole numbers, or "
+            f"--dataset synthetic"
+        )
+    if tokens is not None and model.input_type != "int32":
+        return (
+            f"the model '{model.name}' takes values, but the inputs of '{dataset}' are tokens: "
+            f'write input_type = "int32" and begin the model with an Embedding of {tokens} tokens, '
+            f"or take another data set"
+        )
+    if input_shape != model.input_shape:
+        return (
+            f"the model '{model.name}' takes inputs of shape {model.input_shape}, but those of "
+            f"'{dataset}' are {input_shape}: write input_shape = {list(input_shape)}, or "
+            f"take another data set"
+        )
+    if tokens is not None and tokens > (model.vocabulary or 0):
+        return (
+            f"the model '{model.name}' knows {model.vocabulary} tokens, but '{dataset}' has "
+            f"{tokens}: write vocabulary = {tokens} in its Embedding, and give the output layer as "
+            f"many units where it is to predict them"
+        )
+    return None
 
 
 def _fits(task: Task, kind: TargetKind) -> bool:
@@ -102,7 +134,8 @@ def _fits(task: Task, kind: TargetKind) -> bool:
             return known and (one_a_sample or (kind.shape == task.target_shape and not kind.values))
         case BinaryCrossEntropy():
             if not kind.values:
-                return single and kind.shape == () and kind.classes == 2
+                alike = kind.shape == task.target_shape or (single and kind.shape == ())
+                return alike and kind.classes == 2
             return kind.unit and kind.shape == task.target_shape
         case _:
             return kind.values and kind.shape == task.target_shape

@@ -10,6 +10,7 @@ from importlib import metadata
 
 import msgspec
 
+from benchbench.data.names import PUBLISHED, TABLES, UNICODE_NAMES
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.entry_points import CORE
 from benchbench.plugins.registry import (
@@ -17,6 +18,7 @@ from benchbench.plugins.registry import (
     install_command,
     missing_requirements,
 )
+from benchbench.spec.catalog import dataset_for
 
 
 class BackendEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,10 +34,11 @@ class BackendEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A model and the distribution it comes from."""
+    """A model, the data set that it is for, if it is of the core, and where it comes from."""
 
     name: str
     parameter_count: int
+    dataset: str | None
     distribution: str
 
 
@@ -76,6 +79,7 @@ def take(registry: Registry) -> Inventory:
             ModelEntry(
                 name=name,
                 parameter_count=offer.item.parameter_count,
+                dataset=dataset_for(offer.item),
                 distribution=offer.distribution,
             )
             for name, offer in registry.models.items()
@@ -117,7 +121,7 @@ def _backend(info: BackendInfo, distribution: str) -> BackendEntry:
 
 
 def _datasets(registry: Registry) -> Iterator[DatasetEntry]:
-    from benchbench.data import mnist
+    from benchbench.data import mnist, published
 
     place = mnist.search()
     yield DatasetEntry(
@@ -129,6 +133,25 @@ def _datasets(registry: Registry) -> Iterator[DatasetEntry]:
     yield DatasetEntry(
         name="digits", found=True, note="made from scikit-learn's digits", distribution=CORE
     )
+    for name in TABLES:
+        yield DatasetEntry(name=name, found=True, note="scikit-learn's table", distribution=CORE)
+    yield DatasetEntry(
+        name=UNICODE_NAMES,
+        found=True,
+        note="a text: the names of Unicode's characters, which Python holds",
+        distribution=CORE,
+    )
+    yield DatasetEntry(
+        name="synthetic", found=True, note="drawn for each model, for times only", distribution=CORE
+    )
+    for name in PUBLISHED:
+        found = published.search(name)
+        note = (
+            f"{found.label}: {found.path}"
+            if found
+            else f"get it with: benchbench data fetch {name}"
+        )
+        yield DatasetEntry(name=name, found=found is not None, note=note, distribution=CORE)
     for name, offer in registry.datasets.items():
         yield DatasetEntry(
             name=name,

@@ -13,8 +13,8 @@ from importlib import metadata
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from benchbench.data.catalog import QUICK, RESERVED
 from benchbench.data.dataset import DatasetInfo
+from benchbench.data.names import QUICK, RESERVED
 from benchbench.errors import PluginError, UsageError, nearest
 from benchbench.plugins import reading
 from benchbench.plugins.contract import BackendInfo, ExecutorInfo

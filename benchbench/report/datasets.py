@@ -19,9 +19,10 @@ def build_survey(findings: Iterable[SearchedPlace], taken: str) -> Document:
 def build_hashes(examined: Examined) -> Document:
     """Return a row a part: its hash, and whether it is the expected one."""
     rows = []
-    for part, actual in examined.content.sha256.items():
-        state = "as expected" if examined.expected.get(part) == actual else "DIFFERENT"
-        place = examined.content.places[part]
-        rows.append([part, place, actual, state if examined.expected else "nothing expected"])
-    header = [examined.name, "file", "SHA-256 of the decoded IDX content", "state"]
+    for one in examined.hashes:
+        state = "as expected" if one.expected == one.actual else "DIFFERENT"
+        rows.append(
+            [one.part, one.place, one.actual, state if one.expected else "nothing expected"]
+        )
+    header = [examined.name, "file", examined.of, "state"]
     return (grid(rows, header),)

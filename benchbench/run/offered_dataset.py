@@ -13,8 +13,8 @@ import msgspec
 from benchbench.certificates import CRASHED
 from benchbench.certify import crash
 from benchbench.data import catalog
-from benchbench.data.autoencoder import AUTOENCODER
 from benchbench.data.chosen import Chosen
+from benchbench.data.names import AUTOENCODER
 from benchbench.errors import BenchbenchError, DataError, Unavailable, UsageError
 from benchbench.plugins.registry import Registry, load_registry
 from benchbench.run import question

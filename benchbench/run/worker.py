@@ -207,6 +207,7 @@ class _Run:
             train_image_count=len(self._dataset.train),
             validation_image_count=len(self._dataset.validation),
             standardization=self._dataset.standardization,
+            characters=self._dataset.characters,
             test=self._final_score(score),
             checks=checks,
             settings=plain_settings(self._trainer.settings()),
@@ -250,7 +251,8 @@ def _fitted(request: RunRequest, task: Task, dataset: Dataset) -> Dataset:
     from benchbench.data.targets import adapted, kind_of, misfit
 
     input_shape = dataset.train.inputs.shape[1:]
-    told = misfit(request.model, task, input_shape, kind_of(dataset), dataset.name)
+    kind = kind_of(dataset)
+    told = misfit(request.model, task, input_shape, kind, dataset.name, tokens=dataset.tokens)
     if told:
         raise Unsupported(told)
     return adapted(dataset, task)

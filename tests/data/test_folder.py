@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchbench.data import container, folder, idx, mnist
+from benchbench.data import container, folder, idx, mnist, splits
 from benchbench.errors import DataError
 
 
@@ -108,4 +108,4 @@ def test_what_cannot_be_trained_on_is_refused(other, message, arrays, write, tmp
 def test_validation_is_what_keras_s_validation_split_takes(count):
     labels = np.zeros(count, np.uint8)
     content = container.Content({"train-images": labels}, {})
-    assert folder.validation_count(content) == count - int(count * (1.0 - 0.2))
+    assert splits.validation_count(content) == count - int(count * (1.0 - 0.2))

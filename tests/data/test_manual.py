@@ -32,5 +32,5 @@ def test_the_parameters_of_digits_are_the_code_s():
 
 
 def test_every_root_of_torchvision_is_named():
-    for root in mnist._TORCHVISION_ROOTS:
+    for root in mnist.TORCHVISION_ROOTS:
         assert f"`{root}`" in MANUAL or f"`./{root}`" in MANUAL

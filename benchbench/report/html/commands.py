@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from benchbench.data.catalog import QUICK
+from benchbench.data.names import QUICK
 from benchbench.printable import one_line
 from benchbench.records import RunRecord
 from benchbench.report.document import Document, Paragraph, Verbatim
