@@ -48,8 +48,8 @@ def certify(  # noqa: PLR0917 - one parameter an option
 ) -> None:
     """Prove that backends train the function of the spec, or two files the same function.
 
-    Without --model all models. Each is compared with a float64 reference, by the very `fit` that
-    `run` times.
+    Without --model the four with published figures; --model all is the whole catalog. Each is
+    compared with a float64 reference, by the very `fit` that `run` times.
     """
     from benchbench.experiments.certification import requests_for
     from benchbench.experiments.subject import find_subject
@@ -62,7 +62,7 @@ def certify(  # noqa: PLR0917 - one parameter an option
             networks, registry, port_input, port_map, timeout=timeout, as_json=as_json
         )
         raise typer.Exit(code)
-    models = find_models(model or ["all"], registry)
+    models = find_models(model or ["all"], registry, everything=bool(model) and subject == "ladder")
     cells = find_cells(find_backends(backend or [], registry), division, models)
     training = find_protocol(protocol, epochs, batch_size, models=models)
     thread_count, cpus = find_processors(threads)

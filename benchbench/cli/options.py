@@ -60,8 +60,8 @@ def given(context: typer.Context) -> list[str]:
 _OUTCOME = "With --outcome: "
 _BLOCKS = "Blocks; each runs every cell once more. At least so many, where a rule adds."
 _DATASET = (
-    "The data set: auto, mnist, digits, synthetic, a folder of IDX files, an .npz, a csv or a "
-    "plugin's."
+    "The data set: auto (what the model is for), a name of `list`, a folder, an .npz, a csv, or "
+    "text:FILE."
 )
 _EPOCHS = "Epochs of each run, in place of the protocol's."
 _MARGIN = "Equivalence margin: what differs by less counts as the same (3% or 0.03)."
@@ -78,7 +78,8 @@ SomeBackends = Annotated[
     ),
 ]
 SomeModels = Annotated[
-    list[str] | None, typer.Option("--model", "-m", help="A model, 'all', or a TOML file.")
+    list[str] | None,
+    typer.Option("--model", "-m", help="A model, 'all' (four), 'catalog' or a TOML file."),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, or a device's name.")]
 Threads = Annotated[
@@ -165,7 +166,7 @@ Seeds = Annotated[
     ),
 ]
 Outcome = Annotated[
-    bool, typer.Option("--outcome", help="Test the final accuracy over --seeds, on real data.")
+    bool, typer.Option("--outcome", help="Test the final metric over --seeds, on real data.")
 ]
 Results = Annotated[Path | None, typer.Option(help=_RESULTS)]
 OutcomeResults = Annotated[Path | None, typer.Option(help=_OUTCOME + _RESULTS)]

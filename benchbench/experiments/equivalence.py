@@ -1,4 +1,4 @@
-"""Does a backend reach the reference's test accuracy, over seeds? Trains what is missing.
+"""Does a backend reach the reference's test metric, over seeds? Trains what is missing.
 
 The runs are ordinary runs with ordinary records. What the results folder holds already is not
 trained again, so a command that was interrupted goes on where it was.
@@ -34,7 +34,8 @@ REFERENCE = "numpy"
 class Equivalence:
     """Cells to be tested against the reference, and all that their runs have in common.
 
-    `margin` is a fraction; by default each model has its own. `seeds` are trained from 0 on.
+    `margin` is a fraction, of an error one of the reference's; by default each model has its own.
+    `seeds` are trained from 0 on.
     """
 
     references: tuple[Cell, ...]
@@ -60,8 +61,8 @@ class Equivalence:
             )
         if self.margin is not None and not 0 < self.margin <= 1:
             raise UsageError(
-                f"the margin is a fraction of test images above 0 and up to 1, like 0.002 for 0.2 "
-                f"percentage points, not {self.margin}"
+                f"the margin is a fraction of test samples, or of the reference's error, above 0 "
+                f"and up to 1, like 0.002 for 0.2 percentage points, not {self.margin}"
             )
         models = [cell.model for cell in self.references]
         session.must_fit(models, self.chosen)
@@ -70,14 +71,6 @@ class Equivalence:
                 f"'{synthetic.NAME}' is drawn to measure times, and its outcomes say nothing: "
                 f"--outcome needs real data; name another --dataset"
             )
-        for model in models:
-            metric = task_of(model, self.protocol).metric
-            if not metric.is_fraction:
-                raise UsageError(
-                    f"the outcome test compares accuracies, fractions of the test samples, but the "
-                    f"metric of '{model.name}' is the {metric.name}: leave --outcome out to "
-                    f"certify it"
-                )
 
     def run(self, store: Store, listener: Listener) -> OutcomeReport:
         """Train what is missing of every cell, and test the cells."""
@@ -155,6 +148,7 @@ class Equivalence:
             dataset=self.chosen.name,
             backend=cell.backend,
             division=cell.division,
+            metric=task_of(cell.model, self.protocol).metric,
             finished=finished,
             lacking={
                 seed: _what_came_of(latest.get(seed))
@@ -165,12 +159,12 @@ class Equivalence:
 
     def _finished(self, cell: Cell, records: Sequence[RunRecord]) -> dict[int, RunRecord]:
         """Return the latest run of each seed that counts in statistics."""
-        from benchbench.compare.accuracy import counted_accuracy
+        from benchbench.compare.accuracy import counted_metric
 
         return {
             record.seed: record
             for record in self._attempts(cell, records)
-            if counted_accuracy(record) is not None
+            if counted_metric(record) is not None
         }
 
     def _attempts(self, cell: Cell, records: Sequence[RunRecord]) -> list[RunRecord]:

@@ -35,13 +35,26 @@ def find_question(
     )
 
 
-def find_models(names: list[str], registry: Registry) -> list[ModelSpec]:
-    from benchbench.spec.catalog import MODELS
+def model_names(names: Sequence[str], *, everything: bool = False) -> list[str]:
+    """Return the names, with those that "all" and "catalog" stand for in their places.
 
-    found: list[ModelSpec] = []
-    for name in names:
-        found += MODELS.values() if name == "all" else [find_model(name, registry)]
-    return must_be_unique(found)
+    "catalog" is every model of the core, "all" the four that have published figures, or, with
+    `everything`, the catalog too.
+    """
+    from benchbench.spec.catalog import MODELS, MORE_MODELS
+
+    catalog = [*MODELS, *MORE_MODELS]
+    several = {"catalog": catalog, "all": catalog if everything else [*MODELS]}
+    return [one for name in names for one in several.get(name, [name])]
+
+
+def find_models(
+    names: Sequence[str], registry: Registry, *, everything: bool = False
+) -> list[ModelSpec]:
+    """Return the models of these names or files, each once; see `model_names`."""
+    return must_be_unique(
+        [find_model(name, registry) for name in model_names(names, everything=everything)]
+    )
 
 
 def must_be_unique(models: Sequence[ModelSpec]) -> list[ModelSpec]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from benchbench.run.store import Store
     from benchbench.spec.model import ModelSpec
 
+# The data set that the models are for; for most that is MNIST, or else digits.
+AUTO = "auto"
+
 
 def find_dataset(
     wanted: str,
@@ -30,11 +33,15 @@ def find_dataset(
 ) -> Chosen:
     """Find and verify a data set that the models take; tell `note` where it comes from.
 
+    "auto" is the data set that the models are for, see `default_dataset`.
+
     Raises UsageError, DataError or Unavailable.
     """
     from benchbench.data import catalog
-    from benchbench.data.autoencoder import AUTOENCODER
+    from benchbench.data.names import AUTOENCODER
 
+    if wanted == AUTO:
+        wanted = default_dataset(models)
     plain = wanted.removesuffix(AUTOENCODER)
     if plain in registry.datasets:
         from benchbench.run.offered_dataset import choose_offered
@@ -57,16 +64,33 @@ def find_dataset(
     return chosen
 
 
+def default_dataset(models: Sequence[ModelSpec]) -> str:
+    """Return the data set of these models, by name; that of a model of one's own is "auto".
+
+    Raises UsageError where they have several.
+    """
+    from benchbench.spec.catalog import dataset_for
+
+    by_model = {model.name: dataset_for(model) or AUTO for model in models}
+    names = list(dict.fromkeys(by_model.values()))
+    if len(names) > 1:
+        told = ", ".join(f"{name} on {dataset}" for name, dataset in by_model.items())
+        raise UsageError(
+            f"the models are trained on different data ({told}): run them one after another, or "
+            f"name a --dataset that all of them take, such as synthetic"
+        )
+    return names[0] if names else AUTO
+
+
 def must_fit(models: Sequence[ModelSpec], chosen: Chosen) -> None:
     """Raise UsageError for a model that does not take the data set.
 
     The loss that a model learns follows from its output layer: a protocol cannot make it another.
     """
-    from benchbench.data.targets import misfit
+    from benchbench.data.fit import misfit_of
 
     for model in models:
-        task = task_of(model, TrainingProtocol())
-        told = misfit(model, task, chosen.input_shape, chosen.targets, chosen.name)
+        told = misfit_of(model, task_of(model, TrainingProtocol()), chosen)
         if told:
             raise UsageError(told)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchbench.report.document import Document, Grid, grid
-from benchbench.report.text import count
+from benchbench.report.text import count, data_set
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,8 +70,16 @@ def devices(probes: Sequence[Probe]) -> Grid:
 
 
 def _models(entries: Sequence[ModelEntry]) -> Grid:
-    rows = [[entry.name, count(entry.parameter_count), entry.distribution] for entry in entries]
-    return grid(rows, ["model", "parameters", "from"], right=("parameters",))
+    rows = [
+        [
+            entry.name,
+            count(entry.parameter_count),
+            data_set(entry.dataset) if entry.dataset else "",
+            entry.distribution,
+        ]
+        for entry in entries
+    ]
+    return grid(rows, ["model", "parameters", "trained on", "from"], right=("parameters",))
 
 
 def _datasets(entries: Sequence[DatasetEntry]) -> Grid:

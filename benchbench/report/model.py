@@ -28,11 +28,14 @@ def build(model: ModelDescription) -> Document:
         ("protocol", model.protocol),
         ("spec", f"sha256 {model.spec_sha256} (with this protocol)"),
     ]
+    if model.dataset is not None:
+        totals.append(("trained on", text.data_set(model.dataset)))
     published = model.published_mnist_accuracy
     if published is not None:
         totals.append(("published", f"test accuracy {text.fraction(published)} on MNIST"))
+    tokens = f" tokens of {model.vocabulary}" if model.vocabulary else ""
     return (
-        Paragraph(f"{model.name}: input {_shape(model.input_shape)}"),
+        Paragraph(f"{model.name}: input {_shape(model.input_shape)}{tokens}"),
         grid(rows, header, right=("parameters", "FLOPs per sample")),
         Facts(tuple(totals)),
     )

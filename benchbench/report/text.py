@@ -48,3 +48,9 @@ def extent(timing: Timing | None) -> str:
     if timing is None:
         return UNKNOWN
     return f"{seconds(timing.least)} to {seconds(timing.greatest)}"
+
+
+def data_set(name: str) -> str:
+    """Write the data set that a model is for: "mnist or digits", "diabetes"."""
+    plain, _, rest = name.partition(":")
+    return ":".join(filter(None, ["mnist or digits" if plain == "auto" else plain, rest]))

@@ -1,4 +1,4 @@
-"""The four models with the figures published for them, and further networks for MNIST.
+"""The catalog: the four models with the figures published for them, and the further ones.
 
 Source of the four: the seed notebook (94-775/95-865): five epochs of the default
 `TrainingProtocol` on MNIST with Keras, one seed each.
@@ -8,21 +8,11 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from benchbench.spec.layers import (
-    Activation,
-    ActivationName,
-    AvgPool2D,
-    BatchNorm,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalAvgPool2D,
-    Layer,
-    MaxPool2D,
-    Residual,
-)
+from benchbench.spec.further_models import DATASETS, MORE_MODELS
+from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
 from benchbench.spec.model import ModelSpec
+
+__all__ = ["DATASETS", "MODELS", "MORE_MODELS", "PUBLISHED_ACCURACY", "dataset_for"]
 
 _IMAGE = (28, 28, 1)
 
@@ -64,106 +54,10 @@ PUBLISHED_ACCURACY = MappingProxyType(
 )
 
 
-def _convolution(
-    filters: int,
-    size: int,
-    strides: int = 1,
-    *,
-    activation: ActivationName = "linear",
-    groups: int = 1,
-) -> tuple[Layer, ...]:
-    """Return a padded convolution without a bias, a BatchNorm, and an activation if one is named.
+def dataset_for(model: ModelSpec) -> str | None:
+    """Return the name of the data set that a model of the catalog is trained on by default.
 
-    The BatchNorm has a momentum with which its statistics follow within an epoch.
+    "auto" is MNIST, or else digits. None for a model of somebody else's, also under such a name.
     """
-    convolution = Conv2D(
-        filters,
-        (size, size),
-        strides=(strides, strides),
-        padding="same",
-        groups=groups,
-        use_bias=False,
-    )
-    norm = BatchNorm(momentum=0.9, epsilon=1e-3)
-    return (
-        (convolution, norm, Activation(activation))
-        if activation != "linear"
-        else (convolution, norm)
-    )
-
-
-def _block(filters: int, strides: int = 1) -> tuple[Layer, ...]:
-    """Return a residual block of two convolutions; strides change the shortcut as well."""
-    layers = (*_convolution(filters, 3, strides, activation="relu"), *_convolution(filters, 3))
-    shortcut = _convolution(filters, 1, strides) if strides > 1 else ()
-    return Residual(layers, shortcut), Activation("relu")
-
-
-def _separable(channels: int, filters: int, strides: int = 1) -> tuple[Layer, ...]:
-    """Return a depthwise convolution and one of 1x1, as MobileNet has them."""
-    return (
-        *_convolution(channels, 3, strides, activation="relu6", groups=channels),
-        *_convolution(filters, 1, activation="relu6"),
-    )
-
-
-# Further networks, by name; "all" means the four.
-MORE_MODELS = MappingProxyType(
-    {
-        model.name: model
-        for model in (
-            # LeCun et al., "Gradient-based learning applied to document recognition", 1998, with
-            # plain average pools and a softmax.
-            ModelSpec(
-                "lenet-5",
-                _IMAGE,
-                (
-                    Conv2D(6, (5, 5), "tanh", padding="same"),
-                    AvgPool2D(),
-                    Conv2D(16, (5, 5), "tanh"),
-                    AvgPool2D(),
-                    Flatten(),
-                    Dense(120, "tanh"),
-                    Dense(84, "tanh"),
-                    Dense(10, "softmax"),
-                ),
-            ),
-            ModelSpec(
-                "mlp-dropout",
-                _IMAGE,
-                (
-                    Flatten(),
-                    Dense(256, "relu"),
-                    Dropout(0.2),
-                    Dense(256, "relu"),
-                    Dropout(0.2),
-                    Dense(10, "softmax"),
-                ),
-            ),
-            # He et al., "Deep residual learning for image recognition", CVPR 2016, in small.
-            ModelSpec(
-                "resnet-mini",
-                _IMAGE,
-                (
-                    *_convolution(8, 3, 2, activation="relu"),
-                    *_block(8),
-                    *_block(16, 2),
-                    GlobalAvgPool2D(),
-                    Dense(10, "softmax"),
-                ),
-            ),
-            # Howard et al., "MobileNets", 2017, in small.
-            ModelSpec(
-                "mobilenet-mini",
-                _IMAGE,
-                (
-                    *_convolution(8, 3, 2, activation="relu6"),
-                    *_separable(8, 16),
-                    *_separable(16, 32, 2),
-                    GlobalAvgPool2D(),
-                    Dense(10, "softmax"),
-                ),
-            ),
-        )
-    }
-)
+    known = MODELS | MORE_MODELS
+    return DATASETS.get(model.name, "auto") if known.get(model.name) == model else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from benchbench.spec.catalog import MODELS, PUBLISHED_ACCURACY
+from benchbench.spec.catalog import MODELS, PUBLISHED_ACCURACY, dataset_for
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.layers import chains_of
 from benchbench.spec.model import LayerTrace, ModelSpec
@@ -27,10 +27,14 @@ class LayerDescription(msgspec.Struct, frozen=True):
 
 
 class ModelDescription(msgspec.Struct, frozen=True):
-    """A model; FLOPs are of one sample, the hash is under the protocol, which is told in a line."""
+    """A model; FLOPs are of one sample, the hash is under the protocol, which is told in a line.
+
+    `dataset` is the one that a model of the catalog is trained on, "auto" MNIST, or else digits.
+    """
 
     name: str
     input_shape: Shape
+    vocabulary: int | None
     layers: tuple[LayerDescription, ...]
     parameter_count: int
     trainable_count: int
@@ -39,6 +43,7 @@ class ModelDescription(msgspec.Struct, frozen=True):
     protocol: str
     spec_sha256: str
     published_mnist_accuracy: float | None
+    dataset: str | None
 
 
 def describe(spec: ModelSpec, protocol: TrainingProtocol = _DEFAULT_PROTOCOL) -> ModelDescription:
@@ -48,6 +53,7 @@ def describe(spec: ModelSpec, protocol: TrainingProtocol = _DEFAULT_PROTOCOL) ->
     return ModelDescription(
         name=spec.name,
         input_shape=spec.input_shape,
+        vocabulary=spec.vocabulary,
         layers=tuple(_rows(spec.trace())),
         parameter_count=spec.parameter_count,
         trainable_count=spec.trainable_count,
@@ -56,6 +62,7 @@ def describe(spec: ModelSpec, protocol: TrainingProtocol = _DEFAULT_PROTOCOL) ->
         protocol=protocol.describe(),
         spec_sha256=spec_sha256(spec, protocol),
         published_mnist_accuracy=PUBLISHED_ACCURACY.get(spec.name) if ours else None,
+        dataset=dataset_for(spec),
     )
 
 

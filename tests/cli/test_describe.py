@@ -22,7 +22,7 @@ def test_the_layer_table_of_deeper_cnn(benchbench):
         ["Flatten()", "(800)", "0", "0"],
         ["Dense(10, softmax)", "(10)", "8,010", "800*10 + 10 = 8,010", "16,010"],
     ]
-    totals = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in lines[-6:])
+    totals = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in lines[-7:])
     assert totals["parameters"] == "17,578"
     assert totals["forward"].startswith("2,661,162 FLOPs")
     assert totals["training"].startswith("7,572,478 FLOPs")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from benchbench import Dense, ModelSpec
 from benchbench.errors import UsageError
-from benchbench.experiments.session import exceeds, find_dataset
+from benchbench.experiments.selection import model_names
+from benchbench.experiments.session import default_dataset, exceeds, find_dataset
 from benchbench.plugins.registry import load_registry
-from benchbench.spec.catalog import MODELS
+from benchbench.spec.catalog import MODELS, MORE_MODELS
 
 PLUGIN = """
 import numpy as np
@@ -41,3 +43,41 @@ def test_a_plugin_s_data_set_that_does_not_fit_is_refused_at_once(install, shape
 )
 def test_a_block_that_would_end_after_the_budget_is_not_begun(spent, blocks, over):
     assert exceeds(100, spent, blocks) is over
+
+
+IMAGES = (MODELS["single-layer"], MORE_MODELS["lenet-5"])
+
+
+@pytest.mark.parametrize(
+    ("models", "dataset"),
+    [
+        (IMAGES, "auto"),
+        ([MORE_MODELS["tabular-mlp"]], "diabetes"),
+        ([MORE_MODELS["char-gru"], MORE_MODELS["char-transformer"]], "unicode-names"),
+        ([MORE_MODELS["autoencoder"]], "auto:autoencoder"),
+        ([ModelSpec("tabular-mlp", (3,), (Dense(1),))], "auto"),
+        ([], "auto"),
+    ],
+)
+def test_a_model_of_the_catalog_brings_its_data_set(models, dataset):
+    assert default_dataset(models) == dataset
+
+
+def test_models_for_different_data_are_refused_together():
+    with pytest.raises(UsageError, match="lenet-5 on auto, tabular-mlp on diabetes"):
+        default_dataset([*IMAGES, MORE_MODELS["tabular-mlp"]])
+
+
+def test_what_was_taken_is_told():
+    said = []
+    chosen = find_dataset("auto", load_registry(), [MORE_MODELS["tabular-mlp"]], note=said.append)
+    assert chosen.name == "diabetes"
+    assert said[0].startswith(
+        "diabetes, scikit-learn's table: 442 rows, 10 features; 'progression'"
+    )
+
+
+def test_catalog_and_all_stand_for_models():
+    assert model_names(["all"]) == [*MODELS]
+    assert model_names(["x", "catalog"]) == ["x", *MODELS, *MORE_MODELS]
+    assert model_names(["all"], everything=True) == [*MODELS, *MORE_MODELS]

@@ -12,7 +12,7 @@ import msgspec
 from benchbench.errors import CheckoutError, UsageError, nearest
 from benchbench.experiments.certification import certify_cells
 from benchbench.experiments.names import ALL_DIVISIONS
-from benchbench.experiments.selection import find_backends, find_cells, find_models
+from benchbench.experiments.selection import find_backends, find_cells, find_models, model_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -91,7 +91,6 @@ def find_tree_cells(
     Without names, the backends are those of the checkout. Raises CheckoutError, UsageError.
     """
     from benchbench.experiments.gate.contents import is_file
-    from benchbench.spec.catalog import MODELS
 
     find_models(models, registry)
     if backends is None:
@@ -108,7 +107,7 @@ def find_tree_cells(
     else:
         infos = find_backends(backends, registry)
         must_be_of(root, infos)
-    words = [word for name in models for word in (MODELS if name == "all" else [name])]
+    words = model_names(models)
     return {
         cell: str(Path(word).resolve()) if is_file(word) else word
         for word in words
