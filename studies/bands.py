@@ -45,11 +45,12 @@ def derive(records: list[RunRecord]) -> list[Band]:
     A run that an older band found invalid counts as well, else a band could never move.
     """
     from benchbench.certify.bands import FEWEST_SEEDS, Band, mean_and_sd
-    from benchbench.compare.accuracy import counted_accuracy
+    from benchbench.compare.accuracy import counted_metric
+    from benchbench.compare.metrics import metric_name
 
     seeds: dict[tuple[str, str], dict[tuple[str, int], RunRecord]] = {}
     for record in records:
-        if counted_accuracy(record) is not None:
+        if counted_metric(record) is not None:
             assert record.dataset_sha256 is not None
             key = record.spec_sha256, record.dataset_sha256
             seeds.setdefault(key, {})[record.backend, record.seed] = record
@@ -57,8 +58,8 @@ def derive(records: list[RunRecord]) -> list[Band]:
     for (spec, dataset), runs in seeds.items():
         if len(runs) < FEWEST_SEEDS:
             continue
-        accuracies = [counted_accuracy(run) for run in runs.values()]
-        mean, sd = mean_and_sd([accuracy for accuracy in accuracies if accuracy is not None])
+        values = [counted_metric(run) for run in runs.values()]
+        mean, sd = mean_and_sd([value for value in values if value is not None])
         any_run = next(iter(runs.values()))
         found.append(
             Band(
@@ -70,6 +71,7 @@ def derive(records: list[RunRecord]) -> list[Band]:
                 sd=round(sd, 6),
                 n=len(runs),
                 backends=tuple(sorted({backend for backend, _ in runs})),
+                metric=metric_name(any_run),
             )
         )
     return sorted(found, key=lambda band: (band.dataset, band.model))

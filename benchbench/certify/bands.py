@@ -1,4 +1,4 @@
-"""Accuracy bands: what test accuracy one run must reach, no less and no more.
+"""Bands: what test metric one run must reach, no less and no more.
 
 A band is measured by this tool over many seeds and kept in `bands.toml` beside this file, with its
 mean, standard deviation, number of seeds and the commands that made it. It belongs to one spec and
@@ -16,13 +16,15 @@ from typing import Annotated
 
 import msgspec
 
+from benchbench.spec.losses import ACCURACY, MEAN_ABSOLUTE_ERROR
+
 # A correct run falls outside its band once in a thousand.
 _FALSE_ALARM = 0.001
 FEWEST_SEEDS = 10
 
 
 class Band(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Test accuracies (fractions) over `n` seeds of one model, protocol and data set."""
+    """Test accuracies, or other metrics, over `n` seeds of one model, protocol and data set."""
 
     model: str
     dataset: str
@@ -32,6 +34,7 @@ class Band(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sd: float
     n: Annotated[int, msgspec.Meta(ge=FEWEST_SEEDS)]
     backends: tuple[str, ...]
+    metric: str = ACCURACY.name
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -45,7 +48,8 @@ class Band(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
         quantile = float(special.stdtrit(self.n - 1, 1 - _FALSE_ALARM / 2))
         half = quantile * self.sd * math.sqrt(1 + 1 / self.n)
-        return self.mean - half, min(self.mean + half, 1.0)
+        most = 1.0 if self.metric != MEAN_ABSOLUTE_ERROR.name else math.inf
+        return max(self.mean - half, 0.0), min(self.mean + half, most)
 
 
 class _Bands(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

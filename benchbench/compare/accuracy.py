@@ -1,4 +1,4 @@
-"""Where the cells end: test accuracy over seeds, and whether it is that of the reference."""
+"""Where the cells end: the test metric over seeds, and whether it is that of the reference."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import msgspec
 
 from benchbench.compare.contrast import CellName, cell_name
 from benchbench.compare.equivalence import FEWEST_RUNS, OutcomeTest, judge_outcome
+from benchbench.compare.metrics import metric_of, tested_metric
 from benchbench.records import RunRecord
+from benchbench.spec.losses import ACCURACY, Metric
 
 # In float32, as the backends compute, and checked rung by rung against its twin in float64.
 REFERENCE = CellName("numpy", "idiomatic")
@@ -19,10 +21,10 @@ BAND_CHECKS = ("test metric", "test accuracy")
 
 
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
-    """Test accuracies of a cell, fractions, one a seed; `sd` is null for one seed.
+    """The test metric of a cell, one value a seed; `sd` is null for one seed.
 
-    `outcome` is the two-sided equivalence test against the reference backend, where both have seeds
-    enough.
+    Accuracies are fractions. `outcome` is the two-sided equivalence test against the reference
+    backend, where both have seeds enough.
     """
 
     model: str
@@ -31,20 +33,21 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     mean: float
     sd: float | None
     outcome: OutcomeTest | None = None
+    metric: Metric = ACCURACY
 
 
 def accuracies(records: Iterable[RunRecord]) -> list[Accuracy]:
-    """Return the accuracies of every cell, of runs of one model, spec and data set.
+    """Return the test metric of every cell, of runs of one model, spec and data set.
 
     The records come oldest first; of several runs of one seed the latest counts.
     """
     by_cell: dict[CellName, dict[int, float]] = defaultdict(dict)
-    model, dataset = "", ""
+    model, dataset, metric = "", "", ACCURACY
     for record in records:
-        accuracy = counted_accuracy(record)
-        if accuracy is not None:
-            by_cell[cell_name(record)][record.seed] = accuracy
-            model, dataset = record.model, record.dataset
+        value = counted_metric(record)
+        if value is not None:
+            by_cell[cell_name(record)][record.seed] = value
+            model, dataset, metric = record.model, record.dataset, metric_of(record)
     reference = list(by_cell[REFERENCE].values()) if REFERENCE in by_cell else []
     found = []
     for name, by_seed in sorted(by_cell.items()):
@@ -64,20 +67,22 @@ def accuracies(records: Iterable[RunRecord]) -> list[Accuracy]:
                     dataset=dataset,
                     backend=name.backend,
                     division=name.division,
+                    metric=metric,
                 )
                 if testable
                 else None,
+                metric=metric,
             )
         )
     return found
 
 
-def counted_accuracy(record: RunRecord) -> float | None:
-    """Return the test accuracy of a run that counts in statistics over seeds, else None.
+def counted_metric(record: RunRecord) -> float | None:
+    """Return the test metric of a run that counts in statistics over seeds, else None.
 
     It counts if it is finished, is no variant, and failed no check but that of the band.
     """
     if record.variant is not None:
         return None
     broken = [c for c in record.checks if c.passed is False and c.name not in BAND_CHECKS]
-    return record.test.accuracy if record.test and not broken else None
+    return None if broken else tested_metric(record)

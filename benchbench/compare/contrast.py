@@ -111,15 +111,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 class Contrast(msgspec.Struct, frozen=True, kw_only=True):
     """One cell against the baseline of its model. Times in seconds, of the cell itself.
 
-    `host` is the machine, null where it has no name. `stopping` says how the number of its blocks
-    was settled, which its statistics allow for; `left_out` which blocks of which cell are lost to
-    the ratio, and why; `crowded`, likewise, in which the machine had too few cores for the threads.
-    `verdict` is given by `judge`, with the `reason`; `blocks_needed` is how many blocks would
-    probably settle what is undecided.
+    `stopping` says how the number of its blocks was settled, which its statistics allow for;
+    `left_out` which blocks of which cell are lost to the ratio, and why; `crowded`, likewise, in
+    which the machine had too few cores for the threads. `verdict` is given by
+    `judge`, with the `reason`; `blocks_needed` is how many blocks would probably settle what is
+    undecided.
     """
 
     model: str
-    host: str | None = None
     cell: CellName
     baseline: CellName
     steady: Ratio | None
@@ -162,7 +161,6 @@ def contrast(
     stopping = own[0].stopping
     return Contrast(
         model=own[0].model,
-        host=own[0].machine.host,
         cell=names[0],
         baseline=names[1],
         steady=_ratio(steady, question, stopping),

@@ -1,6 +1,6 @@
 """Outcome equivalence: does a backend end where the reference ends, no worse and no better?
 
-The test accuracies of a backend over seeds are compared with those of the reference backend by two
+The test metrics of a backend over seeds are compared with those of the reference backend by two
 one-sided tests (TOST) against a stated margin. No proof of a difference is not a proof of
 equivalence: here equivalence is what must be shown, and too few seeds leave it undecided.
 
@@ -21,10 +21,14 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from benchbench.spec.losses import ACCURACY, Metric
+
 OutcomeVerdict: TypeAlias = Literal["EQUIVALENT", "TOO GOOD", "TOO BAD", "UNDECIDED"]
 
-# Differences of mean test accuracy, as fractions, that are small enough to mean nothing.
+# Differences of mean test accuracy, as fractions, that are small enough to mean nothing; those of
+# mean absolute errors, as fractions of the reference's.
 MARGIN = 0.002
+ERROR_MARGIN = 0.03
 MARGINS = MappingProxyType({"single-layer": 0.003})
 FEWEST_RUNS = 2
 
@@ -37,12 +41,13 @@ _MOST_RUNS = 1000
 class OutcomeTest(msgspec.Struct, frozen=True, kw_only=True):
     """What the two one-sided tests say of one backend's division on one model and data set.
 
-    Accuracies, their `difference` (backend minus reference), `interval` (the 90 % interval of the
-    difference) and `margin` are fractions. `too_bad_p` is the p-value of the hypothesis that the
-    difference is -margin or less, `too_good_p` that it is +margin or more; equivalence is shown
-    where both are rejected. `degrees_of_freedom` is null where all accuracies of either side are
-    alike. `runs_to_settle`, of an undecided test, is how many runs each side would probably need;
-    null where 1,000 would not do.
+    `difference` is the backend's mean minus the reference's, `interval` its 90 % interval; of
+    accuracies these and `margin` are fractions, of errors errors. `too_bad_p` is the p-value of the
+    hypothesis that the difference is -margin or less, `too_good_p` that it is +margin or more, and
+    the other way round for a `metric` of which less is better; equivalence is shown where both are
+    rejected.
+    `degrees_of_freedom` is null where all values of either side are alike. `runs_to_settle`, of an
+    undecided test, is how many runs each side would probably need; null where 1,000 would not do.
     """
 
     model: str
@@ -64,11 +69,12 @@ class OutcomeTest(msgspec.Struct, frozen=True, kw_only=True):
     verdict: OutcomeVerdict
     reason: str
     runs_to_settle: int | None = None
+    metric: Metric = ACCURACY
 
 
-def margin_of(model: str) -> float:
-    """Return the margin for the model of this name, a fraction."""
-    return MARGINS.get(model, MARGIN)
+def margin_of(model: str, metric: Metric = ACCURACY) -> float:
+    """Return the margin for the model of this name, a fraction; of an error, of the reference's."""
+    return MARGINS.get(model, MARGIN) if metric.is_fraction else ERROR_MARGIN
 
 
 def judge_outcome(
@@ -80,22 +86,28 @@ def judge_outcome(
     backend: str,
     division: str,
     margin: float | None = None,
+    metric: Metric = ACCURACY,
 ) -> OutcomeTest:
-    """Test the accuracies (fractions, one a seed) against those of the reference.
+    """Test the accuracies, or other metrics, one a seed, against those of the reference.
 
     EQUIVALENT: the 90 % interval of the difference of means lies within the margin, which is to say
-    that both one-sided tests reject at 5 %. TOO GOOD, TOO BAD: it lies beyond the margin, above or
-    below. UNDECIDED: it includes an end of the margin. Raises ValueError for fewer than two runs on
-    either side, for what is no fraction, and for a margin that is not above 0.
+    that both one-sided tests reject at 5 %. TOO GOOD, TOO BAD: it lies beyond the margin, on the
+    better or the worse side. UNDECIDED: it includes an end of the margin. Raises ValueError for
+    fewer than two runs on either side, for an accuracy that is no fraction, and for a margin that
+    is not above 0.
     """
-    margin = margin_of(model) if margin is None else margin
+    margin = margin_of(model, metric) if margin is None else margin
     if not 0 < margin <= 1:
         raise ValueError(f"the margin must be a fraction above 0 and up to 1, not {margin}")
-    _check("the backend", accuracies)
-    _check("the reference", reference)
+    _check("the backend", accuracies, metric)
+    _check("the reference", reference, metric)
+    if not metric.is_fraction:
+        margin *= statistics.fmean(reference)
     difference = _Difference(accuracies, reference)
     interval = difference.interval(1 - _LEVEL)
-    verdict = _verdict(interval, margin)
+    verdict = _verdict(interval, margin, metric)
+    p_values = difference.p_value(-margin, above=True), difference.p_value(margin, above=False)
+    too_bad_p, too_good_p = p_values if metric.higher_is_better else p_values[::-1]
     runs_to_settle = difference.runs_to_settle(margin) if verdict == "UNDECIDED" else None
     return OutcomeTest(
         model=model,
@@ -112,17 +124,21 @@ def judge_outcome(
         interval=interval,
         degrees_of_freedom=difference.degrees_of_freedom,
         margin=margin,
-        too_bad_p=difference.p_value(-margin, above=True),
-        too_good_p=difference.p_value(margin, above=False),
+        too_bad_p=too_bad_p,
+        too_good_p=too_good_p,
         verdict=verdict,
-        reason=_reason(verdict, difference, margin, runs_to_settle),
+        reason=_reason(verdict, difference, margin, runs_to_settle, metric),
         runs_to_settle=runs_to_settle,
+        metric=metric,
     )
 
 
-def points(fraction: float) -> str:
-    """Write a difference of accuracies in percentage points, with its sign: +0.052."""
-    return f"{100 * fraction:+.3f}"
+def points(difference: float, metric: Metric = ACCURACY) -> str:
+    """Write a difference of accuracies in percentage points, with its sign: +0.052.
+
+    One of errors is written in their unit.
+    """
+    return f"{100 * difference:+.3f}" if metric.is_fraction else f"{difference:+.4g}"
 
 
 class _Difference:
@@ -184,19 +200,20 @@ class _Difference:
         return math.sqrt(v1 + v2), 1 / (w1**2 / (first - 1) + w2**2 / (second - 1))
 
 
-def _check(who: str, accuracies: Sequence[float]) -> None:
+def _check(who: str, accuracies: Sequence[float], metric: Metric) -> None:
     if len(accuracies) < FEWEST_RUNS:
         raise ValueError(
             f"the test needs the accuracies of {FEWEST_RUNS} runs or more of {who}, "
             f"not {len(accuracies)}: train with more seeds"
         )
     for accuracy in accuracies:
-        if not 0 <= accuracy <= 1:
+        if metric.is_fraction and not 0 <= accuracy <= 1:
             raise ValueError(f"an accuracy of {who} is {accuracy}, not a fraction from 0 to 1")
 
 
-def _verdict(interval: tuple[float, float], margin: float) -> OutcomeVerdict:
-    low, high = interval
+def _verdict(interval: tuple[float, float], margin: float, metric: Metric) -> OutcomeVerdict:
+    # Turned round where less is better, so that above is better.
+    low, high = interval if metric.higher_is_better else (-interval[1], -interval[0])
     if -margin < low and high < margin:
         return "EQUIVALENT"
     if low >= margin:
@@ -205,25 +222,35 @@ def _verdict(interval: tuple[float, float], margin: float) -> OutcomeVerdict:
 
 
 def _reason(
-    verdict: OutcomeVerdict, difference: _Difference, margin: float, runs_to_settle: int | None
+    verdict: OutcomeVerdict,
+    difference: _Difference,
+    margin: float,
+    runs_to_settle: int | None,
+    metric: Metric,
 ) -> str:
+    def amount(value: float) -> str:
+        return points(value, metric)
+
     low, high = difference.interval(1 - _LEVEL)
-    found = f"the 90 % interval of the difference, {points(low)} to {points(high)} points,"
+    unit = "points" if metric.is_fraction else f"of the {metric.name}"
+    found = f"the 90 % interval of the difference, {amount(low)} to {amount(high)} {unit},"
+    better, worse = ("above", "below") if metric.higher_is_better else ("below", "above")
+    good, bad = (margin, -margin) if metric.higher_is_better else (-margin, margin)
     match verdict:
         case "EQUIVALENT":
-            return f"{found} lies within {points(-margin)} to {points(margin)}"
+            return f"{found} lies within {amount(-margin)} to {amount(margin)}"
         case "TOO GOOD":
             return (
-                f"{found} lies above {points(margin)}: more is learnt than the reference can; does "
-                f"it see the test images, or train longer or on more than the protocol says?"
+                f"{found} lies {better} {amount(good)}: more is learnt than the reference can; "
+                f"does it see the test images, or train longer or on more than the protocol says?"
             )
         case "TOO BAD":
             return (
-                f"{found} lies below {points(-margin)}: less is learnt than the reference does; "
+                f"{found} lies {worse} {amount(bad)}: less is learnt than the reference does; "
                 f"`benchbench certify` without --outcome looks for the step that differs"
             )
     bounds = [bound for bound in (-margin, margin) if low <= bound <= high]
-    crossed = " and ".join(points(bound) for bound in bounds)
+    crossed = " and ".join(amount(bound) for bound in bounds)
     wide_low, wide_high = difference.interval(1 - _LEVEL / 2)
     differs = "" if wide_low <= 0 <= wide_high else "; there is a difference (the 95 % excludes 0)"
     needed = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchbench.data.names import AUTOENCODER
 from benchbench.records import RunRecord
 from benchbench.spec.losses import Metric
 from benchbench.spec.task import task_of
@@ -20,3 +21,11 @@ def metric_name(record: RunRecord) -> str:
 def tested_metric(record: RunRecord) -> float | None:
     """Return what it was on the test samples; None where it is unknown or says nothing."""
     return record.test.metric if record.test else None
+
+
+def standardised_target(record: RunRecord) -> tuple[str | None, float | None]:
+    """Return the name and the deviation of the column that was learnt standardised, if one was."""
+    scaled = record.standardization
+    if scaled is None or AUTOENCODER in record.dataset:
+        return None, None
+    return scaled.columns[-1], scaled.scale[-1]

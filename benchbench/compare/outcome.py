@@ -11,7 +11,9 @@ import msgspec
 
 from benchbench.compare.contrast import cold_total_seconds
 from benchbench.compare.equivalence import OutcomeTest, OutcomeVerdict, judge_outcome
+from benchbench.compare.metrics import tested_metric
 from benchbench.records import RunRecord
+from benchbench.spec.losses import ACCURACY, Metric
 
 Standing: TypeAlias = OutcomeVerdict | Literal["REFERENCE", "INCOMPLETE"]
 
@@ -26,6 +28,7 @@ class CellRuns:
     division: str
     finished: Mapping[int, RunRecord]
     lacking: Mapping[int, str]
+    metric: Metric = ACCURACY
 
     @property
     def name(self) -> str:
@@ -33,16 +36,16 @@ class CellRuns:
 
     @property
     def accuracies(self) -> dict[int, float]:
-        """Test accuracies, fractions, by seed in ascending order."""
+        """The test metric by seed in ascending order; accuracies are fractions."""
         return {
-            seed: run.test.accuracy
+            seed: value
             for seed, run in sorted(self.finished.items())
-            if run.test and run.test.accuracy is not None
+            if (value := tested_metric(run)) is not None
         }
 
 
 class OutcomeRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One cell: its accuracies by seed, and where it stands.
+    """One cell: its accuracies, or another `metric`, by seed, and where it stands.
 
     `process_seconds` is the wall time of the processes that trained it. The reference itself is not
     tested. INCOMPLETE, without a test, is a cell where a seed of its own or of the reference has no
@@ -60,6 +63,7 @@ class OutcomeRow(msgspec.Struct, frozen=True, kw_only=True):
     sd: float | None
     process_seconds: float
     test: OutcomeTest | None = None
+    metric: Metric = ACCURACY
 
 
 class OutcomeReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +103,7 @@ def tested_row(cell: CellRuns, reference: CellRuns, margin: float | None) -> Out
         backend=cell.backend,
         division=cell.division,
         margin=margin,
+        metric=cell.metric,
     )
     return _row(cell, test.verdict, test.reason, test)
 
@@ -120,6 +125,7 @@ def _row(
         sd=statistics.stdev(known) if len(known) > 1 else None,
         process_seconds=sum(cold_total_seconds(run) or 0 for run in cell.finished.values()),
         test=test,
+        metric=cell.metric,
     )
 
 

@@ -2,7 +2,7 @@
 
 A cell is everything that makes runs alike: session, data, device, machine, model, backend,
 division, variant, threads, spec, versions. Runs that differ in any of these are never pooled: times
-of another hour, or of another machine, are other times.
+of another hour are other times.
 """
 
 from __future__ import annotations
@@ -22,20 +22,24 @@ from benchbench.compare.cells import (
     steady_epochs,
 )
 from benchbench.compare.contrast import CellName
+from benchbench.compare.metrics import metric_of, standardised_target
 from benchbench.compare.validity import objection
 from benchbench.measure.noise import noise_marks, usual_calibration
 from benchbench.records import RunRecord
+from benchbench.spec.losses import ACCURACY, Metric
 
 
 class CellSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The finished and valid runs of one cell, summed up; null is unknown.
 
-    `machine` is the kind of machine, `host` which one, null where it has no name. Throughputs are
-    images a second, memory is bytes. `steady_epoch_seconds` is of the second and later epochs; the
-    training throughput follows from it. `noisy_epochs` counts those of all `epochs_run` that
-    something else may have disturbed: marked, never dropped. Accuracies are fractions.
-    `checks_applied` counts the checks of all runs that could be made. `certificate` is holds,
-    deviates, breaks or none; `objection` says why the cell is not to be compared, if so.
+    Throughputs are samples a second, `of_images` says whether these are images; memory is bytes.
+    `steady_epoch_seconds` is of the second and later epochs; the training throughput follows from
+    it. `noisy_epochs` counts those of all `epochs_run` that something else may have disturbed:
+    marked, never dropped. `metric` is the task's. Accuracies are fractions, a mean absolute error
+    is in the unit of the targets; of a table these are standardised: `target` is the column,
+    `target_scale` its deviation. `checks_applied` counts the checks of all runs that could be made.
+    `certificate` is holds, deviates, breaks or none; `objection` says why the cell is not to be
+    compared, if so.
     """
 
     session_id: str
@@ -44,7 +48,6 @@ class CellSummary(msgspec.Struct, frozen=True, kw_only=True):
     train_image_count: int | None
     device: str | None
     machine: str
-    host: str | None = None
     model: str
     backend: str
     division: str
@@ -74,11 +77,28 @@ class CellSummary(msgspec.Struct, frozen=True, kw_only=True):
     certificate: str
     objection: str | None
     test_mean_absolute_error: float | None = None
+    test_mean_absolute_error_least: float | None = None
+    test_mean_absolute_error_greatest: float | None = None
+    metric: Metric = ACCURACY
+    of_images: bool = True
+    target: str | None = None
+    target_scale: float | None = None
 
     @property
     def name(self) -> CellName:
         """What the cell is called within its session and model."""
         return CellName(self.backend, self.division, self.variant or "")
+
+    @property
+    def test_metric(self) -> tuple[float | None, float | None, float | None]:
+        """The mean of the metric over the runs, the least and the greatest."""
+        if self.metric.is_fraction:
+            return self.test_accuracy_mean, self.test_accuracy_least, self.test_accuracy_greatest
+        return (
+            self.test_mean_absolute_error,
+            self.test_mean_absolute_error_least,
+            self.test_mean_absolute_error_greatest,
+        )
 
 
 def summarise(records: Iterable[RunRecord], confidence: float = 0.95) -> tuple[CellSummary, ...]:
@@ -87,13 +107,16 @@ def summarise(records: Iterable[RunRecord], confidence: float = 0.95) -> tuple[C
     Models come in the order of the catalog, then by name. The order of the records means nothing.
     """
     groups: dict[tuple[object, ...], list[RunRecord]] = defaultdict(list)
-    together: dict[tuple[str, str | None, str], list[RunRecord]] = defaultdict(list)
+    together: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
     for record in records:
         if record.status == "ok":
             groups[_kind(record)].append(record)
-            together[_side_by_side(record)].append(record)
+            together[record.session_id, record.model].append(record)
     usual = {key: usual_calibration(runs) for key, runs in together.items()}
-    cells = [_cell(group, confidence, usual[_side_by_side(group[0])]) for group in groups.values()]
+    cells = [
+        _cell(group, confidence, usual[group[0].session_id, group[0].model])
+        for group in groups.values()
+    ]
     return tuple(sorted(cells, key=reading_order))
 
 
@@ -109,7 +132,6 @@ def reading_order(cell: CellSummary) -> tuple[object, ...]:
         cell.backend,
         cell.division,
         cell.variant or "",
-        cell.host or "",
         cell.threads,
         cell.spec_sha256,
         cell.versions,
@@ -130,7 +152,6 @@ def _kind(record: RunRecord) -> tuple[object, ...]:
         record.train_image_count,
         record.device,
         machine_name(record),
-        record.machine.host,
         record.model,
         record.backend,
         record.division,
@@ -139,10 +160,6 @@ def _kind(record: RunRecord) -> tuple[object, ...]:
         record.spec_sha256,
         tuple(sorted(record.versions.items())),
     )
-
-
-def _side_by_side(record: RunRecord) -> tuple[str, str | None, str]:
-    return record.session_id, record.machine.host, record.model
 
 
 def _cell(
@@ -154,6 +171,7 @@ def _cell(
     errors = [one.mean_absolute_error for one in (run.test for run in runs) if one]
     known_errors = [error for error in errors if error is not None]
     accuracies = [run.test.accuracy for run in runs if run.test and run.test.accuracy is not None]
+    target, target_scale = standardised_target(one)
     checks = [check.passed for run in runs for check in run.checks if check.passed is not None]
     return CellSummary(
         session_id=one.session_id,
@@ -162,7 +180,6 @@ def _cell(
         train_image_count=one.train_image_count,
         device=one.device,
         machine=machine_name(one),
-        host=one.machine.host,
         model=one.model,
         backend=one.backend,
         division=one.division,
@@ -194,6 +211,12 @@ def _cell(
         certificate=_worst_certificate(runs),
         objection=next((told for run in runs if (told := objection(run))), None),
         test_mean_absolute_error=statistics.fmean(known_errors) if known_errors else None,
+        test_mean_absolute_error_least=min(known_errors, default=None),
+        test_mean_absolute_error_greatest=max(known_errors, default=None),
+        metric=metric_of(one),
+        of_images=len(one.spec.input_shape) == 3,
+        target=target,
+        target_scale=target_scale,
     )
 
 

@@ -1,4 +1,4 @@
-"""Learning curves: loss and accuracy by epoch, the mean of a cell's runs and their range."""
+"""Learning curves: loss and metric by epoch, the mean of a cell's runs and their range."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from benchbench.compare.contrast import CellName
+from benchbench.compare.metrics import metric_of
 from benchbench.errors import NotMeasured
 from benchbench.figures.plot import Plot
 from benchbench.figures.selection import Panel, Selection
@@ -30,14 +31,11 @@ _LONGEST_TITLE = 58
 _Measure: TypeAlias = Callable[[EpochRecord], float | None]
 
 _TRAINING = ("training loss", lambda epoch: epoch.loss)
-_VALIDATION = (
-    ("validation accuracy (fraction)", lambda epoch: epoch.validation_accuracy),
-    ("validation loss", lambda epoch: epoch.validation_loss),
-)
+_LOSS: tuple[str, _Measure] = ("validation loss", lambda epoch: epoch.validation_loss)
 
 
 def plot(selection: Selection) -> Plot:
-    """Draw two panels a model. Raises NotMeasured where no run states a loss or an accuracy."""
+    """Draw two panels a model. Raises NotMeasured where no run states a loss or a metric."""
     measured = [panel for panel in selection.panels if _known(panel)]
     if not measured:
         raise NotMeasured("there is no learning curve to draw: no finished run states a loss")
@@ -62,22 +60,25 @@ def plot(selection: Selection) -> Plot:
     return Plot(
         "curves",
         "Learning curves",
-        f"Loss and accuracy by epoch. {'; '.join(map(_in_words, panels))}.",
+        f"Loss and metric by epoch. {'; '.join(map(_in_words, panels))}.",
         figure,
         tuple(notes),
     )
 
 
 def _measures(panel: Panel) -> tuple[tuple[str, _Measure], tuple[str, _Measure]]:
-    """Return the training loss, and the accuracy where a run states one, else the loss."""
-    accuracy, loss = _VALIDATION
-    states = any(
-        epoch.validation_accuracy is not None
-        for runs in panel.runs.values()
-        for run in runs
-        for epoch in run.epochs
-    )
-    return _TRAINING, accuracy if states else loss
+    """Return the training loss, and the task's metric where a run states it, else the loss."""
+    runs = [run for runs in panel.runs.values() for run in runs]
+    metric = metric_of(runs[0])
+    words = f"{metric.name} (fraction)" if metric.is_fraction else metric.title
+    states = any(_validated(epoch) is not None for run in runs for epoch in run.epochs)
+    return _TRAINING, (f"validation {words}", _validated) if states else _LOSS
+
+
+def _validated(epoch: EpochRecord) -> float | None:
+    """Return the metric of the validation samples."""
+    error = epoch.validation_mean_absolute_error
+    return epoch.validation_accuracy if error is None else error
 
 
 def _known(panel: Panel) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from benchbench.compare.equivalence import points
 from benchbench.compare.outcome import OutcomeReport, OutcomeRow
 from benchbench.report import text
@@ -15,12 +17,15 @@ from benchbench.report.document import (
     Paragraph,
     grid,
 )
+from benchbench.spec.losses import ACCURACY, Metric
 
 
 def build(report: OutcomeReport) -> Document:
     """Return a title, the table, and an item for every cell that fails."""
+    metrics = list(dict.fromkeys(row.metric for row in report.rows)) or [ACCURACY]
+    names = " and ".join(one.title for one in metrics)
     title = (
-        f"Test accuracy on {report.dataset} over {report.seeds} seeds, "
+        f"Test {names} on {report.dataset} over {report.seeds} seeds, "
         f"against {report.reference} {report.reference_division}"
     )
     blocks: list[Block] = [Heading(title), _grid(report)]
@@ -32,11 +37,18 @@ def build(report: OutcomeReport) -> Document:
     blocks.append(
         Paragraph(
             f"{text.count(run_count)} runs, {text.count(report.trained_now)} of them trained now; "
-            f"{text.seconds(seconds)} s of processes in all. The difference is of means, in "
-            f"percentage points, with its 90 % interval."
+            f"{text.seconds(seconds)} s of processes in all. The difference is of means, "
+            f"{_unit(metrics)}, with its 90 % interval."
         )
     )
     return tuple(blocks)
+
+
+def _unit(metrics: Sequence[Metric]) -> str:
+    accuracies, errors = "in percentage points", "in the unit of the targets"
+    if all(one.is_fraction for one in metrics):
+        return accuracies
+    return f"{accuracies}, of errors {errors}" if any(m.is_fraction for m in metrics) else errors
 
 
 def _grid(report: OutcomeReport) -> Grid:
@@ -57,14 +69,14 @@ def _cells(row: OutcomeRow) -> list[str]:
     test = row.test
     if test is None:
         return [*own, *[text.UNKNOWN] * 5, row.standing]
-    low, high = test.interval
+    low, high = (points(bound, test.metric) for bound in test.interval)
     return [
         *own,
         str(test.reference_n),
         _fraction(test.reference_mean),
         _fraction(test.reference_sd),
-        f"{points(test.difference)} ({points(low)} to {points(high)})",
-        f"{100 * test.margin:.2f}",
+        f"{points(test.difference, test.metric)} ({low} to {high})",
+        f"{100 * test.margin:.2f}" if test.metric.is_fraction else f"{test.margin:g}",
         row.standing,
     ]
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from benchbench.compare.comparison import Comparison
-from benchbench.compare.contrast import OPEN, Contrast, Question, Ratio
-from benchbench.report import over_machines
-from benchbench.report.labels import Label, label_of
+from benchbench.compare.contrast import OPEN, CellName, Contrast, Question, Ratio
+
+Label = Callable[[CellName], str]
+
+
+def label_of(section: Comparison) -> Label:
+    """Return how cells are named: without the division where all are idiomatic."""
+    names = {row.cell.name for row in section.rows} | {one.cell for one in section.not_comparable}
+    if all(name.division == "idiomatic" for name in names):
+        return lambda name: " ".join(filter(None, (name.backend, name.variant)))
+    return str
 
 
 def sentences(section: Comparison) -> Iterator[str]:
-    """Yield a sentence for every model that two cells or more ran of.
-
-    Of several machines there is one for each ratio.
-    """
+    """Yield a sentence for every model that two cells or more ran of."""
     label = label_of(section)
     for model in section.sessions:
-        together = [one for one in section.over_machines if one.model == model]
-        if together:
-            yield from (over_machines.sentence(one, section.question, label) for one in together)
-            continue
         ratios = [one for one in section.contrasts if one.model == model]
         cells = {one.name for one in section.cells if one.model == model}
         cells |= {one.cell for one in section.not_comparable if one.model == model}

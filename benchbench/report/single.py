@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchbench.compare.cells import Timing, first_epochs, steady_epochs
 from benchbench.compare.contrast import cold_total_seconds
-from benchbench.compare.metrics import metric_name, tested_metric
+from benchbench.compare.metrics import metric_of, standardised_target, tested_metric
 from benchbench.compare.remarks import remarks
 from benchbench.compare.summary import (
     evaluation_throughput,
@@ -16,6 +16,7 @@ from benchbench.measure.noise import noise_marks, usual_calibration
 from benchbench.records import Check, RunRecord
 from benchbench.report import text
 from benchbench.report.document import Document, Facts, Grid, grid
+from benchbench.report.metrics import in_unit, metric_text
 
 _MARKS = {True: "✓", False: "✗", None: text.UNKNOWN}
 
@@ -63,14 +64,15 @@ def _certificate(record: RunRecord) -> str:
 def _figures(record: RunRecord) -> list[tuple[str, str]]:
     first, steady = first_epochs([record]), steady_epochs([record])
     trained = images_per_second(record.train_image_count, steady.seconds if steady else None)
+    samples = "images" if len(record.spec.input_shape) == 3 else "samples"
     pairs = [
-        (f"test {metric_name(record)}", text.fraction(tested_metric(record))),
+        (f"test {metric_of(record).title}", _tested(record)),
         ("first epoch", _with_unit(text.seconds(first.seconds if first else None), "s")),
         ("steady epoch", _steady(steady)),
         ("noise", _noise(record)),
-        ("training", _with_unit(text.count(trained), "images/s")),
-        ("evaluation", _with_unit(text.count(evaluation_throughput(record)), "images/s")),
-        ("prediction", _with_unit(text.count(prediction_throughput(record)), "images/s")),
+        ("training", _with_unit(text.count(trained), f"{samples}/s")),
+        ("evaluation", _with_unit(text.count(evaluation_throughput(record)), f"{samples}/s")),
+        ("prediction", _with_unit(text.count(prediction_throughput(record)), f"{samples}/s")),
         ("cold total", _with_unit(text.seconds(cold_total_seconds(record)), "s")),
         ("peak memory", _with_unit(text.megabytes(record.peak_memory_bytes), "MB")),
     ]
@@ -78,6 +80,15 @@ def _figures(record: RunRecord) -> list[tuple[str, str]]:
         on_device = text.megabytes(record.device_peak_memory_bytes)
         pairs.append(("device memory", _with_unit(on_device, "MB")))
     return pairs
+
+
+def _tested(record: RunRecord) -> str:
+    """Write the test metric; an error of a standardised target in the target's own unit too."""
+    metric, value = metric_of(record), tested_metric(record)
+    written = metric_text(metric, value)
+    if metric.is_fraction:
+        return written
+    return written + in_unit(value, *standardised_target(record))
 
 
 def _noise(record: RunRecord) -> str:

@@ -12,8 +12,8 @@ from benchbench.compare.rows import Failure, Row
 from benchbench.compare.summary import CellSummary
 from benchbench.report import text
 from benchbench.report.document import Block, Document, Grid, Heading, Item, Items, grid
-from benchbench.report.labels import Label, label_of, machine_label
-from benchbench.report.metrics import metric_column
+from benchbench.report.metrics import metric_column, metric_range
+from benchbench.report.sentences import Label, label_of
 
 # The heading of the list of runs that failed.
 FAILED = "Failed runs, in no row:"
@@ -36,6 +36,7 @@ class Column(msgspec.Struct, frozen=True):
 def _columns(one: Comparison) -> tuple[Column, ...]:
     label = label_of(one)
     metric, write = metric_column(row.cell for row in one.rows)
+    samples = _samples(one)
     return (
         Column("model", lambda row: row.cell.model, right=False),
         Column("backend", lambda row: label(row.cell.name), right=False),
@@ -52,20 +53,20 @@ def _columns(one: Comparison) -> tuple[Column, ...]:
         ),
         Column("first epoch s", lambda row: _seconds(row.cell.first_epoch_seconds), extra=True),
         Column("cold total s", lambda row: _seconds(row.cell.cold_total_seconds), extra=True),
-        Column("images/s", lambda row: text.count(row.cell.training_images_per_second)),
+        Column(f"{samples}/s", lambda row: text.count(row.cell.training_images_per_second)),
         Column(
-            "evaluation images/s",
+            f"evaluation {samples}/s",
             lambda row: text.count(row.cell.evaluation_images_per_second),
             extra=True,
         ),
         Column(
-            "prediction images/s",
+            f"prediction {samples}/s",
             lambda row: text.count(row.cell.prediction_images_per_second),
             extra=True,
         ),
         Column("memory MB", lambda row: text.megabytes(row.cell.peak_memory_bytes)),
         Column(metric, lambda row: write(row.cell)),
-        Column("accuracy, range", lambda row: _accuracies(row.cell), extra=True),
+        Column(f"{metric}, range", lambda row: metric_range(row.cell), extra=True),
         Column("certified", lambda row: _certificate(row.cell), right=False),
         Column(
             "checks passed",
@@ -73,6 +74,11 @@ def _columns(one: Comparison) -> tuple[Column, ...]:
             extra=True,
         ),
     )
+
+
+def _samples(one: Comparison) -> str:
+    """Return what the throughputs of a section count."""
+    return "images" if all(row.cell.of_images for row in one.rows) else "samples"
 
 
 def _section(one: Comparison) -> Document:
@@ -83,13 +89,13 @@ def _section(one: Comparison) -> Document:
     if apart:
         blocks.append(Items(apart, "Not comparable:"))
     if one.failures:
-        blocks.append(Items(tuple(_item(failure, one) for failure in one.failures), FAILED))
+        blocks.append(Items(tuple(map(_item, one.failures)), FAILED))
     return tuple(blocks)
 
 
 def _grid(one: Comparison) -> Grid:
     needed = any(row.distinction for row in one.rows)
-    left_out = "images/s" if needed else "differs in"
+    left_out = f"{_samples(one)}/s" if needed else "differs in"
     columns = [column for column in _columns(one) if needed or column.header != left_out]
     return grid(
         [[column.cell(row) for column in columns] for row in one.rows],
@@ -108,8 +114,7 @@ def _not_comparable(rows: Sequence[Row], label: Label) -> Iterable[Item]:
             name = f"{row.cell.model} {label(row.cell.name)}"
             by_reason.setdefault(row.cell.objection, []).append(name)
     for reason, names in by_reason.items():
-        named = "every row" if len(names) == len(rows) else ", ".join(dict.fromkeys(names))
-        yield Item(f"{named}: {reason}")
+        yield Item(f"{'every row' if len(names) == len(rows) else ', '.join(names)}: {reason}")
 
 
 def _seconds(timing: Timing | None) -> str:
@@ -122,12 +127,6 @@ def _certificate(cell: CellSummary) -> str:
     return f"{cell.certificate}, not for this run" if unfit else cell.certificate
 
 
-def _accuracies(cell: CellSummary) -> str:
-    least, greatest = cell.test_accuracy_least, cell.test_accuracy_greatest
-    return text.UNKNOWN if least is None else f"{text.fraction(least)} to {text.fraction(greatest)}"
-
-
-def _item(failure: Failure, section: Comparison) -> Item:
+def _item(failure: Failure) -> Item:
     cell = f"{failure.model}, {failure.backend}, {failure.division}, seed {failure.seed}"
-    cell += f", machine {machine_label(failure.host)}" if section.hosts else ""
     return Item(f"{cell}: {failure.reason} ({failure.run_id})", strong=failure.status)

@@ -29,6 +29,11 @@ class Metric(msgspec.Struct, frozen=True):
         """Whether it is a share of right answers, from 0 to 1."""
         return self.higher_is_better
 
+    @property
+    def title(self) -> str:
+        """The head of a column: of a metric of which less is better that is said."""
+        return self.name if self.higher_is_better else f"{self.name} (less is better)"
+
 
 ACCURACY = Metric("accuracy", higher_is_better=True)
 BINARY_ACCURACY = Metric("binary accuracy", higher_is_better=True)

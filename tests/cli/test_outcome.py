@@ -117,8 +117,8 @@ def test_one_bad_seed_of_the_reference_leaves_nothing_to_test_against(
         ({"divisions": "tuned"}, "it has idiomatic"),
         ({"chosen": catalog.choose("synthetic", {})}, "--outcome needs real data"),
         (
-            {"models": (PRICE,), "chosen": Chosen("housing", sha256="0" * 64)},
-            "the metric of 'price' is the mean absolute error",
+            {"models": (PRICE,), "chosen": Chosen("housing", sha256="0" * 64), "margin": -1.0},
+            "or of the reference's error, above 0 and up to 1",
         ),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from benchbench.compare.equivalence import judge_outcome, margin_of
+from benchbench.spec.losses import MEAN_ABSOLUTE_ERROR
 
 NAMES = {"model": "two-layer", "dataset": "mnist", "backend": "torch", "division": "tuned"}
 # Ten seeds like those of the band of two-layer on MNIST: mean 0.9781, sd 0.0012.
@@ -235,3 +236,18 @@ def test_the_seeds_said_to_settle_it_do():
     sd = undecided.sd
     found = shares(0.0012, 0.002, sds=(sd, sd), counts=(count, count), draws=800)
     assert 1 - found["UNDECIDED"] == pytest.approx(0.8, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("by", "verdict"), [(0.0, "EQUIVALENT"), (0.1, "TOO BAD"), (-0.1, "TOO GOOD")]
+)
+def test_less_is_better_of_an_error(by, verdict):
+    errors = [2.5, 2.501, 2.499, 2.502, 2.498]
+    found = judge_outcome(shifted(errors, by), errors, metric=MEAN_ABSOLUTE_ERROR, **NAMES)
+    assert (found.verdict, found.margin) == (verdict, pytest.approx(0.075))
+    assert (found.too_bad_p < 0.05, found.too_good_p < 0.05) == (
+        verdict != "TOO BAD",
+        verdict != "TOO GOOD",
+    )
+    assert "points" not in found.reason
+    assert {"TOO BAD": "above +0.075", "TOO GOOD": "below -0.075"}.get(verdict, "") in found.reason

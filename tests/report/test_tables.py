@@ -10,10 +10,11 @@ import pytest
 from makers import make_certificate, make_record
 from sections import cells, render
 
+from benchbench import Dense, ModelSpec
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
 from benchbench.machines import Machine
-from benchbench.records import Check, FinalScore
+from benchbench.records import Check, FinalScore, Standardization
 from benchbench.report import comparison, tables
 from benchbench.report.formats import Format
 from benchbench.report.text import UNKNOWN
@@ -147,9 +148,16 @@ def test_both_views_show_one_number_for_one_thing(compared):
 
 def test_both_views_name_the_metric_of_a_model_that_learns_values(compared):
     score = FinalScore(loss=0.5, accuracy=None, image_count=100, mean_absolute_error=0.25)
-    values = [msgspec.structs.replace(one, test=score) for one in compared]
+    spec = ModelSpec("price", (5,), (Dense(1),))
+    values = [msgspec.structs.replace(one, test=score, spec=spec) for one in compared]
     for view in (tables.build, comparison.build):
-        assert _column(render(values, view=view), "test metric") == ["mean absolute error 0.25"] * 2
+        found = _column(render(values, view=view), "mean absolute error (less is better)")
+        assert found == ["0.25"] * 2
+    mixed = [values[0], *compared[1:]]
+    assert "test metric" in render(mixed, view=tables.build)
+    scaled = Standardization(("age", "price"), (1.0, 200.0), (2.0, 40.0))
+    values = [msgspec.structs.replace(one, standardization=scaled) for one in values]
+    assert "0.25 (10 in price)" in render(values, view=tables.build)
 
 
 def _column(text, header):
