@@ -57,13 +57,14 @@ class DatasetChoice(msgspec.Struct, frozen=True):
 class Variant(msgspec.Struct, frozen=True):
     """What sets a run apart from others of its backend and division, where anything does.
 
-    `label` is for tables. `slowdown` is the fraction of its own time by which every training epoch
-    is drawn out on purpose; `commit` is that of the sources that ran, where two are compared.
+    `label` is for tables; with @ first it names an environment. `slowdown`, a fraction, draws every
+    epoch out; `commit` is of the sources, `device` where a session has several.
     """
 
     label: str
     slowdown: float = 0.0
     commit: str | None = None
+    device: str | None = None
 
 
 class Stopping(msgspec.Struct, frozen=True):
@@ -247,9 +248,8 @@ Event: TypeAlias = Ready | Built | EpochDone | Finished | GaveUp
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One run, for good. Written once by `run.store`, read by everything above it.
 
-    `remarks` are sentences on its data that a reader should know. `replaces_blocks` are numbers of
-    earlier blocks of the session that lost a run of this model: its cells ran again together, in
-    this run's block (`run --resume`).
+    `remarks` are for readers of its data. `replaces_blocks` are earlier blocks that lost a run of
+    this model: its cells ran again together, in this run's block (`run --resume`).
     """
 
     schema: int = SCHEMA

@@ -38,7 +38,7 @@ def make_session(*backends, **changes):
         "seed": 5,
     }
     cells = tuple(Cell(name, "idiomatic", MODELS["single-layer"]) for name in backends)
-    return Session(cells=cells, **options | changes)
+    return Session(**{"cells": cells} | options | changes)
 
 
 class Stage:

@@ -39,6 +39,12 @@ def settings_of(layer: Any) -> dict[str, PortSetting]:
     }
 
 
+def pair_of(value: Any) -> tuple[int, int]:
+    """Return a size of two axes, given as one number, as two, or not at all."""
+    first, second = _repeated(value, 2)
+    return first, second
+
+
 def _repeated(value: Any, rank: int) -> tuple[int, ...]:
     if value is None:
         return (1,) * rank

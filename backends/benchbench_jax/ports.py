@@ -23,6 +23,7 @@ from benchbench.plugins.ports import (
     PortDescription,
     PortError,
     PortLoss,
+    PortNetwork,
     PortOptimizer,
     PortOutputs,
     PortSetting,
@@ -30,6 +31,7 @@ from benchbench.plugins.ports import (
     VariablePart,
 )
 from benchbench_jax.port_layers import PLAIN, is_array, is_trained, settings_of
+from benchbench_jax.port_network import read_network
 
 _LOSSES: dict[Any, tuple[PortTargets, PortOutputs]] = {
     optax.softmax_cross_entropy_with_integer_labels: ("classes", "logits"),
@@ -88,6 +90,9 @@ class FlaxPort(Port):
             loss=loss,
             optimizer=None if self._optimizer is None else optimizer,
         )
+
+    def network(self, shape: tuple[int, ...]) -> PortNetwork:
+        return read_network(self.module, shape)
 
     def read(self, source: str) -> npt.NDArray[Any]:
         return np.array(self._variables[source].get_value())

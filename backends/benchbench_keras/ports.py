@@ -17,9 +17,11 @@ from benchbench.plugins.ports import (
     PortBatch,
     PortDescription,
     PortError,
+    PortNetwork,
     PortOutputs,
 )
 from benchbench_keras.port_layers import Layers
+from benchbench_keras.port_network import read_network
 from benchbench_keras.port_training import as_targets, describe_loss, describe_optimizer
 
 # A step of plain SGD this long leaves nothing of the weights but the gradient: a power of two, so
@@ -84,6 +86,9 @@ class KerasPort(Port):
             optimizer=None if self._optimizer is None else describe_optimizer(self._optimizer),
             outputs=self._outputs(),
         )
+
+    def network(self, shape: tuple[int, ...]) -> PortNetwork:
+        return read_network(self.model, shape)
 
     def read(self, source: str) -> npt.NDArray[Any]:
         return np.array(keras.ops.convert_to_numpy(self._layers.variables[source]))

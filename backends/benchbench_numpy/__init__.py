@@ -13,12 +13,15 @@ from benchbench import BackendInfo, hookimpl
 if TYPE_CHECKING:
     from benchbench_numpy.backend import NumpyBackend
 
+# What goes on between the layers of a spec; the networks of a file are not NumPy's.
+_PORTS = (("benchbench", "benchbench_numpy.ports:trace_layers"),)
+
 
 @hookimpl
 def benchbench_backends() -> list[BackendInfo]:
     """Offer the benchmark in float32 and the reference in float64."""
     return [
-        BackendInfo("numpy", requires=("numpy",), create=_float32),
+        BackendInfo("numpy", requires=("numpy",), create=_float32, ports=_PORTS),
         BackendInfo("numpy-float64", requires=("numpy",), create=_float64),
     ]
 

@@ -17,10 +17,12 @@ from benchbench.plugins.ports import (
     PortBatch,
     PortDescription,
     PortError,
+    PortNetwork,
     PortOutputs,
 )
 from benchbench_torch.port_dropout import WithoutDropout
 from benchbench_torch.port_layers import find_pieces
+from benchbench_torch.port_network import read_network
 from benchbench_torch.port_training import describe_loss, describe_optimizer, loss_of
 
 # Of one, two and three dimensions each.
@@ -146,6 +148,12 @@ class TorchPort(Port):
         with self._dropout:
             output = self.module(self._inputs(batch[0]))
         self._criterion(output, batch[1]).backward()
+
+    def network(self, shape: tuple[int, ...]) -> PortNetwork:
+        sample = np.zeros((3, *shape), np.float32)
+        if any(isinstance(one, torch.nn.Embedding) for one in self.module.modules()):
+            sample = sample.astype(np.int64)
+        return read_network(self.module, self._inputs(sample), shape)
 
     def _outputs(self) -> PortOutputs:
         if self._loss is not None and describe_loss(self._loss).outputs != "unknown":

@@ -5,20 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchbench.cli.output import answer, show
-from benchbench.cli.progress import Certifying, certification_line, note
+from benchbench.cli.progress import Certifying, note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from benchbench.experiments.certification_messages import CertificationRequest
     from benchbench.plugins.registry import Registry
+    from benchbench.run.plan import Cell
+    from benchbench.spec.protocol import TrainingProtocol
 
 
 def print_certificates(
-    requests: Sequence[CertificationRequest],
+    cells: Sequence[Cell],
+    protocol: TrainingProtocol,
     registry: Registry,
     *,
+    device: str,
+    threads: int,
+    cpus: tuple[int, ...] | None,
+    seeds: Sequence[int],
     timeout: float,
     renew: bool,
     save: Path | None,
@@ -26,18 +32,27 @@ def print_certificates(
     as_json: bool,
 ) -> int:
     """Certify, print each ladder and a table of several, and return the exit code."""
-    from benchbench.experiments.certification import certify, exit_code, save_certificate
+    from benchbench.experiments.certification import exit_code, save_certificate
+    from benchbench.experiments.certified_cells import certify_each
     from benchbench.report import ladder
     from benchbench.report.document import Verbatim
+    from benchbench.report.progress import certification_line
 
-    infos = {name: offer.item for name, offer in registry.backends.items()}
     done, progress = [], Certifying()
-    for one in certify(requests, infos, timeout_seconds=timeout, renew=renew, heard=progress):
+    place = {"device": device, "threads": threads, "cpus": cpus}
+    for _, one in certify_each(
+        *(cells, protocol, registry),
+        **place,  # type: ignore[arg-type]
+        timeout_seconds=timeout,
+        seeds=seeds,
+        renew=renew,
+        heard=progress,
+    ):
         progress.end()
         done.append(one)
         note(certification_line(one))
         if one.certificate and save:
-            save_certificate(one.certificate, save)
+            save_certificate(one.certificate, save, one.variant)
         if one.certificate and not as_json:
             show((*ladder.build(one.certificate), Verbatim("")), wide=wide, plain=True)
     certificates = [one.certificate for one in done if one.certificate]

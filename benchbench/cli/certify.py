@@ -9,13 +9,7 @@ from benchbench.cli import options
 from benchbench.cli.certificates import print_certificates
 from benchbench.cli.outcome import test_outcome
 from benchbench.cli.ports import certify_networks
-from benchbench.experiments.selection import (
-    find_backends,
-    find_cells,
-    find_models,
-    find_processors,
-    find_protocol,
-)
+from benchbench.experiments import selection
 
 _TIMEOUT_SECONDS = 1800.0
 _OUTCOME_SEEDS = 10
@@ -46,26 +40,28 @@ def certify(  # noqa: PLR0917 - one parameter an option
     wide: options.Wide = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Prove that backends train the function of the spec, or two files the same function.
+    """Prove that backends train the function of the spec, or two things the same function.
 
     Without --model the four with published figures; --model all is the whole catalog. Each is
-    compared with a float64 reference, by the very `fit` that `run` times.
+    compared with a float64 reference, by the very `fit` that `run` times. Two things: a network of
+    a file (my_port.py:net), a spec (my.toml), a backend (torch).
     """
-    from benchbench.experiments.certification import requests_for
     from benchbench.experiments.subject import find_subject
     from benchbench.plugins.registry import load_registry
 
     subject = find_subject(networks or (), options.given(context))
     registry = load_registry()
-    if networks and subject == "files":
-        code = certify_networks(
-            networks, registry, port_input, port_map, timeout=timeout, as_json=as_json
-        )
-        raise typer.Exit(code)
-    models = find_models(model or ["all"], registry, everything=bool(model) and subject == "ladder")
-    cells = find_cells(find_backends(backend or [], registry), division, models)
-    training = find_protocol(protocol, epochs, batch_size, models=models)
-    thread_count, cpus = find_processors(threads)
+    if networks and subject == "two":
+        request = {
+            **{"models": model or (), "division": division, "protocol_path": protocol},
+            **{"shape": port_input, "map_path": port_map, "timeout_seconds": timeout},
+        }
+        raise typer.Exit(certify_networks(networks, registry, request, as_json=as_json))
+    everything = bool(model) and subject == "ladder"
+    models = selection.find_models(model or ["all"], registry, everything=everything)
+    cells = selection.find_cells(selection.find_backends(backend or [], registry), division, models)
+    training = selection.find_protocol(protocol, epochs, batch_size, models=models)
+    thread_count, cpus = selection.find_processors(threads)
     if subject == "outcome":
         code = test_outcome(
             cells,
@@ -83,16 +79,18 @@ def certify(  # noqa: PLR0917 - one parameter an option
             as_json=as_json,
         )
         raise typer.Exit(code)
-    requests = requests_for(
+    code = print_certificates(
         cells,
         training,
+        registry,
         device=device,
         threads=thread_count,
         cpus=cpus,
         seeds=range(seed, seed + (seeds or 1)),
+        timeout=timeout,
+        renew=renew,
+        save=save,
+        wide=wide,
+        as_json=as_json,
     )
-    raise typer.Exit(
-        print_certificates(
-            requests, registry, timeout=timeout, renew=renew, save=save, wide=wide, as_json=as_json
-        )
-    )
+    raise typer.Exit(code)

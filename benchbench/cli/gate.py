@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import typer
 
 from benchbench import quantities
@@ -41,14 +39,13 @@ def gate(  # noqa: PLR0917 - one parameter an option
     as_json: options.AsJson = False,
     format: options.PageFormat = None,
 ) -> None:
-    """Performance regression test of this tree against a git revision; exit 1 if it is slower.
+    """Test this tree against a revision, or a backend against another environment's, for slowness.
 
     Without --backend it takes all backends of this checkout, without --model single-layer. Both
-    trees run interleaved in one session; a slowdown must show in a second session too.
+    sides run interleaved in one session; a slowdown must show in a second session too.
     """
-    from benchbench.experiments.gate.checkout import find_checkout, find_commit
     from benchbench.experiments.gate.gate import Gate
-    from benchbench.experiments.gate.pairs import find_tree_cells
+    from benchbench.experiments.gate.sides import find_sides
     from benchbench.plugins.registry import load_registry
     from benchbench.report.gate import build
     from benchbench.run.store import Store, results_folder
@@ -56,19 +53,16 @@ def gate(  # noqa: PLR0917 - one parameter an option
     question = find_question(margin, confidence)
     seconds = None if budget is None else quantities.seconds(budget, "--budget")
     store = Store(results_folder(results))
-    checkout = find_checkout(Path.cwd(), aside=store.folder.parent)
-    commit = find_commit(checkout, against)
     registry = load_registry()
-    cells = find_tree_cells(backend, division, model or ["single-layer"], registry, checkout.root)
+    names = model or ["single-layer"]
+    aside = store.folder.parent
+    sides = find_sides(against, backend, division, names, registry, aside=aside)
     store.prepare()
     thread_count, cpus = find_processors(threads)
-    models = [cell.model for cell in cells]
+    models = [cell.model for cell in sides.cells]
     found = Gate(
-        checkout=checkout,
-        ref=against,
-        ref_commit=commit,
+        sides=sides,
         registry=registry,
-        cells=cells,
         protocol=find_protocol(protocol, epochs),
         chosen=find_dataset(dataset, registry, models, note=note, quick=quick),
         device=device,

@@ -18,6 +18,7 @@ SHORT_HELP = {
     "plot": "Draw a figure of saved runs.",
     "export": "Write saved runs as other tools read them.",
     "certify": "Does a backend train the function of the specification?",
+    "import": "Write a network of a Python file as a specification.",
     "list": "Backends, models and data sets, and how to get more.",
     "describe": "The layers of a model: shapes, parameters, FLOPs.",
     "doctor": "What is installed, what is broken, how noisy it is here.",
@@ -29,7 +30,7 @@ SHORT_HELP = {
     "results": "Saved records: pack, unpack, verify.",
 }
 # The verbs whose module is not called as they are: a keyword, a hyphen.
-_MODULES = {"list": "list_", "new-backend": "new_backend"}
+_MODULES = {"list": "list_", "import": "import_", "new-backend": "new_backend"}
 _DEVELOP = ("conform", "new-backend", "gate")
 
 

@@ -15,11 +15,13 @@ from benchbench.files import output_trouble
 
 def _announced(names: list[str] | None) -> list[str] | None:
     """Have plugins in files found, before any is looked for."""
+    from benchbench.experiments.environments.names import split_environment
     from benchbench.plugins.plugin_files import announce, is_plugin_file
 
     for name in names or ():
-        if is_plugin_file(name):
-            announce(name)
+        file, _ = split_environment(name)
+        if is_plugin_file(file):
+            announce(file)
     return names
 
 
@@ -73,7 +75,8 @@ SomeBackends = Annotated[
     typer.Option(
         "--backend",
         "-b",
-        help="A backend, 'all' that are ready, or a plugin in a file (my_backend.py).",
+        help="A backend, 'all' that are ready, a plugin in a file (my_backend.py), or BACKEND@ENV: "
+        "that of another Python, virtual environment, or name in environments.toml.",
         callback=_announced,
     ),
 ]
@@ -82,6 +85,10 @@ SomeModels = Annotated[
     typer.Option("--model", "-m", help="A model, 'all' (four), 'catalog' or a TOML file."),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, or a device's name.")]
+SomeDevices = Annotated[
+    list[str] | None,
+    typer.Option("--device", help="auto, cpu, cuda, or a device's name; several side by side."),
+]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="CPU threads; where none are given, the physical cores.")
 ]
@@ -145,9 +152,7 @@ Save = Annotated[
 Renew = Annotated[bool, typer.Option("--renew", help="Certify anew what was certified before.")]
 Networks = Annotated[
     list[str] | None,
-    typer.Argument(
-        help="Two networks of your own files instead: my_port.py:net my_model.py:build."
-    ),
+    typer.Argument(help="Two things that train instead: my_port.py:net, my.toml, or a backend."),
 ]
 PortMap = Annotated[
     Path | None,
@@ -224,7 +229,11 @@ Output = Annotated[
     ),
 ]
 Against = Annotated[
-    str, typer.Option("--against", help="The branch, tag or commit to compare this tree with.")
+    str,
+    typer.Option(
+        "--against",
+        help="A branch, tag or commit to compare this tree with, or BACKEND@ENV, or COMMIT@ENV.",
+    ),
 ]
 Certify = Annotated[
     bool, typer.Option(help="First certify the cells that no valid certificate is kept of.")

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, Self
 
-from benchbench.compare.metrics import metric_name, tested_metric
+from benchbench.compare.contrast import cell_name
 from benchbench.printable import own_lines
-from benchbench.report import ladder, text
+from benchbench.report.progress import certification_lines, epoch_news, run_line
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -86,7 +86,7 @@ class Lines:
 
     def certified(self, certification: Certification) -> None:
         self.certifying.end()
-        note(_with_diagnosis(certification))
+        note(certification_lines(certification))
 
     def group_started(self, requests: Sequence[RunRequest]) -> None:
         pass
@@ -95,7 +95,7 @@ class Lines:
         pass
 
     def run_finished(self, record: RunRecord) -> None:
-        note(_ending(record))
+        note(run_line(record))
 
 
 class Bars:
@@ -131,12 +131,11 @@ class Bars:
 
     def certified(self, certification: Certification) -> None:
         self.certifying.end()
-        self.note(_with_diagnosis(certification))
+        self.note(certification_lines(certification))
 
     def group_started(self, requests: Sequence[RunRequest]) -> None:
         for request in requests:
-            variant = f" {request.variant.label}" if request.variant else ""
-            name = f"{request.model.name}  {request.backend} {request.division}{variant}"
+            name = f"{request.model.name}  {cell_name(request)}"
             total = request.protocol.epochs
             self._tasks[request.run_id] = self._bars.add_task(name, total=total, news="")
         self._bars.refresh()
@@ -145,49 +144,13 @@ class Bars:
         self._bars.update(
             self._tasks[request.run_id],  # type: ignore[arg-type] # rich's TaskID is an int
             completed=number,
-            news=f"loss {text.fraction(epoch.loss)}, validated {_validated(epoch)}",
+            news=epoch_news(epoch),
             refresh=True,
         )
 
     def run_finished(self, record: RunRecord) -> None:
         self._bars.remove_task(self._tasks.pop(record.run_id))  # type: ignore[arg-type]
-        self.note(_ending(record))
-
-
-def _validated(epoch: EpochRecord) -> str:
-    error = epoch.validation_mean_absolute_error
-    return text.fraction(epoch.validation_accuracy if error is None else error)
-
-
-def _ending(record: RunRecord) -> str:
-    variant = f" {record.variant.label}" if record.variant else ""
-    name = f"{record.model} {record.backend} {record.division}{variant} (block {record.block})"
-    outcome = (
-        f"test {metric_name(record)} {text.fraction(tested_metric(record))}"
-        if record.status == "ok"
-        else record.error
-    )
-    return f"{record.status:>7}  {name}: {outcome}"
-
-
-def _with_diagnosis(one: Certification) -> str:
-    """Say what came of one cell; where it breaks, what the break looks like and what to do."""
-    told = ladder.diagnosis(one.certificate) if one.certificate else None
-    return "\n".join(filter(None, [certification_line(one), told]))
-
-
-def certification_line(one: Certification) -> str:
-    """Say in a line what came of one cell, after a warning if there is one."""
-    request, certificate = one.request, one.certificate
-    warning = f"warning: {one.warning}\n" if one.warning else ""
-    cell = f"{request.model.name} {request.backend} {request.division}"
-    if certificate is None:
-        reason = one.gave_up.reason if one.gave_up else "no answer"
-        return f"{warning}not certified: {cell}: {reason}"
-    how = "from the cache" if one.from_cache else f"{certificate.seconds:.1f} s"
-    broken = certificate.broken
-    ending = f", {broken.summary}" if broken else ""
-    return f"{warning}certified: {cell}: {certificate.verdict}{ending} ({how})"
+        self.note(run_line(record))
 
 
 class TestLines:

@@ -9,6 +9,7 @@ from benchbench.cli import options
 from benchbench.cli.progress import note
 from benchbench.cli.session import resume_and_show, train_and_show
 from benchbench.errors import UsageError
+from benchbench.experiments.device_cells import session_device
 from benchbench.experiments.selection import (
     find_backends,
     find_cells,
@@ -26,7 +27,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     backend: options.SomeBackends = None,
     model: options.SomeModels = None,
     division: options.Division = "idiomatic",
-    device: options.Device = "auto",
+    device: options.SomeDevices = None,
     dataset: options.Dataset = "auto",
     protocol: options.Protocol = None,
     blocks: options.Blocks = 1,
@@ -73,11 +74,11 @@ def run(  # noqa: PLR0917 - one parameter an option
     models = find_models(model, registry)
     thread_count, cpus = find_processors(threads)
     matrix = Matrix(
-        cells=find_cells(find_backends(backend, registry), division, models),
+        cells=find_cells(find_backends(backend, registry), division, models, device),
         protocol=find_protocol(protocol, epochs, quick=quick, models=models),
         certified_protocol=find_protocol(protocol, None, certify_batch) if certify else None,
         dataset=find_dataset(dataset, registry, models, note=note, quick=quick),
-        device=device,
+        device=session_device(device),
         threads=thread_count,
         cpus=cpus,
         seed=seed,

@@ -27,16 +27,30 @@ class Baseline:
         if found:
             return found
         of_backend = sorted(
-            (cell for cell in cells if _spell(cell.backend) == _spell(self.wanted)),
+            (cell for cell in cells if self._spellings & _names_of_backend(cell)),
             key=lambda cell: (cell.division != "idiomatic", cell),
         )
         if of_backend:
             return of_backend[0]
-        known = sorted({str(cell) for cell in cells} | {cell.backend for cell in cells})
+        known = sorted({str(cell) for cell in cells} | {cell.backend_there for cell in cells})
         raise UsageError(
             f"--baseline {self.wanted}: no cell of that name ran{nearest(self.wanted, known)} "
             f"(there are {', '.join(sorted(map(str, cells))) or 'none'})"
         )
+
+    @property
+    def _spellings(self) -> set[str]:
+        """The name as it is, and with an environment by the last part of its path."""
+        backend, at, place = (self.wanted or "").partition("@")
+        last = place.rstrip("/").rpartition("/")[2]
+        return {_spell(self.wanted or ""), _spell(f"{backend}{at}{last}")}
+
+
+def _names_of_backend(cell: CellName) -> set[str]:
+    backend, at, place = cell.backend_there.partition("@")
+    last = place.rpartition("/")[2]
+    names = (cell.backend, cell.backend_there, cell.without_division, f"{backend}{at}{last}")
+    return set(map(_spell, names))
 
 
 def _spell(name: str) -> str:

@@ -135,7 +135,8 @@ def _section(
         question=question,
         sessions={table.model: table.session_id for table in tables},
         rows=rows(
-            summarise(records, question.confidence),
+            # Devices side by side stand together, model by model.
+            sorted(summarise(records, question.confidence), key=lambda one: model_order(one.model)),
             lambda cell: any(table.compares(cell) for table in tables),
         ),
         contrasts=_unjudged(contrasts) if dataset.endswith(QUICK) else judge(contrasts, question),

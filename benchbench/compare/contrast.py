@@ -18,7 +18,7 @@ from benchbench.compare.estimate import block_medians, estimate
 from benchbench.compare.load import crowded
 from benchbench.compare.validity import failure_reason
 from benchbench.errors import UsageError
-from benchbench.records import RunRecord, Stopping
+from benchbench.records import RunRecord, RunRequest, Stopping
 
 TimeVerdict: TypeAlias = Literal["FASTER", "SLOWER", "SAME", "UNDECIDED", "NOISY", "EXPLORATORY"]
 # Those that leave the question open.
@@ -51,17 +51,36 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CellName(msgspec.Struct, frozen=True, order=True):
-    """What a run is a run of, within a session and model; the variant is "" where there is none."""
+    """What a run is a run of, within a session and model; the variant is "" where there is none.
+
+    One that begins with @ names an environment: "torch@venvs/old idiomatic on cuda:0".
+    """
 
     backend: str
     division: str
     variant: str = ""
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.backend, self.division, self.variant) if part)
+        return " ".join(part for part in (self.backend_there, self.division, self._rest) if part)
+
+    @property
+    def backend_there(self) -> str:
+        """The backend, with its environment where it has one of its own."""
+        place = self.variant.partition(" ")[0] if self.variant.startswith("@") else ""
+        return f"{self.backend}{place}"
+
+    @property
+    def without_division(self) -> str:
+        """The cell in words, where all are of one division."""
+        return " ".join(part for part in (self.backend_there, self._rest) if part)
+
+    @property
+    def _rest(self) -> str:
+        at, _, rest = self.variant.partition(" ")
+        return rest if at.startswith("@") else self.variant
 
 
-def cell_name(record: RunRecord) -> CellName:
+def cell_name(record: RunRecord | RunRequest) -> CellName:
     """Return the name of the cell that a run belongs to."""
     label = record.variant.label if record.variant else ""
     return CellName(record.backend, record.division, label)

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence, Set
 from typing import TypeAlias
 
+import msgspec
+
 from benchbench.compare.cells import Runs, machine_name
 from benchbench.compare.contrast import CellName
 from benchbench.machines import Machine
@@ -19,8 +21,10 @@ def by_place(records: Sequence[RunRecord]) -> dict[SectionKey, list[RunRecord]]:
     """Sort runs into sections, their order kept.
 
     A run that failed before it knew its device belongs to the device that the other runs of its
-    session and model have, if they have one.
+    session and model have, if they have one. Devices that a session was told to have side by side
+    share a section.
     """
+    side_by_side = _side_by_side(records)
     devices: dict[tuple[str, str], set[str]] = defaultdict(set)
     # The card too is known only with the device.
     names: dict[tuple[str, str, str, Machine], set[str]] = defaultdict(set)
@@ -31,6 +35,11 @@ def by_place(records: Sequence[RunRecord]) -> dict[SectionKey, list[RunRecord]]:
             names[key].add(machine_name(record))
     sections: dict[SectionKey, list[RunRecord]] = defaultdict(list)
     for record in records:
+        if record.variant and record.variant.device:
+            machine = machine_name(msgspec.structs.replace(record, card=None))
+            together = side_by_side[record.session_id]
+            sections[record.dataset, together, machine, record.threads].append(record)
+            continue
         device = record.device or ""
         known = devices[record.session_id, record.model]
         if not device and len(known) == 1:
@@ -42,6 +51,15 @@ def by_place(records: Sequence[RunRecord]) -> dict[SectionKey, list[RunRecord]]:
         place = record.dataset, device, name, record.threads
         sections[place].append(record)
     return sections
+
+
+def _side_by_side(records: Sequence[RunRecord]) -> dict[str, str]:
+    """Return by session the devices that it was told to have side by side: "cpu and cuda:0"."""
+    devices: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        if record.variant and record.variant.device:
+            devices[record.session_id].add(record.device or record.variant.device)
+    return {session: " and ".join(sorted(found)) for session, found in devices.items()}
 
 
 def blocks_elsewhere(

@@ -29,6 +29,10 @@ def remarks(records: Iterable[RunRecord]) -> Iterator[str]:
     cells: dict[tuple[str, str, CellName], list[RunRecord]] = defaultdict(list)
     for record in records:
         cells[record.model, record.session_id, cell_name(record)].append(record)
+    pythons = {name: runs[0].machine.python for (_, _, name), runs in cells.items()}
+    if len(set(pythons.values())) > 1:
+        told = ", ".join(f"{name} {version}" for name, version in sorted(pythons.items()))
+        yield f"not all ran under the same Python: {told}"
     for (model, _, name), runs in cells.items():
         for told in filter(None, (trend(runs), _idle_threads(runs))):
             yield f"{model}, {name}: {told}"

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from benchbench.compare.cells import model_order
+from benchbench.compare.contrast import CellName
 from benchbench.compare.summary import CellSummary
 from benchbench.compare.validity import failure_reason
 from benchbench.records import RunRecord
@@ -72,6 +73,27 @@ def rows(cells: Sequence[CellSummary], compared: Callable[[CellSummary], bool]) 
         distinction = ", ".join(distinctions)
         found.append(Row(cell=cell, distinction=distinction, compared=compared(cell)))
     return tuple(found)
+
+
+def differing_versions(rows: Iterable[Row]) -> dict[CellName, str]:
+    """Return, of the compared cells of one backend, the versions in which they differ, in words."""
+    by_backend: defaultdict[tuple[str, str], dict[CellName, dict[str, str]]] = defaultdict(dict)
+    for row in rows:
+        if row.compared:
+            cell = row.cell
+            by_backend[cell.backend, cell.division][cell.name] = dict(cell.versions)
+    return {
+        name: ", ".join(told)
+        for cells in by_backend.values()
+        for name, own in cells.items()
+        if (
+            told := [
+                f"{package} {version}"
+                for package, version in own.items()
+                if any(other.get(package) != version for other in cells.values())
+            ]
+        )
+    }
 
 
 def _version_distinctions(cell: CellSummary, known: Iterable[_Versions]) -> list[str]:

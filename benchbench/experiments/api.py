@@ -8,11 +8,11 @@ from pathlib import Path
 from benchbench.certificates import Certificate
 from benchbench.errors import BenchbenchError, UsageError
 from benchbench.experiments import matrix as matrices
-from benchbench.experiments.certification import certify as certify_requests
-from benchbench.experiments.certification_messages import CertificationRequest
+from benchbench.experiments.certified_cells import certify_each
+from benchbench.experiments.device_cells import session_device
 from benchbench.experiments.executors import LOCAL
 from benchbench.experiments.listener import Listener, Silent
-from benchbench.experiments.names import find_backend, find_divisions, find_model
+from benchbench.experiments.names import find_model
 from benchbench.experiments.results import Results
 from benchbench.experiments.resume import resume as resume_session
 from benchbench.experiments.selection import (
@@ -37,7 +37,7 @@ def run(
     backends: Sequence[str],
     models: Sequence[str | Path | ModelSpec],
     division: str = "idiomatic",
-    device: str = "auto",
+    device: str | Sequence[str] = "auto",
     dataset: str | Path = "auto",
     protocol: TrainingProtocol | str | Path | None = None,
     blocks: int = 1,
@@ -53,7 +53,8 @@ def run(
 ) -> Results:
     """Train models under backends, interleaved, each run in a process of its own.
 
-    `models` are names of the catalog, TOML files or specs; `division` a name, or "all". Every
+    `models` are names of the catalog, TOML files or specs; `division` a name, or "all"; `backends`
+    may be of another environment ("torch@venvs/old"), and `device` several, side by side. Every
     record is saved below `results` (default: BENCHBENCH_RESULTS, else ./results). `certify`: first
     prove that each cell trains the function of its spec. `executor`: where blocks run, "local" or
     what a plugin offers. `wait_for_quiet`: begin when nothing else is at work here, after so many
@@ -64,15 +65,16 @@ def run(
     hears = listener or Silent()
     registry = load_registry()
     specs = _models(models, registry)
+    devices = [device] if isinstance(device, str) else list(device)
     training = _protocol(protocol)
     thread_count, cpus = find_processors(threads)
     store = Store(results_folder(Path(results) if results is not None else None))
     matrix = matrices.Matrix(
-        cells=find_cells(find_backends(list(backends), registry), division, specs),
+        cells=find_cells(find_backends(list(backends), registry), division, specs, devices),
         protocol=training,
         certified_protocol=training if certify else None,
         dataset=find_dataset(str(dataset), registry, specs, quick=quick, note=hears.note),
-        device=device,
+        device=session_device(devices),
         threads=thread_count,
         cpus=cpus,
         seed=seed,
@@ -126,24 +128,25 @@ def certify(
     """
     time_limit(timeout_seconds, "timeout_seconds")
     registry = load_registry()
-    info = find_backend(backend, registry)
-    (chosen,) = find_divisions(info, division)
+    cells = find_cells(find_backends([backend], registry), division, _models([model], registry))
+    if len(cells) != 1:
+        raise UsageError("a certificate is of one backend's division: name one of each")
     thread_count, cpus = find_processors(threads)
-    request = CertificationRequest(
-        backend=backend,
-        division=chosen,
-        model=_models([model], registry)[0],
-        protocol=_protocol(protocol),
+    ((_, done),) = certify_each(
+        cells,
+        _protocol(protocol),
+        registry,
         device=device,
         threads=thread_count,
         cpus=cpus,
-        seed=seed,
+        timeout_seconds=timeout_seconds,
+        seeds=(seed,),
     )
-    infos = {name: offer.item for name, offer in registry.backends.items()}
-    (done,) = certify_requests([request], infos, timeout_seconds=timeout_seconds)
     if done.certificate is None:
         reason = done.gave_up.reason if done.gave_up else "there was no answer"
-        raise BenchbenchError(f"{backend} {chosen}, {request.model.name}: no certificate: {reason}")
+        raise BenchbenchError(
+            f"{backend} {cells[0].division}, {cells[0].model.name}: no certificate: {reason}"
+        )
     return done.certificate
 
 

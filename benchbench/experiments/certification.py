@@ -25,11 +25,10 @@ from benchbench.experiments.certification_messages import (
 )
 from benchbench.measure.gpu import accelerators
 from benchbench.plugins.contract import BackendInfo
-from benchbench.plugins.registry import Registry
 from benchbench.records import GaveUp
 from benchbench.run import question
 from benchbench.run.encoding import to_json
-from benchbench.run.plan import Cell
+from benchbench.run.plan import Cell, as_word
 from benchbench.run.question import Returned
 from benchbench.spec.protocol import TrainingProtocol
 
@@ -42,6 +41,9 @@ class Certifier(Protocol):
 
     def sources_sha256(self, info: BackendInfo) -> str:
         """Return the hash of the sources that a certificate of this backend depends on."""
+
+    def versions(self, info: BackendInfo) -> dict[str, str]:
+        """Return the versions of what the backend requires, as installed."""
 
     def ask(
         self,
@@ -65,6 +67,9 @@ class OwnCertifier:
 
     def sources_sha256(self, info: BackendInfo) -> str:
         return sources_sha256(info, self.reference)
+
+    def versions(self, info: BackendInfo) -> dict[str, str]:
+        return installed_versions(info)
 
     def ask(
         self,
@@ -158,40 +163,11 @@ def requests_for(
     ]
 
 
-def certify_cells(
-    cells: Sequence[Cell],
-    protocol: TrainingProtocol,
-    registry: Registry,
-    *,
-    device: str,
-    threads: int,
-    cpus: tuple[int, ...] | None,
-    timeout_seconds: float,
-    certified: Callable[[Certification], None],
-    certifier: Certifier | None = None,
-    heard: Callable[[str], None] | None = None,
-) -> dict[Cell, Certificate | str]:
-    """Return for each cell its certificate, kept or made now, or why there is none.
-
-    `certified` is told of each as it comes. `certifier` is this tree's by default, which tells
-    `heard` how far it is.
-    """
-    requests = requests_for(cells, protocol, device=device, threads=threads, cpus=cpus)
-    infos = {name: offer.item for name, offer in registry.backends.items()}
-    answers: dict[Cell, Certificate | str] = {}
-    certifying = certify(
-        requests, infos, timeout_seconds=timeout_seconds, certifier=certifier, heard=heard
-    )
-    for cell, answer in zip(cells, certifying, strict=True):
-        certified(answer)
-        reason = answer.gave_up.reason if answer.gave_up else "no answer"
-        answers[cell] = answer.certificate or reason
-    return answers
-
-
-def save_certificate(certificate: Certificate, folder: Path) -> None:
-    """Write a certificate into a folder, as JSON. Raises UsageError."""
-    parts = (certificate.model, certificate.backend, certificate.division, certificate.device)
+def save_certificate(certificate: Certificate, folder: Path, variant: str = "") -> None:
+    """Write a certificate into a folder, as JSON; `variant` is its cell's. Raises UsageError."""
+    parts = [certificate.model, certificate.backend, certificate.division, certificate.device]
+    if variant:
+        parts.append(as_word(variant))
     path = folder / f"{'-'.join(parts)}-seed{certificate.seed}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -245,7 +221,7 @@ def _key(
         certified_sha256=Exercise(request.model, request.protocol).sha256,
         seed=request.seed,
         sources_sha256=certifier.sources_sha256(info),
-        versions=installed_versions(info),
+        versions=certifier.versions(info),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from benchbench.certificates import Certificate
+from benchbench.compare.contrast import CellName
 from benchbench.errors import BenchbenchError
 from benchbench.records import GaveUp
 from benchbench.spec.model import ModelSpec
@@ -33,7 +34,8 @@ class CertificationRequest(msgspec.Struct, frozen=True, kw_only=True):
 class Certification(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a request: a certificate, or why there is none; neither while it is open.
 
-    `from_cache`: it was made before. `warning`: what was wrong with one that was kept.
+    `from_cache`: it was made before. `warning`: what was wrong with one that was kept. `variant` is
+    the label of the cell's, where cells differ in their environment or device.
     """
 
     request: CertificationRequest
@@ -41,6 +43,13 @@ class Certification(msgspec.Struct, frozen=True, kw_only=True):
     gave_up: GaveUp | None = None
     from_cache: bool = False
     warning: str | None = None
+    variant: str = ""
+
+    @property
+    def cell(self) -> str:
+        """Model, backend, division and variant in words."""
+        request = self.request
+        return f"{request.model.name} {CellName(request.backend, request.division, self.variant)}"
 
     @property
     def settled(self) -> bool:

@@ -14,7 +14,7 @@ from benchbench.compare.contrast import Question
 from benchbench.compare.whole import standing
 from benchbench.data.chosen import Chosen
 from benchbench.errors import UsageError
-from benchbench.experiments.certification import certify_cells
+from benchbench.experiments.certified_cells import certify_cells
 from benchbench.experiments.executors import LOCAL, find_executor
 from benchbench.experiments.listener import Listener
 from benchbench.experiments.saved_plan import SavedPlan, save_plan, sources_here, versions_here

@@ -1,38 +1,135 @@
-"""Certify two networks of a user's own files against each other: `benchbench certify A B`."""
+"""Certify any two things that train against each other: `benchbench certify A B`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchbench.errors import UsageError
+from benchbench.errors import UsageError, nearest
+from benchbench.experiments.environments.backends import BackendElsewhere
+from benchbench.experiments.environments.names import split_environment
+from benchbench.experiments.names import ALL_DIVISIONS, find_divisions, find_model
+from benchbench.experiments.selection import find_backends, find_models
+from benchbench.plugins.plugin_files import announce, is_plugin_file
 from benchbench.plugins.registry import Registry
-from benchbench.ports.certify import TIMEOUT_SECONDS, certify_ports, find_factory
+from benchbench.ports.certify import TIMEOUT_SECONDS, certify_ports
+from benchbench.ports.messages import TrainedSpec
 from benchbench.ports.report import PortReport
+from benchbench.ports.subjects import PortSubject, SpecSubject, find_factory
+from benchbench.spec.files import load_protocol
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import TrainingProtocol
+from benchbench.spec.task import task_of
 
 
-def certify_files(
-    a: str,
-    b: str,
+def certify_two(
+    networks: Sequence[str],
     registry: Registry,
     *,
+    models: Sequence[str] = (),
+    division: str = ALL_DIVISIONS,
+    protocol_path: Path | None = None,
     shape: str | None = None,
     map_path: Path | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> PortReport:
-    """Compare two factories, "file.py:name" each. `shape` is "28,28,1", of one sample.
+    """Compare two networks: "file.py:name", a backend, a spec's file or name.
 
-    Raises UsageError, before any code runs, for names that are none; PortFailure for a network
-    that cannot be run.
+    A backend trains the model that is named, else that of the other side's spec, by the protocol,
+    as a spec does. `shape` is "28,28,1", of one sample. Raises UsageError, before any code
+    runs, for names that are none; PortFailure for a network that cannot be run.
     """
-    factories = find_factory(a), find_factory(b)
+    samples = read_shape(shape) if shape else None
+    protocol = load_protocol(protocol_path) if protocol_path else TrainingProtocol()
+    # `all`, the default of other certifications, is none of one network.
+    chosen = "idiomatic" if division == ALL_DIVISIONS else division
+    a, b = find_subjects(networks, registry, models, chosen, protocol)
+    if not any(isinstance(one, SpecSubject) for one in (a, b)):
+        for option, given in (("--protocol", protocol_path), ("--division", division)):
+            if given not in {None, ALL_DIVISIONS}:
+                raise UsageError(f"{option} is for backends and specs, but both sides are files")
     return certify_ports(
-        *factories,
+        a,
+        b,
         ports_of(registry),
-        shape=read_shape(shape) if shape else None,
+        shape=samples,
         map_path=map_path,
         timeout_seconds=timeout_seconds,
     )
+
+
+def find_subjects(
+    words: Sequence[str],
+    registry: Registry,
+    models: Sequence[str],
+    division: str,
+    protocol: TrainingProtocol,
+) -> list[PortSubject]:
+    """Return what each word means. Raises UsageError, Unavailable."""
+    specs = {word: find_model(word, registry) for word in words if _is_spec(word, registry)}
+    named = find_models(list(models), registry)
+    if len(named) > 1:
+        raise UsageError(
+            f"two networks are certified with one model, but --model names {len(named)}: "
+            f"{', '.join(one.name for one in named)}"
+        )
+    known = named or list(dict.fromkeys(specs.values()))
+    found: list[PortSubject] = []
+    for word in words:
+        if word in specs:
+            found.append(_spec(word, specs[word], protocol))
+        elif _is_backend(word, registry):
+            if len(known) != 1:
+                raise UsageError(
+                    f"'{word}' is a backend, which trains a model of the spec: name it with "
+                    f"--model, such as --model my.toml or --model deeper-cnn"
+                )
+            found.append(_backend(word, known[0], registry, division, protocol))
+        else:
+            found.append(find_factory(word))
+    if named and not any(isinstance(one, SpecSubject) and one.info for one in found):
+        raise UsageError("--model names what a backend trains, but neither side is a backend")
+    return found
+
+
+def _is_spec(word: str, registry: Registry) -> bool:
+    return word.endswith(".toml") or word in registry.models
+
+
+def _is_backend(word: str, registry: Registry) -> bool:
+    """Say whether a word means a backend. Raises UsageError for one that means nothing."""
+    if ":" in word.replace("://", ""):
+        return False
+    name, environment = split_environment(word)
+    if environment is not None or name in registry.backends or is_plugin_file(name):
+        return True
+    registry.must_not_be_quarantined(name)
+    known = (*registry.backends, *registry.models)
+    raise UsageError(
+        f"'{word}': expected a network of a file (my_port.py:net), a spec (my.toml, or a model of "
+        f"`benchbench list`), or a backend (torch, torch@ENV){nearest(word, known)}"
+    )
+
+
+def _spec(word: str, model: ModelSpec, protocol: TrainingProtocol) -> SpecSubject:
+    task_of(model, protocol)
+    return SpecSubject(TrainedSpec(model=model, protocol=protocol), word)
+
+
+def _backend(
+    word: str, model: ModelSpec, registry: Registry, division: str, protocol: TrainingProtocol
+) -> SpecSubject:
+    if is_plugin_file(split_environment(word)[0]):
+        announce(split_environment(word)[0])
+    infos = find_backends([word], registry)
+    if len(infos) != 1:
+        raise UsageError(f"'{word}' are {len(infos)} backends: name one")
+    (info,) = infos
+    (chosen,) = find_divisions(info, division)
+    task_of(model, protocol)
+    python = info.place.python if isinstance(info, BackendElsewhere) else None
+    trained = TrainedSpec(model=model, protocol=protocol, backend=info.name, division=chosen)
+    return SpecSubject(trained, word, info, python)
 
 
 def ports_of(registry: Registry) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from benchbench import __version__
 from benchbench.certify.sources import installed_versions, sources_sha256
 from benchbench.compare.contrast import Question
 from benchbench.errors import BenchbenchError, StoreError, UsageError, nearest
+from benchbench.experiments.environments.backends import backend_there
 from benchbench.experiments.executors import LOCAL
 from benchbench.experiments.until import Until
 from benchbench.files import is_there, make_folder, read_file, write_new
@@ -59,18 +60,33 @@ class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):
 def versions_here(session: Session, registry: Registry) -> dict[str, str]:
     """Return the versions of benchbench and of what the session's backends require, as installed.
 
-    Raises UsageError for a backend that is not there.
+    Raises UsageError for a backend that is not there, Unavailable for an environment.
     """
     found = {"benchbench": __version__}
-    for name in dict.fromkeys(cell.backend for cell in session.cells):
-        found |= installed_versions(registry.backend(name))
+    for name, python in _backends(session):
+        if python is None:
+            found |= installed_versions(registry.backend(name))
+        else:
+            there = backend_there(name, python)
+            found |= {f"{one} of {python}": number for one, number in there.versions.items()}
     return found
 
 
 def sources_here(session: Session, registry: Registry) -> dict[str, str]:
     """Return a hash of each backend's code, by which an edit is noticed that is no new version."""
-    names = dict.fromkeys(cell.backend for cell in session.cells)
-    return {name: sources_sha256(registry.backend(name)) for name in names}
+    return {
+        name if python is None else f"{name} of {python}": (
+            sources_sha256(registry.backend(name))
+            if python is None
+            else backend_there(name, python).sources_sha256
+        )
+        for name, python in _backends(session)
+    }
+
+
+def _backends(session: Session) -> list[tuple[str, str | None]]:
+    """Return each backend of the session with the interpreter that it has of its own, if any."""
+    return list(dict.fromkeys((cell.backend, cell.environment.python) for cell in session.cells))
 
 
 def save_plan(store: Store, plan: SavedPlan) -> None:

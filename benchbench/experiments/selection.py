@@ -72,12 +72,22 @@ def must_be_unique(models: Sequence[ModelSpec]) -> list[ModelSpec]:
 def find_backends(names: list[str], registry: Registry) -> list[BackendInfo]:
     """Return the backends of these names; 'all' are those whose framework is installed.
 
-    A file that was announced stands for the backends that it offers."""
+    A file that was announced stands for the backends that it offers; "torch@venvs/old" is the
+    backend of another environment.
+    """
+    from benchbench.experiments.environments.backends import find_elsewhere, told_apart
+    from benchbench.experiments.environments.names import split_environment
     from benchbench.plugins.plugin_files import is_plugin_file
     from benchbench.plugins.registry import missing_requirements
 
     found: list[BackendInfo] = []
-    for name in names:
+    for wanted in names:
+        name, environment = split_environment(wanted)
+        if environment is not None:
+            of_file = backends_of_file(name, registry) if is_plugin_file(name) else ()
+            for one in [info.name for info in of_file] or [name]:
+                found += find_elsewhere(one, environment)
+            continue
         if name == "all":
             infos = [offer.item for offer in registry.backends.values()]
             found += [info for info in infos if not missing_requirements(info)]
@@ -86,17 +96,27 @@ def find_backends(names: list[str], registry: Registry) -> list[BackendInfo]:
             found += backends_of_file(name, registry)
             continue
         found.append(find_backend(name, registry))
-    return list(dict.fromkeys(found))
+    return told_apart(list(dict.fromkeys(found)))
 
 
-def find_cells(backends: list[BackendInfo], division: str, models: list[ModelSpec]) -> list[Cell]:
-    from benchbench.run.plan import Cell
+def find_cells(
+    backends: Sequence[BackendInfo],
+    division: str,
+    models: Sequence[ModelSpec],
+    devices: Sequence[str] | None = None,
+) -> list[Cell]:
+    """Return a cell for each backend, division and model, and each device where there are several.
+
+    Raises Unavailable for a device that a backend does not have, UsageError for one named twice.
+    """
+    from benchbench.experiments.device_cells import place_cells
 
     return [
-        Cell(info.name, one, model)
+        cell
         for info in backends
         for one in find_divisions(info, division)
         for model in models
+        for cell in place_cells(info, one, model, devices or ())
     ]
 
 

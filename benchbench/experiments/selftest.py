@@ -79,7 +79,8 @@ class SelfTest:
         variants = [Variant("again")]
         variants += [Variant(f"{100 * one:g} % slower", slowdown=one) for one in self.slowdowns]
         copies = (msgspec.structs.replace(self.cell, variant=variant) for variant in variants)
-        return self.cell, *copies
+        # An environment has a label too.
+        return msgspec.structs.replace(self.cell, variant=None), *copies
 
 
 def judged(records: Sequence[RunRecord], question: Question) -> list[tuple[float, Contrast]]:

@@ -1,4 +1,4 @@
-"""What `benchbench certify` certifies: backends by the ladder or by their outcome, or two files."""
+"""What `benchbench certify` certifies: backends by the ladder or by their outcome, or any two."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Literal, TypeAlias
 
 from benchbench.errors import UsageError
 
-CertificationSubject: TypeAlias = Literal["ladder", "outcome", "files"]
+CertificationSubject: TypeAlias = Literal["ladder", "outcome", "two"]
 
 _NAMES: dict[CertificationSubject, str] = {
     "ladder": "backends without --outcome",
     "outcome": "backends with --outcome",
-    "files": "two networks",
+    "two": "two networks",
 }
 _LADDER = ("--seed", "--save", "--renew")
 _OUTCOME = ("--outcome", "--dataset", "--results", "--margin", "--epochs")
-_FILES = ("--map", "--input")
+_TWO = ("--map", "--input", "--model", "--division", "--protocol")
 _BACKENDS = (
     *("--backend", "--model", "--division", "--device", "--threads"),
     *("--protocol", "--batch-size", "--seeds"),
@@ -25,7 +25,7 @@ _BACKENDS = (
 _OPTIONS: dict[CertificationSubject, tuple[str, ...]] = {
     "ladder": (*_BACKENDS, *_LADDER),
     "outcome": (*_BACKENDS, *_OUTCOME),
-    "files": _FILES,
+    "two": _TWO,
 }
 
 
@@ -37,11 +37,12 @@ def find_subject(networks: Sequence[str], given: Collection[str]) -> Certificati
     if len(networks) != 2 and (networks or "--backend" not in given):
         backend = "--backend" if "--backend" in given else "no backend"
         raise UsageError(
-            f"expected --backend NAME, to certify a backend, or two networks to compare, such as "
-            f"my_port.py:net my_model.py:build; got {len(networks)} networks and {backend}"
+            f"expected --backend NAME, to certify a backend, or two things to compare, such as "
+            f"my_port.py:net my_model.py:build, or my.toml my_port.py:net; got {len(networks)} "
+            f"networks and {backend}"
         )
     subject: CertificationSubject = (
-        "files" if networks else "outcome" if "--outcome" in given else "ladder"
+        "two" if networks else "outcome" if "--outcome" in given else "ladder"
     )
     others = {option for options in _OPTIONS.values() for option in options}
     strange = [one for one in given if one in others.difference(_OPTIONS[subject])]

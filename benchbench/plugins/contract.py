@@ -207,7 +207,8 @@ class BackendInfo:
     what is measured. `deviations` are shown with every certificate.
     `ports` has, for each framework whose networks the plugin can train as a user's file makes
     them, the name of its module and the place of a `benchbench.plugins.ports.Port`:
-    `(("torch", "benchbench_torch.ports:TorchPort"),)`.
+    `(("torch", "benchbench_torch.ports:TorchPort"),)`; under "benchbench" the place of a function
+    that traces the layers of a spec (`benchbench_numpy.ports`).
     `deterministic`: the same seed gives the same result twice, but for the order of sums.
     """
 

@@ -8,12 +8,14 @@ works in a process of its own, which the core asks one question after another.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
+
+from benchbench.spec.layers import Layer
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -71,6 +73,39 @@ class PortDescription(msgspec.Struct, frozen=True, kw_only=True):
     optimizer: PortOptimizer | None = None
     outputs: PortOutputs = "unknown"
     notes: tuple[str, ...] = ()
+
+
+class PortNode(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of a network: a layer of the spec, or what joins several inputs; neither is a copy.
+
+    `inputs` are names of nodes before it, "" that of the network's own input.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    layer: Layer | None = None
+    joins: Literal["", "add", "concat"] = ""
+
+
+class Inexpressible(msgspec.Struct, frozen=True):
+    """What no spec can hold: the layer's name in the file, why, and what to do."""
+
+    name: str
+    reason: str
+    cure: str
+
+
+class PortNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    """A network as layers of the spec, in an order in which they can be computed.
+
+    `output` is the name of the last node. Where there is anything `inexpressible`, nodes may be
+    missing. `log_softmax`: the network ends in the logarithms of a softmax.
+    """
+
+    nodes: tuple[PortNode, ...]
+    output: str
+    inexpressible: tuple[Inexpressible, ...] = ()
+    log_softmax: bool = False
 
 
 class PortError(Exception):
@@ -175,6 +210,19 @@ class Port(ABC):
     @abstractmethod
     def step(self, batches: Sequence[PortBatch]) -> Iterator[None]:
         """Train with the file's own optimizer, a step a batch; yield after each."""
+
+    def snapshots(self, batches: Sequence[PortBatch], numbers: Collection[int]) -> Iterator[int]:
+        """Train by the file's own optimizer; yield the number of each of these steps, once done."""
+        for number, _ in enumerate(self.step(batches), 1):
+            if number in numbers:
+                yield number
+
+    def network(self, shape: tuple[int, ...]) -> PortNetwork:
+        """Return the network layer by layer, for samples of this shape, channels last.
+
+        Raises PortError for one that cannot be read so.
+        """
+        raise PortError(f"no network of {type(self).__name__} can be read layer by layer")
 
     def variables(self) -> dict[str, npt.NDArray[Any]]:
         """Return all variables, canonical, by "block.role"."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,46 +18,22 @@ from benchbench.ports.messages import NamedArrays
 from benchbench.ports.pairing import Unpaired, VariablePairing, first_weights, pair, pair_by
 from benchbench.ports.process import PortFailure, PortProcess
 from benchbench.ports.report import Break, PortReport, Trap
+from benchbench.ports.subjects import PortSubject
 
 TIMEOUT_SECONDS = 600.0
 _TRIES = 4
 
 
-@dataclass(frozen=True)
-class Factory:
-    """A function in a file: `path.py:name`."""
-
-    path: Path
-    name: str
-
-    @property
-    def label(self) -> str:
-        return f"{self.path.name}:{self.name}"
-
-
-def find_factory(text: str) -> Factory:
-    """Read "file.py:name". Raises UsageError, before anything of the file runs."""
-    path, colon, name = text.rpartition(":")
-    if not colon or not name.isidentifier() or not path.endswith(".py"):
-        raise UsageError(
-            f"'{text}': expected FILE.py:NAME, a Python file and a function in it that makes the "
-            f"network, such as my_model.py:build"
-        )
-    if not Path(path).is_file():
-        raise UsageError(f"'{text}': there is no file {path}")
-    return Factory(Path(path).absolute(), name)
-
-
 def certify_ports(
-    a: Factory,
-    b: Factory,
+    a: PortSubject,
+    b: PortSubject,
     ports: Mapping[str, str],
     *,
     shape: tuple[int, ...] | None = None,
     map_path: Path | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> PortReport:
-    """Compare two networks, each in a process of its own.
+    """Compare two networks, backends or specs, each in a process of its own.
 
     `ports` has the place of a `Port` for each framework. `shape` is that of a sample, channels
     last, where neither network says it. Raises PortFailure for a network that cannot be run, and
@@ -66,8 +41,8 @@ def certify_ports(
     """
     with ExitStack() as stack:
         sides = [
-            stack.enter_context(PortProcess(ports, timeout_seconds=timeout_seconds))
-            for _ in range(2)
+            stack.enter_context(PortProcess(ports, timeout_seconds=timeout_seconds, subject=one))
+            for one in (a, b)
         ]
         return compare(sides[0], sides[1], a, b, shape=shape, map_path=map_path)
 
@@ -75,8 +50,8 @@ def certify_ports(
 def compare(
     process_a: PortProcess,
     process_b: PortProcess,
-    a: Factory,
-    b: Factory,
+    a: PortSubject,
+    b: PortSubject,
     *,
     shape: tuple[int, ...] | None = None,
     map_path: Path | None = None,
@@ -114,9 +89,9 @@ def compare(
     return climb(evidence)
 
 
-def _load(process: PortProcess, factory: Factory, sample: NamedArrays | None = None) -> Network:
-    description, first = process.load(factory.path, factory.name, factory.label, sample or {})
-    return Network(factory.label, process, description, first)
+def _load(process: PortProcess, subject: PortSubject, sample: NamedArrays | None = None) -> Network:
+    description, first = process.load(subject, sample or {})
+    return Network(subject.label, process, description, first)
 
 
 def _must_be_untrained(side: Network) -> None:
@@ -130,7 +105,7 @@ def _must_be_untrained(side: Network) -> None:
 
 
 def _settle(
-    a: Network, b: Network, factories: Sequence[Factory], given: tuple[int, ...] | None
+    a: Network, b: Network, subjects: Sequence[PortSubject], given: tuple[int, ...] | None
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Find inputs that both take; return the shape of a sample and that of an output.
 
@@ -143,7 +118,7 @@ def _settle(
         tokens = inputs.vocabulary(a.description) or inputs.vocabulary(b.description)
         sample = inputs.draw(shape, tokens, 3, seed=0)
         try:
-            found = [_try(side, of, sample) for side, of in zip((a, b), factories, strict=True)]
+            found = [_try(side, of, sample) for side, of in zip((a, b), subjects, strict=True)]
         except PortFailure as error:
             failure = failure or error
             continue
@@ -159,9 +134,9 @@ def _settle(
     )
 
 
-def _try(side: Network, factory: Factory, sample: np.ndarray) -> tuple[int, ...]:
+def _try(side: Network, subject: PortSubject, sample: np.ndarray) -> tuple[int, ...]:
     if not side.description.blocks:
-        built = _load(side.process, factory, {"x0": sample})
+        built = _load(side.process, subject, {"x0": sample})
         side.description, side.first = built.description, built.first
     try:
         answer, arrays = side.process.ask("trace", {"x0": sample})
@@ -241,9 +216,11 @@ def _settle_flattening(evidence: PortEvidence) -> None:
         evidence.pairing.channels |= found
         del evidence.traces
         for name, channels in found.items():
+            orders = [f"({abs(channels)} channels, positions)", "(positions, channels)"]
+            own, other = orders if channels > 0 else reversed(orders)
             evidence.notes.append(
-                f"{name} takes its features over ({channels} channels, positions), the other over "
-                f"(positions, channels): its weights are copied in that order"
+                f"{name} takes its features over {own}, the other over {other}: its weights are "
+                f"copied in that order"
             )
 
 

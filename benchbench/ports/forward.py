@@ -106,10 +106,10 @@ def flattened(evidence: PortEvidence) -> dict[str, int]:
         assert one is not None  # noqa: S101 - else it agrees
         if channels and b not in evidence.pairing.channels and one.other.ndim == 2:
             features = one.other.shape[-1]
-            if features % channels == 0:
-                order = channels_last(features, channels)
+            for count in (channels, -channels) if features % channels == 0 else ():
+                order = channels_last(features, count)
                 if relative(one.other[:, order], one.exact) <= tolerance(one):
-                    found[b] = channels
+                    found[b] = count
         break
     return found
 

@@ -8,21 +8,39 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from benchbench.plugins.ports import PortDescription
+from benchbench.plugins.ports import PortDescription, PortNetwork
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import TrainingProtocol
 
 READY = b"ready"
-Action: TypeAlias = Literal["load", "trace", "loss", "gradients", "train"]
+Action: TypeAlias = Literal["load", "trace", "loss", "gradients", "train", "network"]
 NamedArrays: TypeAlias = dict[str, npt.NDArray[Any]]
 
 # Names of arrays in a question: "w:block.role" of variables, "x0", "x1", ... inputs, "y0" targets.
 WEIGHT = "w:"
 
 
+class TrainedSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A model of the spec in place of a file's network, trained by a backend of this process.
+
+    Without a backend it is the spec itself: the reference, in float64 and in float32. Without its
+    own optimizer it is as a file that gives none.
+    """
+
+    model: ModelSpec
+    protocol: TrainingProtocol
+    backend: str = ""
+    division: str = "idiomatic"
+    device: str = "cpu"
+    own_optimizer: bool = True
+
+
 class PortQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """One question. `arrays` is the file that holds its arrays, empty for none.
 
-    `load` names a factory, and `ports` the place of the `Port` of each framework. The others make
-    the network anew in `precision`, set its variables, and exercise it on the inputs.
+    `load` names a factory, or what is `trained` in place of one, and `ports` the place of the
+    `Port` of each framework; `network` has the shape of a sample. The others make the network anew
+    in `precision`, set its variables, and exercise it on the inputs.
     `own_optimizer`: train by the file's, else by the protocol's. `snapshots`: after how many steps
     the variables are wanted.
     """
@@ -32,6 +50,8 @@ class PortQuestion(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     ports: dict[str, str] = {}
     precision: str = "float32"
+    trained: TrainedSpec | None = None
+    shape: tuple[int, ...] = ()
     own_optimizer: bool = True
     snapshots: tuple[int, ...] = ()
     arrays: str = ""
@@ -51,6 +71,7 @@ class PortAnswer(msgspec.Struct, frozen=True, kw_only=True):
     called: tuple[str, ...] = ()
     values: dict[str, float] = {}
     dropout_rates: tuple[float, ...] = ()
+    network: PortNetwork | None = None
 
 
 def save(path: str, arrays: NamedArrays) -> None:

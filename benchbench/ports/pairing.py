@@ -29,7 +29,8 @@ class VariablePairing:
     """Which variable of A each variable of B is, and which block of A each block of B.
 
     `unsure` are variables of B with those of A that each may be. `channels`: blocks of B whose
-    kernel's rows run over (channels, positions), where A's run over (positions, channels).
+    kernel's rows run over (channels, positions), where A's run over (positions, channels); the
+    other way round the number is negative.
     """
 
     variables: dict[str, str] = field(default_factory=dict)
@@ -72,8 +73,12 @@ class VariablePairing:
 
 
 def channels_last(features: int, channels: int) -> np.ndarray:
-    """Return where features in (channels, positions) are, in (positions, channels) order."""
-    return np.arange(features).reshape(channels, -1).T.ravel()
+    """Return where features in (channels, positions) are, in (positions, channels) order.
+
+    Of a negative number of channels the other way round.
+    """
+    order = np.arange(features).reshape(abs(channels), -1).T.ravel()
+    return order if channels > 0 else np.argsort(order)
 
 
 def shapes_of(blocks: Sequence[PortBlock]) -> dict[str, ArrayShape]:

@@ -24,6 +24,8 @@ from benchbench.ports.messages import (
     restore,
     save,
 )
+from benchbench.ports.subjects import PortSubject, SpecSubject
+from benchbench.run.environment import apart, worker_environment
 
 _MODULE = "benchbench.ports.side"
 _STARTING_SECONDS = 60.0
@@ -43,15 +45,31 @@ class PortFailure(BenchbenchError):  # noqa: N818 - a state of the world, like `
 
 
 class PortProcess:
-    """A context that holds one process; it can load one factory after another."""
+    """A context that holds one process; it can load one factory after another.
 
-    def __init__(self, ports: Mapping[str, str], *, timeout_seconds: float) -> None:
+    A backend as the `subject` has a worker's environment, and perhaps another Python.
+    """
+
+    def __init__(
+        self,
+        ports: Mapping[str, str],
+        *,
+        timeout_seconds: float,
+        subject: PortSubject | None = None,
+    ) -> None:
         self._ports = dict(ports)
         self._timeout = timeout_seconds
         self._label = ""
         self._folder = tempfile.TemporaryDirectory(prefix="benchbench-")
-        environment = {**_DEFAULTS, **os.environ, **_ON_THE_CPU}
-        self._child = Child([sys.executable, "-m", _MODULE], None, environment=environment)
+        environment, python = dict(os.environ), None
+        if isinstance(subject, SpecSubject) and subject.info:
+            environment = worker_environment(
+                environment, info=subject.info, threads=1, home=Path(self._folder.name)
+            )
+            python = subject.python
+        environment = {**_DEFAULTS, **environment, **_ON_THE_CPU, **apart(python)}
+        command = [python or sys.executable, "-m", _MODULE]
+        self._child = Child(command, None, environment=environment)
         self._started = False
 
     def __enter__(self) -> Self:
@@ -67,15 +85,11 @@ class PortProcess:
         self._folder.cleanup()
 
     def load(
-        self, path: Path, name: str, label: str, sample: NamedArrays
+        self, subject: PortSubject, sample: NamedArrays
     ) -> tuple[PortDescription, NamedArrays]:
-        """Import a file and take up what its factory makes; return it with its first variables.
-
-        Raises PortFailure.
-        """
-        self._label = label
-        question = PortQuestion(action="load", path=str(path), name=name, ports=self._ports)
-        answer, arrays = self._exchange(question, sample)
+        """Take up a subject; return what it is with its first variables. Raises PortFailure."""
+        self._label = subject.label
+        answer, arrays = self._exchange(subject.question(self._ports), sample)
         assert answer.description is not None  # noqa: S101 - it answers so to `load`
         return answer.description, arrays
 
@@ -87,10 +101,15 @@ class PortProcess:
         precision: str = "float32",
         own_optimizer: bool = True,
         snapshots: tuple[int, ...] = (),
+        shape: tuple[int, ...] = (),
     ) -> tuple[PortAnswer, NamedArrays]:
         """Exercise the network. Raises PortFailure."""
         question = PortQuestion(
-            action=action, precision=precision, own_optimizer=own_optimizer, snapshots=snapshots
+            action=action,
+            precision=precision,
+            own_optimizer=own_optimizer,
+            snapshots=snapshots,
+            shape=shape,
         )
         return self._exchange(question, arrays)
 

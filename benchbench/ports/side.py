@@ -21,6 +21,7 @@ import numpy as np
 from benchbench.children import answer_pipe
 from benchbench.errors import nearest
 from benchbench.plugins.ports import Port, PortBatch, PortError
+from benchbench.ports.backend_port import CORE_NETWORKS, BackendPort
 from benchbench.ports.messages import (
     READY,
     WEIGHT,
@@ -32,6 +33,7 @@ from benchbench.ports.messages import (
     save,
 )
 from benchbench.ports.protocol import protocol_steps
+from benchbench.spec.model import ModelSpec
 
 
 class PortSide:
@@ -45,8 +47,7 @@ class PortSide:
         """Answer one question. Raises PortError, and what the user's code raises."""
         arrays = restore(asked.arrays) if asked.arrays else {}
         if asked.action == "load":
-            self._make = _factory(Path(asked.path), asked.name)
-            self._port = _find_port(self._make(), asked.ports)
+            self._load(asked)
         with self._port.working_in(asked.precision):
             port = self._port(self._make(), asked.precision)
             if "x0" in arrays:
@@ -62,6 +63,15 @@ class PortSide:
             if asked.reply:
                 save(asked.reply, made)
             return answer
+
+    def _load(self, asked: PortQuestion) -> None:
+        trained = asked.trained
+        if trained is not None:
+            trace = asked.ports.get(CORE_NETWORKS, "")
+            self._make, self._port = lambda: (trained, trace), BackendPort
+            return
+        self._make = _factory(Path(asked.path), asked.name)
+        self._port = _find_port(self._make(), asked.ports)
 
 
 def _describe(
@@ -105,12 +115,22 @@ def _train(port: Port, asked: PortQuestion, arrays: NamedArrays) -> tuple[PortAn
     made: NamedArrays = {}
     port.still()
     batches = _batches(arrays)
-    steps = port.step(batches) if asked.own_optimizer else protocol_steps(port, batches)
-    for number, _ in enumerate(steps, 1):
+    steps = (
+        port.snapshots(batches, asked.snapshots)
+        if asked.own_optimizer
+        else (number for number, _ in enumerate(protocol_steps(port, batches), 1))
+    )
+    for number in steps:
         if number in asked.snapshots:
             made |= {f"{number}:{name}": value for name, value in port.variables().items()}
     made["output"] = port.trace(batches[0][0]).output
     return PortAnswer(), made
+
+
+def _network(
+    port: Port, asked: PortQuestion, _arrays: NamedArrays
+) -> tuple[PortAnswer, NamedArrays]:
+    return PortAnswer(network=port.network(asked.shape)), {}
 
 
 _ACTIONS: dict[
@@ -121,6 +141,7 @@ _ACTIONS: dict[
     "loss": _losses,
     "gradients": _gradients,
     "train": _train,
+    "network": _network,
 }
 
 
@@ -173,14 +194,20 @@ def _find_port(made: Any, ports: dict[str, str]) -> type[Port]:
             f"optimizer, loss), where the last two may be None"
         )
     network = made[0] if isinstance(made, tuple) else made
+    if isinstance(network, ModelSpec):
+        raise PortError(
+            "the factory returned a spec: name its file in place of the factory (my.toml), which "
+            "`benchbench import` or `benchbench.spec.files.dump` writes"
+        )
     for kind in type(network).__mro__:
         place = ports.get(kind.__module__.partition(".")[0])
         if place:
             module, _, name = place.partition(":")
             found: type[Port] = getattr(importlib.import_module(module), name)
             return found
+    known = [name for name in ports if name != CORE_NETWORKS]
     raise PortError(
-        f"the factory returned {_kind(network)}; expected a network of one of: {', '.join(ports)} "
+        f"the factory returned {_kind(network)}; expected a network of one of: {', '.join(known)} "
         f"(a torch.nn.Module, a keras.Model, a flax.nnx.Module), or (network, optimizer, loss)"
     )
 

@@ -26,7 +26,7 @@ def build(comparisons: Sequence[Comparison]) -> Document:
 def _section(one: Comparison) -> Document:
     if not (one.cells or one.contrasts or one.not_comparable):
         return ()
-    label = label_of(one)
+    label = label_of(one, versions=True)
     blocks: list[Block] = [Heading(one.title)]
     if one.cells:
         blocks.append(_grid(one, label))

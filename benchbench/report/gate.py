@@ -11,23 +11,23 @@ from benchbench.report.document import Document, Grid, Heading, Paragraph, grid,
 
 def build(report: GateReport) -> Document:
     """Return the report, PASS or FAIL in its last line."""
-    other = f"{report.ref}@{report.ref_commit[:7]}"
+    other = report.other or f"{report.ref}@{(report.ref_commit or '')[:7]}"
     told = [f"{row.cell}: {words}" for row in report.rows if (words := _told(row))]
     return (
-        Heading(f"This tree against {other}, {report.dataset}"),
+        Heading(f"{report.own[0].upper()}{report.own[1:]} against {other}, {report.dataset}"),
         _grid(report, other),
         *items([*report.notes, *told]),
         Paragraph(
-            f"Seconds are of the second and later epochs. The time ratio is this tree's time over "
-            f"{other}'s, with its {100 * report.confidence:g} % confidence interval. The "
-            f"equivalence margin is {100 * report.margin:g} %."
+            f"Seconds are of the second and later epochs. The time ratio is the time of "
+            f"{report.own} over that of {other}, with its {100 * report.confidence:g} % confidence "
+            f"interval. The equivalence margin is {100 * report.margin:g} %."
         ),
         Paragraph(_conclusion(report)),
     )
 
 
 def _grid(report: GateReport, other: str) -> Grid:
-    right = [f"{other} s", "this tree s", "time ratio", "blocks"]
+    right = [f"{other} s", f"{report.own} s", "time ratio", "blocks"]
     return grid(
         [_line(row) for row in report.rows],
         ["model", "backend", "division", *right, "verdict"],

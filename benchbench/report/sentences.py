@@ -6,21 +6,30 @@ from collections.abc import Callable, Iterator, Sequence
 
 from benchbench.compare.comparison import Comparison
 from benchbench.compare.contrast import OPEN, CellName, Contrast, Question, Ratio
+from benchbench.compare.rows import differing_versions
 
 Label = Callable[[CellName], str]
 
 
-def label_of(section: Comparison) -> Label:
-    """Return how cells are named: without the division where all are idiomatic."""
+def label_of(section: Comparison, *, versions: bool = False) -> Label:
+    """Return how cells are named: without the division where all are idiomatic.
+
+    `versions`: with those in which cells of one backend differ, as in two environments.
+    """
     names = {row.cell.name for row in section.rows} | {one.cell for one in section.not_comparable}
-    if all(name.division == "idiomatic" for name in names):
-        return lambda name: " ".join(filter(None, (name.backend, name.variant)))
-    return str
+    idiomatic = all(name.division == "idiomatic" for name in names)
+    told = differing_versions(section.rows) if versions else {}
+
+    def label(name: CellName) -> str:
+        words = name.without_division if idiomatic else str(name)
+        return f"{words} ({told[name]})" if name in told else words
+
+    return label
 
 
 def sentences(section: Comparison) -> Iterator[str]:
     """Yield a sentence for every model that two cells or more ran of."""
-    label = label_of(section)
+    label = label_of(section, versions=True)
     for model in section.sessions:
         ratios = [one for one in section.contrasts if one.model == model]
         cells = {one.name for one in section.cells if one.model == model}

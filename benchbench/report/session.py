@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchbench.compare.comparison import compare
-from benchbench.compare.contrast import Question
+from benchbench.compare.contrast import CellName, Question, cell_name
 from benchbench.compare.whole import standing
 from benchbench.records import RunRecord
 from benchbench.report import comparison, single, tables
@@ -48,5 +48,5 @@ def go_on(results: Path, session_id: str) -> str:
     return f"benchbench run --results {shlex.quote(str(results))} --resume {session_id}"
 
 
-def _cell(record: RunRecord) -> tuple[str, str, str]:
-    return record.model, record.backend, record.division
+def _cell(record: RunRecord) -> tuple[str, CellName]:
+    return record.model, cell_name(record)

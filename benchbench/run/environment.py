@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from benchbench.plugins.contract import BackendInfo
+from benchbench.errors import PluginError
+from benchbench.plugins.contract import Backend, BackendInfo
+from benchbench.run.plan import Environment
 
 # Read before a framework is imported; later calls cannot always undo a wrong default.
 _THREAD_VARIABLES = (
@@ -78,6 +80,35 @@ def importing_from(import_path: Sequence[str], outer: Mapping[str, str]) -> dict
         # Else `python -m` would look into the working folder first: often a checkout itself.
         "PYTHONSAFEPATH": "1",
     }
+
+
+def apart(python: str | None) -> dict[str, str]:
+    """Return the variables under which another Python imports what is installed there.
+
+    Else `python -m` would look into the working folder first: often a checkout of benchbench.
+    """
+    return {} if python is None else {"PYTHONSAFEPATH": "1"}
+
+
+def declared_there(backend: str, environment: Environment) -> BackendInfo | None:
+    """Return what a backend declares for its worker in an environment of its own.
+
+    None where it is the installed one that counts.
+    """
+    if environment.python is None or environment.variables is None:
+        return None
+    return BackendInfo(
+        backend,
+        requires=(),
+        create=_made_there,
+        environment=environment.variables or (),
+        removes=environment.removes,
+        notes=environment.notes,
+    )
+
+
+def _made_there() -> Backend:
+    raise PluginError("a backend of another environment is made in its own worker")
 
 
 def noted(environment: Mapping[str, str], notes: Iterable[str] = ()) -> dict[str, str]:

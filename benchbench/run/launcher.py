@@ -7,6 +7,7 @@ from typing import Protocol
 
 from benchbench.plugins.registry import Registry, load_registry
 from benchbench.records import Event, RunRequest
+from benchbench.run.environment import declared_there
 from benchbench.run.plan import PlannedRun
 from benchbench.run.process import WorkerProcess
 from benchbench.run.turns import Turn
@@ -65,7 +66,7 @@ class ProcessLauncher:
     """Starts each worker as a process on this machine.
 
     The declaration of a run's backend is looked up by name in `registry`, by default that of the
-    installed plugins.
+    installed plugins; what runs under another Python brings its own.
     """
 
     def __init__(self, registry: Registry | None = None) -> None:
@@ -73,7 +74,8 @@ class ProcessLauncher:
 
     def launch(self, run: PlannedRun, *, timeout_seconds: float) -> WorkerProcess:
         """Start the process. Raises UsageError for a backend that is not there."""
-        info = self._registry.backend(run.request.backend)
+        name = run.request.backend
+        info = declared_there(name, run.environment) or self._registry.backend(name)
         return WorkerProcess(run, info, timeout_seconds=timeout_seconds)
 
     @cached_property

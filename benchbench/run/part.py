@@ -40,6 +40,8 @@ class Part:
         self._run = run
         self._order_seed = order_seed
         self._machine = machine
+        if version := run.environment.python_version:
+            self._machine = msgspec.structs.replace(machine, python=version)
         self._started = utc_now()
         self._turns: list[Turn] = []
         self._epochs: list[TimedEpoch] = []

@@ -27,14 +27,18 @@ _SEEDS = 2**62
 class Environment(msgspec.Struct, frozen=True):
     """What a worker runs under, where that is not what this process runs under.
 
-    `python` is the path of an interpreter. `import_path` are folders to import from before all
-    others: those of another checkout. `variables` replaces the environment variables that the
-    backend declares in this process, where another checkout declares others.
+    `python` is the path of an interpreter, `python_version` what it is. `import_path` are folders
+    to import from before all others: those of another checkout. `variables` replaces the
+    environment variables that the backend declares in this process, where another checkout declares
+    others; under a `python` of its own `removes` and `notes` do the same.
     """
 
     python: str | None = None
     import_path: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] | None = None
+    removes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    python_version: str | None = None
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -55,10 +59,10 @@ class Cell(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """Backend, division, device and variant in one word, fit for the name of a file."""
         parts = [self.backend, self.division]
-        if self.device:
-            parts.append(_as_word(self.device))
+        if self.device and not (self.variant and self.variant.device):
+            parts.append(as_word(self.device))
         if self.variant:
-            parts.append(_as_word(self.variant.label))
+            parts.append(as_word(self.variant.label))
         return "-".join(parts)
 
 
@@ -177,5 +181,6 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def _as_word(label: str) -> str:
+def as_word(label: str) -> str:
+    """Return a label as it may stand in the name of a file."""
     return re.sub(r"[^\w.]+", "-", label).strip("-")

@@ -25,14 +25,18 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
-def probe(info: BackendInfo, *, timeout_seconds: float = 120.0) -> Probe:
-    """Import the backend in a new process with a worker's environment, and return its answer."""
+def probe(info: BackendInfo, *, timeout_seconds: float = 120.0, python: str | None = None) -> Probe:
+    """Import the backend in a new process with a worker's environment, and return its answer.
+
+    `python` is another interpreter than this process's.
+    """
     returned = question.ask(
         __name__,
         info.name.encode(),
         info=info,
         threads=physical_cores(),
         timeout_seconds=timeout_seconds,
+        python=python,
     )
     if returned.answer is None:
         return Probe(backend=info.name, error=returned.trouble)

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from benchbench.children import ANSWER_BYTES, AnswerTooLong, Child, answer_pipe, ending
 from benchbench.plugins.contract import BackendInfo
-from benchbench.run.environment import worker_environment
+from benchbench.run.environment import apart, worker_environment
 
 # So much of the last line that a process printed goes into a sentence.
 _LAST_LINE = 200
@@ -40,17 +40,19 @@ def ask(
     threads: int,
     timeout_seconds: float,
     heard: Callable[[str], None] | None = None,
+    python: str | None = None,
 ) -> Returned:
     """Run `python -m module` in a worker's environment, ask, and wait for its answer.
 
-    `heard` is told how far it is, by what it says with `tell_progress`. Ctrl-C ends the process and
-    is passed on.
+    `heard` is told how far it is, by what it says with `tell_progress`. `python` is another
+    interpreter than this process's. Ctrl-C ends the process and is passed on.
     """
     with tempfile.TemporaryDirectory(prefix="benchbench-") as home:
+        environment = worker_environment(os.environ, info=info, threads=threads, home=Path(home))
         return exchange(
-            [sys.executable, "-m", module],
+            [python or sys.executable, "-m", module],
             question,
-            environment=worker_environment(os.environ, info=info, threads=threads, home=Path(home)),
+            environment=environment | apart(python),
             timeout_seconds=timeout_seconds,
             heard=heard,
         )

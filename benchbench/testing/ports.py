@@ -22,7 +22,8 @@ def assert_same_training(
     """
     from benchbench.experiments.ports import ports_of
     from benchbench.plugins.registry import load_registry
-    from benchbench.ports.certify import certify_ports, find_factory
+    from benchbench.ports.certify import certify_ports
+    from benchbench.ports.subjects import find_factory
     from benchbench.report.ports import verdict
 
     a, b = find_factory(_place(module_a)), find_factory(_place(module_b))

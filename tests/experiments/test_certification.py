@@ -71,6 +71,9 @@ def test_requests_of_one_process_share_it_wherever_they_stand(monkeypatch, tmp_p
         def sources_sha256(self, info):
             return info.name
 
+        def versions(self, info):
+            return {}
+
         def ask(self, requests, info, *, timeout_seconds):
             asked.append([(one.backend, one.threads, one.seed) for one in requests])
             gave_up = GaveUp("skipped", f"seed {requests[0].seed}")
@@ -127,6 +130,9 @@ def test_an_answer_that_cannot_be_read_costs_its_cell_and_no_more(
     class Garbles:
         def sources_sha256(self, info):
             return info.name
+
+        def versions(self, info):
+            return {}
 
         def ask(self, requests, info, *, timeout_seconds):
             return Returned(answer, "", "")

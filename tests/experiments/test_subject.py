@@ -11,7 +11,7 @@ FILES = ("a.py:net", "b.py:net")
 
 
 def test_what_is_given_says_what_is_certified():
-    assert find_subject(FILES, ["networks", "--map", "--timeout", "--json"]) == "files"
+    assert find_subject(FILES, ["networks", "--map", "--timeout", "--json"]) == "two"
     assert find_subject((), ["--backend", "--save", "--wide"]) == "ladder"
     assert find_subject((), ["--backend", "--outcome", "--margin"]) == "outcome"
 

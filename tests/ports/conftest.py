@@ -9,8 +9,9 @@ import pytest
 
 from benchbench.experiments.ports import ports_of
 from benchbench.plugins.registry import load_registry
-from benchbench.ports.certify import compare, find_factory
+from benchbench.ports.certify import compare
 from benchbench.ports.process import PortProcess
+from benchbench.ports.subjects import find_factory
 
 GALLERY = Path(__file__).parent / "gallery"
 # Where neither side says what it takes.

@@ -8,10 +8,11 @@ from benchbench.errors import BenchbenchError, UsageError
 from benchbench.experiments.ports import ports_of, read_shape
 from benchbench.plugins.ports import PortBlock
 from benchbench.plugins.registry import load_registry
-from benchbench.ports.certify import compare, find_factory
+from benchbench.ports.certify import compare
 from benchbench.ports.map_file import read_map, write_map
 from benchbench.ports.pairing import Unpaired, pair
 from benchbench.ports.process import PortProcess
+from benchbench.ports.subjects import find_factory
 
 
 @pytest.mark.parametrize("text", ["net.py", "net:build", "net.py:", "net.py:a.b", "absent.py:net"])

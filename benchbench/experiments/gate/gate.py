@@ -1,4 +1,4 @@
-"""One gate: both trees' cells found, certified, timed in turn, and judged."""
+"""One gate: both sides' cells found, certified, timed in turn, and judged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from benchbench.experiments.gate import pairs as pairing
 from benchbench.experiments.gate import sessions
-from benchbench.experiments.gate.checkout import beside, changes_in_words
 from benchbench.experiments.gate.report import GateReport, objections
 from benchbench.run.plan import Session
 
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
     from benchbench.certificates import Certificate
     from benchbench.compare.contrast import Question
     from benchbench.data.chosen import Chosen
-    from benchbench.experiments.gate.checkout import Checkout
     from benchbench.experiments.gate.report import GateRow
+    from benchbench.experiments.gate.sides import Sides
     from benchbench.experiments.listener import Listener
     from benchbench.plugins.registry import Registry
     from benchbench.run.plan import Cell
@@ -29,16 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """The two trees, and all that their sessions have in common.
+    """The two sides, and all that their sessions have in common."""
 
-    `cells` has for each of this tree's cells the word that names its model.
-    """
-
-    checkout: Checkout
-    ref: str
-    ref_commit: str
+    sides: Sides
     registry: Registry
-    cells: Mapping[Cell, str]
     protocol: TrainingProtocol
     chosen: Chosen
     device: str
@@ -52,19 +45,11 @@ class Gate:
     strict: bool
 
     def run(self, store: Store, listener: Listener) -> GateReport:
-        """Compare the trees cell by cell. Raises CheckoutError."""
+        """Compare the sides cell by cell. Raises CheckoutError."""
         notes = self._notes()
         for sentence in notes:
             listener.note(sentence)
-        with beside(self.checkout, self.ref_commit) as place:
-            found = pairing.find_pairs(
-                self.cells,
-                self.checkout,
-                self.registry,
-                name=f"{self.ref}@{self.ref_commit[:7]}",
-                place=place,
-                commit=self.ref_commit,
-            )
+        with self.sides.pairing(self.registry) as found:
             certificates: Mapping[Cell, Certificate | str] = dict.fromkeys(
                 (cell for pair in found.pairs for cell in pair.cells), "--no-certify was given"
             )
@@ -96,19 +81,10 @@ class Gate:
 
     def _notes(self) -> tuple[str, ...]:
         """Return what a reader should know before the figures."""
-        checkout, notes = self.checkout, []
-        if checkout.changes:
-            notes.append(
-                f"this tree is {checkout.commit[:7]} with {changes_in_words(checkout.changes)}"
-            )
-        elif checkout.commit == self.ref_commit:
-            notes.append(
-                f"'{self.ref}' is the commit of this tree ({checkout.commit[:7]}), and nothing is "
-                f"changed: the tree is compared with itself"
-            )
+        notes = [*self.sides.notes()]
         if not self.certify:
             notes.append(
-                "--no-certify: whether the two trees train the same function was not tested"
+                "--no-certify: whether the two sides train the same function was not tested"
             )
         return tuple(notes)
 
@@ -127,11 +103,14 @@ class Gate:
 
     def _report(self, rows: Sequence[GateRow], notes: tuple[str, ...]) -> GateReport:
         told = objections(rows, strict=self.strict)
+        sides = self.sides
         return GateReport(
-            ref=self.ref,
-            ref_commit=self.ref_commit,
-            commit=self.checkout.commit,
-            changes=self.checkout.changes,
+            ref=sides.ref,
+            ref_commit=sides.commit,
+            commit=sides.checkout.commit if sides.checkout else None,
+            changes=sides.checkout.changes if sides.checkout else (),
+            own=sides.own_name,
+            other=sides.name,
             dataset=self.chosen.name,
             dataset_sha256=self.chosen.sha256,
             margin=self.question.margin,

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import msgspec
 
+from benchbench.certify.sources import installed_versions
 from benchbench.errors import CheckoutError
+from benchbench.experiments import contents
 from benchbench.experiments.certification_messages import CertificationRequest
-from benchbench.experiments.gate import contents
-from benchbench.experiments.gate.contents import ContentsRequest, TreeContents
+from benchbench.experiments.contents import ContentsRequest, TreeContents
 from benchbench.plugins.contract import BackendInfo
 from benchbench.run.encoding import to_json
 from benchbench.run.environment import importing_from, worker_environment
@@ -26,16 +27,20 @@ _ASKING_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class OtherTree:
-    """A checkout by the folders to import from, and a name for messages."""
+    """A checkout by the folders to import from, and a name for messages.
+
+    `python` is the interpreter that it runs under, None for this process's.
+    """
 
     name: str
     folder: Path
     import_path: tuple[str, ...]
+    python: str | None = None
 
     def find_contents(self, asked: ContentsRequest) -> TreeContents:
         """Ask what there is. Raises CheckoutError with what went wrong there."""
         returned = exchange(
-            (sys.executable, "-P", contents.__file__),
+            (self.python or sys.executable, "-P", contents.__file__),
             msgspec.json.encode(asked),
             environment=os.environ | importing_from(self.import_path, os.environ),
             timeout_seconds=_ASKING_SECONDS,
@@ -62,6 +67,12 @@ class OtherCertifier:
         """Return the hash of what a certificate of this backend depends on there."""
         return self.contents.backends[info.name].sources_sha256
 
+    def versions(self, info: BackendInfo) -> dict[str, str]:
+        """Return the versions of what the backend requires, as installed there."""
+        if self.tree.python is None:
+            return installed_versions(info)
+        return self.contents.backends[info.name].versions
+
     def ask(
         self,
         requests: Sequence[CertificationRequest],
@@ -74,7 +85,7 @@ class OtherCertifier:
             return Returned(None, f"{self.tree.name} has no module that certifies", "")
         with tempfile.TemporaryDirectory(prefix="benchbench-") as home:
             return exchange(
-                (sys.executable, "-m", self.contents.certifier),
+                (self.tree.python or sys.executable, "-m", self.contents.certifier),
                 to_json(requests),
                 environment=worker_environment(
                     os.environ,

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from benchbench.errors import CheckoutError, UsageError, nearest
-from benchbench.experiments.certification import certify_cells
+from benchbench.experiments.certified_cells import certify_cells
 from benchbench.experiments.names import ALL_DIVISIONS
 from benchbench.experiments.selection import find_backends, find_cells, find_models, model_names
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
     from benchbench.certificates import Certificate
     from benchbench.experiments.certification_messages import Certification
-    from benchbench.experiments.gate.checkout import Checkout
     from benchbench.experiments.gate.other_tree import OtherCertifier
     from benchbench.experiments.listener import Listener
     from benchbench.plugins.contract import BackendInfo
@@ -90,8 +87,6 @@ def find_tree_cells(
 
     Without names, the backends are those of the checkout. Raises CheckoutError, UsageError.
     """
-    from benchbench.experiments.gate.contents import is_file
-
     find_models(models, registry)
     if backends is None:
         infos = backends_of(root, registry)
@@ -106,7 +101,16 @@ def find_tree_cells(
         infos = having
     else:
         infos = find_backends(backends, registry)
-        must_be_of(root, infos)
+        must_be_of(root, [registry.backend(info.name) for info in infos])
+    return cells_by_word(infos, division, models, registry)
+
+
+def cells_by_word(
+    infos: Sequence[BackendInfo], division: str, models: list[str], registry: Registry
+) -> dict[Cell, str]:
+    """Return the cells of these backends, each with the word that names its model."""
+    from benchbench.experiments.contents import is_file
+
     words = model_names(models)
     return {
         cell: str(Path(word).resolve()) if is_file(word) else word
@@ -117,88 +121,18 @@ def find_tree_cells(
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """The cells of both trees, by two; `certifier` certifies those of the other.
+    """The cells of both sides, by two; `name` is that of the other side, `own_name` of this one.
 
-    `troubles` says of some pairs why they cannot be compared.
+    `troubles` says of some pairs why they cannot be compared. `certifier` certifies the cells of
+    the other side, `own_certifier` those of this one, where it is not what else would.
     """
 
     pairs: tuple[Pair, ...]
-    certifier: OtherCertifier
+    name: str
     troubles: Mapping[Pair, str]
-
-
-def find_pairs(
-    cells: Mapping[Cell, str],
-    checkout: Checkout,
-    registry: Registry,
-    *,
-    name: str,
-    place: Path,
-    commit: str,
-) -> Pairing:
-    """Pair this tree's cells with those of the other, checked out at `place`.
-
-    `cells` has for each cell the word that names its model. Raises CheckoutError.
-    """
-    from benchbench.certify.sources import module_of
-    from benchbench.experiments.gate.checkout import import_folders
-    from benchbench.experiments.gate.contents import ContentsRequest, find_contents
-    from benchbench.experiments.gate.other_tree import OtherCertifier, OtherTree, objections
-
-    module_names = {cell.backend: module_of(registry.backend(cell.backend)) for cell in cells}
-    modules = tuple(dict.fromkeys(["benchbench", *module_names.values()]))
-    folders = import_folders(checkout.root, modules)
-    other = OtherTree(name, place, tuple(str(place / folder) for folder in folders))
-    asked = ContentsRequest(
-        backends=tuple(dict.fromkeys(cell.backend for cell in cells)),
-        modules=modules,
-        models=tuple(dict.fromkeys(cells.values())),
-    )
-    ours, theirs = find_contents(asked), other.find_contents(asked)
-    own = Side(
-        "tree",
-        None if checkout.changes else checkout.commit,
-        tuple(str(checkout.root / folder) for folder in folders),
-    )
-    baseline = Side(name, commit, other.import_path)
-    pairs, troubles = [], {}
-    for cell, model in cells.items():
-        there = theirs.backends.get(cell.backend)
-        declared = there.environment if there else None
-        pair = Pair(own.cell(cell), baseline.cell(cell, declared), model)
-        pairs.append(pair)
-        told = objections(
-            cell,
-            module=module_names[cell.backend],
-            model=model,
-            ours=ours,
-            root=checkout.root,
-            theirs=theirs,
-            other=other,
-        )
-        if reasons := "; ".join(told):
-            troubles[pair] = reasons
-    return Pairing(tuple(pairs), OtherCertifier(other, theirs), troubles)
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of the two trees: how its runs are labelled, and what they import from."""
-
-    label: str
-    commit: str | None
-    import_path: tuple[str, ...]
-
-    def cell(self, cell: Cell, variables: tuple[tuple[str, str], ...] | None = None) -> Cell:
-        """Return the cell of this side; `variables` are those that its backend declares there."""
-        from benchbench.records import Variant
-        from benchbench.run.plan import Environment
-
-        return msgspec.structs.replace(
-            cell,
-            environment=Environment(import_path=self.import_path, variables=variables),
-            variant=Variant(self.label, commit=self.commit),
-        )
+    certifier: OtherCertifier | None = None
+    own_certifier: OtherCertifier | None = None
+    own_name: str = "this tree"
 
 
 def certify_pairs(
@@ -222,8 +156,12 @@ def certify_pairs(
         cpus=cpus,
         timeout_seconds=timeout,
     )
-    other = pairing.certifier.tree.name
-    certificates = certify_these([pair.own for pair in pairing.pairs], certified=listener.certified)
+    other = pairing.name
+    certificates = certify_these(
+        [pair.own for pair in pairing.pairs],
+        certified=listener.certified,
+        certifier=pairing.own_certifier,
+    )
     certificates |= certify_these(
         [pair.baseline for pair in pairing.pairs],
         certified=lambda one: listener.note(_news(one, other)),
@@ -231,23 +169,26 @@ def certify_pairs(
     )
     troubles = {}
     for pair in pairing.pairs:
-        if reasons := "; ".join(_shortcomings(pair, other, certificates)):
+        if reasons := "; ".join(_shortcomings(pair, pairing, certificates)):
             troubles[pair] = reasons
     return certificates, troubles
 
 
 def _shortcomings(
-    pair: Pair, name: str, certificates: Mapping[Cell, Certificate | str]
+    pair: Pair, pairing: Pairing, certificates: Mapping[Cell, Certificate | str]
 ) -> Iterator[str]:
-    found = {"this tree": certificates[pair.own], name: certificates[pair.baseline]}
-    for tree, certificate in found.items():
+    found = {
+        pairing.own_name: certificates[pair.own],
+        pairing.name: certificates[pair.baseline],
+    }
+    for side, certificate in found.items():
         if isinstance(certificate, str):
-            yield f"{tree} has no certificate: {certificate}"
+            yield f"{side} has no certificate: {certificate}"
         elif certificate.broken:
-            yield f"{tree}: {certificate.broken.summary}"
+            yield f"{side}: {certificate.broken.summary}"
     hashes = {one.certified_sha256 for one in found.values() if not isinstance(one, str)}
     if len(hashes) > 1:
-        yield f"the two trees certified different specs ({' and '.join(sorted(hashes))})"
+        yield f"the two sides certified different specs ({' and '.join(sorted(hashes))})"
 
 
 def _news(answer: Certification, name: str) -> str:

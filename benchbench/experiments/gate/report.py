@@ -79,13 +79,16 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
 class GateReport(msgspec.Struct, frozen=True, kw_only=True):
     """All that a gate found; `objections` are the reasons for which it fails, if it does.
 
-    `commit` and `changes` are of this tree. `margin` is a fraction.
+    `commit` and `changes` are of this tree; commits are null where no revision is compared. `own`
+    and `other` are the sides as tables call them. `margin` is a fraction.
     """
 
     ref: str
-    ref_commit: str
-    commit: str
+    ref_commit: str | None
+    commit: str | None
     changes: tuple[str, ...]
+    own: str = "this tree"
+    other: str = ""
     dataset: str
     dataset_sha256: str | None
     margin: float

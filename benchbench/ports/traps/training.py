@@ -144,7 +144,7 @@ def constant_ratio(one: Triple) -> float | None:
 
 def _summed(evidence: PortEvidence, exact: list[float], other: list[float]) -> Trap | None:
     """Fit the size of the batch to how many times A's loss B's is."""
-    sizes = [len(evidence.batches[0][0]), len(evidence.batches[2][0])]
+    sizes = [len(evidence.batches[0][0]), len(evidence.batches[-1][0])]
     for factor, words in ((1, "summed"), (-1, "averaged")):
         if all(
             abs(right - left * size**factor) < 1e-3 * abs(left * size**factor)

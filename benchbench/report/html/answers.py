@@ -24,7 +24,7 @@ def build(sections: Sequence[Comparison]) -> Document:
 
 def _function(section: Comparison) -> Iterator[str]:
     """Say how many cells are shown to train the function of the spec, and why others are not."""
-    label = label_of(section)
+    label = label_of(section, versions=True)
     doubtful: dict[str, list[str]] = {}
     for cell in section.cells:
         if cell.objection:

@@ -100,3 +100,17 @@ def attention():
 
 def attention_scale():
     return _Attention(nnx.Rngs(0), 1.0), optax.sgd(0.1), _loss
+
+
+def sequential():
+    rngs = nnx.Rngs(0)
+    network = nnx.Sequential(
+        nnx.Conv(1, 4, (3, 3), strides=2, rngs=rngs),
+        nnx.relu,
+        lambda x: nnx.max_pool(x, (2, 2), (2, 2)),
+        lambda x: x.reshape(len(x), -1),
+        nnx.Linear(16, 8, rngs=rngs),
+        nnx.tanh,
+        nnx.Linear(8, 5, rngs=rngs),
+    )
+    return network, optax.sgd(0.1), _loss

@@ -1,4 +1,4 @@
-"""What a tree has, asked in a process that imports from it.
+"""What a tree or an environment has, asked in a process that imports from it.
 
 This very file is run there, by its path, for the tree asked may be older than the file. So it uses
 only what has long been in benchbench, and where that is missing, the answer is the traceback. A
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchbench.certify import sources
 from benchbench.certify.reference import REFERENCE
 from benchbench.certify.sources import sources_sha256
 from benchbench.plugins.contract import BackendInfo
@@ -43,7 +44,10 @@ _CERTIFIERS = (
 
 
 class ContentsRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Which backends, modules (as imported) and models (names or files) are asked about."""
+    """Which backends, modules (as imported) and models (names or files) are asked about.
+
+    No backend stands for all.
+    """
 
     backends: tuple[str, ...]
     modules: tuple[str, ...]
@@ -51,15 +55,19 @@ class ContentsRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackendContents(msgspec.Struct, frozen=True, kw_only=True):
-    """A backend of the tree: its divisions, its worker's variables, what it lacks.
+    """A backend there: its divisions, its worker's variables, what it lacks.
 
-    `sources_sha256` is the hash of what a certificate of it depends on.
+    `sources_sha256` is the hash of what a certificate of it depends on, `versions` are those of
+    what it requires, as installed. `removes` and `notes` are as the backend declares them.
     """
 
     divisions: tuple[str, ...]
     environment: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]
     sources_sha256: str
+    versions: dict[str, str] = {}
+    removes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class TreeContents(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +97,11 @@ def find_contents(asked: ContentsRequest) -> TreeContents:
                 environment=_environment_of(info),
                 missing=missing_requirements(info),
                 sources_sha256=sources_sha256(info, *reference),
+                versions=_versions_of(info),
+                removes=getattr(info, "removes", ()),
+                notes=getattr(info, "notes", ()),
             )
-            for name in asked.backends
+            for name in asked.backends or infos
             if (info := infos.get(name))
         },
         modules={name: origin for name in asked.modules if (origin := origin_of(name))},
@@ -110,6 +121,12 @@ def find_contents(asked: ContentsRequest) -> TreeContents:
 def _environment_of(info: BackendInfo) -> tuple[tuple[str, str], ...]:
     declares_all = hasattr(info, "removes")
     return info.environment if declares_all else (*_ONCE_SET_BY_THE_CORE, *info.environment)
+
+
+def _versions_of(info: BackendInfo) -> dict[str, str]:
+    # A tree of another day may have no such function.
+    installed_versions = getattr(sources, "installed_versions", None)
+    return installed_versions(info) if installed_versions else {}
 
 
 def origin_of(module: str) -> str | None:
