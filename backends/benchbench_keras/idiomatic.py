@@ -47,7 +47,7 @@ class IdiomaticTrainer(Trainer):
         self._seed = seed
         self._spec = model
         self._shuffling: Settings = {}
-        self._objective = Objective(engine.keras, task_of(model, protocol).loss, model.classes)
+        self._objective = Objective(engine.keras, task_of(model, protocol))
         with engine.scope(device):
             self._network = compiled_network(
                 engine.keras,
@@ -58,8 +58,9 @@ class IdiomaticTrainer(Trainer):
                 jit_compile=jit_compile,
             )
             self._model = self._network.model
+            inputs = engine.keras.Input(shape=model.input_shape, dtype=model.input_type)
             self._predictor = engine.keras.Sequential(
-                [self._model, *self._objective.output_layers()]
+                [inputs, self._model, *self._objective.output_layers()]
             )
 
     def set_variables(self, arrays: Sequence[npt.NDArray[np.float32]]) -> None:

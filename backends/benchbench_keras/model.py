@@ -24,7 +24,7 @@ def compiled_network(
     The last layer's activation is in the loss, as TensorFlow's and Keras's manuals advise (see
     `objective`).
     """
-    network = Network(keras, model, seed=seed)
+    network = Network(keras, model, seed=seed, compiled=jit_compile is True)
     held = zip(network.variables, model.variables, strict=True)
     undecayed = [variable for variable, told in held if told.trainable and not told.decayed]
     network.model.compile(

@@ -1,6 +1,6 @@
 """A model of the spec as a Keras model, and its variables in the spec's order.
 
-A chain is a `keras.Sequential`; a model with branches is a functional one.
+A chain is a `keras.Sequential`; a model with branches or attention is a functional one.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import benchbench
+from benchbench_keras.sequences import sequence_layer
 
 
 class Network:
@@ -18,14 +19,17 @@ class Network:
     advise.
     """
 
-    def __init__(self, keras: Any, model: benchbench.ModelSpec, *, seed: int) -> None:
+    def __init__(
+        self, keras: Any, model: benchbench.ModelSpec, *, seed: int, compiled: bool = False
+    ) -> None:
         self._keras = keras
         self._seed = seed
+        self._compiled = compiled
         self._output_name = model.trace()[-1].name
         self._layers: list[Any] = []
         traces = model.trace()
-        inputs = keras.Input(shape=model.input_shape)
-        if any(trace.chains for trace in traces):
+        inputs = keras.Input(shape=model.input_shape, dtype=model.input_type)
+        if any(_is_called_otherwise(trace) for trace in traces):
             self.model = keras.Model(inputs, self._chain(traces, inputs))
         else:
             self.model = keras.Sequential([inputs, *(self._plain(trace) for trace in traces)])
@@ -39,6 +43,8 @@ class Network:
                 case benchbench.Concat():
                     branches = [self._chain(chain, x) for chain in trace.chains]
                     x = self._keras.layers.concatenate(branches)
+                case benchbench.MultiHeadAttention(causal=causal):
+                    x = self._plain(trace)(x, x, use_causal_mask=causal)
                 case _:
                     x = self._plain(trace)(x)
         return x
@@ -92,7 +98,12 @@ class Network:
                 return layers.LayerNormalization(epsilon=layer.epsilon)
             case benchbench.Dropout():
                 return layers.Dropout(layer.rate, seed=self._seed + len(self._layers))
-        raise benchbench.Unsupported(f"the Keras backends have no layer {type(layer).__name__} yet")
+        return sequence_layer(self._keras, trace, compiled=self._compiled)
+
+
+def _is_called_otherwise(trace: benchbench.LayerTrace) -> bool:
+    """Say whether a layer takes more than the output of the one before it."""
+    return bool(trace.chains) or isinstance(trace.layer, benchbench.MultiHeadAttention)
 
 
 def _activation(keras: Any, name: str) -> Any:

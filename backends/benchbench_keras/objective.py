@@ -16,16 +16,24 @@ METRIC = "metric"
 class Objective:
     """A loss at work, on models that give logits (n, *outputs)."""
 
-    def __init__(self, keras: Any, loss: benchbench.Loss, classes: int) -> None:
+    def __init__(self, keras: Any, task: benchbench.Task) -> None:
         self._keras = keras
-        self._kind = loss
-        self._classes = classes
+        self._kind = task.loss
+        self._classes = task.classes
+        # One-hot rows of a class at every step would be as large as the predictions.
+        smoothing = getattr(task.loss, "label_smoothing", 0.0)
+        self._sparse = task.classes is not None and bool(task.target_shape) and not smoothing
 
     def compiled(self) -> dict[str, Any]:
         """Return the options `loss` and `metrics` of `compile`."""
         keras = self._keras
         metrics = keras.metrics
         match self._kind:
+            case benchbench.CrossEntropy() if self._sparse:
+                return {
+                    "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                    "metrics": [metrics.SparseCategoricalAccuracy(name=METRIC)],
+                }
             case benchbench.CrossEntropy(smoothing):
                 # Label smoothing needs one-hot rows; so does Keras's own MNIST example.
                 return {
@@ -58,8 +66,8 @@ class Objective:
         )
 
     def targets(self, targets: Any) -> Any:
-        """Return targets as the loss takes them: classes one-hot, values as they are."""
-        if isinstance(self._kind, benchbench.CrossEntropy):
+        """Return targets as the loss takes them: one-hot or numbers of classes, else values."""
+        if isinstance(self._kind, benchbench.CrossEntropy) and not self._sparse:
             return self._keras.utils.to_categorical(targets, self._classes)
         return targets
 

@@ -137,7 +137,7 @@ class TunedTrainer(IdiomaticTrainer):
         return Score(loss=loss, metric=self._rule.mean_metric(answers, logits))
 
     def _all_logits(self, images: Any) -> Any:
-        """Return the logits (n, classes), computed in batches. Traced by `tf.function`."""
+        """Return the logits (n, *output_shape), computed in batches. Traced by `tf.function`."""
         tf = self._tf
         values = [tf.convert_to_tensor(variable) for variable in self._variables]
         whole = images.shape[0] // _EVALUATION_BATCH * _EVALUATION_BATCH
@@ -145,14 +145,14 @@ class TunedTrainer(IdiomaticTrainer):
         if whole:
             batches = tf.reshape(images[:whole], [-1, _EVALUATION_BATCH, *images.shape[1:]])
             logits = tf.map_fn(lambda batch: self._forward(batch, values), batches)
-            parts.append(tf.reshape(logits, [whole, self._spec.classes]))
+            parts.append(tf.reshape(logits, [whole, *self._spec.output_shape]))
         if whole < images.shape[0]:
             parts.append(self._forward(images[whole:], values))
         return tf.concat(parts, axis=0)
 
 
 def _forward(tf: Any, model: ModelSpec) -> Callable[[Any, list[Any]], Any]:
-    """Return the function from images (n, h, w, c) and parameters to logits (n, classes).
+    """Return the function from inputs (n, *input_shape) and parameters to logits.
 
     Bias and activation of a convolution that is pooled come after the pooling, on a quarter of the
     elements: the same function, since adding a number and clipping below keep what is largest.
