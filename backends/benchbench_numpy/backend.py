@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import threadpoolctl
 
-from benchbench import WORDS_OF_NOVEMBER_2026, Backend, ModelSpec, TrainingProtocol, Unsupported
+from benchbench import WORDS_WITH_SEQUENCES, Backend, ModelSpec, TrainingProtocol, Unsupported
+from benchbench_numpy.layers.mistaken import MISTAKEN
 from benchbench_numpy.trainer import NumpyTrainer
+
+# A certificate asks the reference for usual mistakes too, by a field that no spec file has.
+WORDS = dataclasses.replace(
+    WORDS_WITH_SEQUENCES,
+    layers={
+        kind: (*fields, "mistake") if kind in {one for one, _ in MISTAKEN} else fields
+        for kind, fields in WORDS_WITH_SEQUENCES.layers.items()
+    },
+)
 
 
 class NumpyBackend(Backend):
@@ -37,5 +49,5 @@ class NumpyBackend(Backend):
             raise Unsupported(f"NumPy computes on the device 'cpu' only, not on '{device}'")
         if division not in self.divisions:
             raise Unsupported(f"NumPy has the division 'idiomatic' only, not '{division}'")
-        WORDS_OF_NOVEMBER_2026.require("NumPy", model, protocol)
+        WORDS.require("NumPy", model, protocol)
         return NumpyTrainer(model, protocol, dtype=self._dtype, threads=threads, seed=seed)

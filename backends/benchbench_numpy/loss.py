@@ -11,23 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchbench_numpy.layers import Array
+from benchbench_numpy.layers import Array, sigmoid, softmax
 
 Labels = npt.NDArray[np.int64]
 Targets = npt.NDArray[Any]
-
-
-def softmax(logits: Array) -> Array:
-    """Return the probabilities exp(z_k) / sum_j exp(z_j), over the last axis."""
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    exponentials /= exponentials.sum(axis=-1, keepdims=True)
-    return exponentials
-
-
-def sigmoid(logits: Array) -> Array:
-    """Return 1 / (1 + exp(-z)); of |z| only, so that no exponential overflows."""
-    small = np.exp(-np.abs(logits))
-    return np.where(logits >= 0, 1, small) / (1 + small)
 
 
 def cross_entropies(logits: Array, labels: Labels, smoothing: float = 0.0) -> Array:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 import benchbench
 from benchbench_numpy.layers import (
     FUNCTIONS,
+    GRU,
+    LSTM,
     Array,
+    Attention,
     AveragePool,
     BatchNorm,
     Chain,
@@ -19,18 +23,23 @@ from benchbench_numpy.layers import (
     Dense,
     Dropout,
     Elementwise,
+    Embedding,
     Flatten,
     GlobalAverage,
     Layer,
     LayerNorm,
     MaxPool,
+    PositionEmbedding,
     ReLU,
     Reshape,
     Residual,
     windows_of,
 )
+from benchbench_numpy.layers.mistaken import MISTAKEN
 from benchbench_numpy.loss import Targets
 from benchbench_numpy.objective import Objective
+
+Kind = TypeVar("Kind", bound=Layer)
 
 
 class Network:
@@ -88,6 +97,15 @@ def _all(layers: Iterable[Layer]) -> Iterator[Layer]:
     for layer in layers:
         yield layer
         yield from _all(layer.inner())
+
+
+def _kind(layer: benchbench.Layer, right: type[Kind]) -> type[Kind]:
+    """Return the class of the layer: the right one, or that of the mistake that is asked for."""
+    mistake = getattr(layer, "mistake", "")
+    if not mistake:
+        return right
+    mistaken: type[Kind] = MISTAKEN[str(layer.__struct_config__.tag), mistake]
+    return mistaken
 
 
 class _Builder:
@@ -185,6 +203,25 @@ class _Builder:
                 return Reshape(input_shape=shape, output_shape=trace.output_shape)
             case benchbench.Dropout(rate):
                 return Dropout(rate, self._random)
+        return self._of_sequence(trace)
+
+    def _of_sequence(self, trace: benchbench.LayerTrace) -> Layer:
+        layer, features = trace.layer, trace.output_shape[-1]
+        match layer:
+            case benchbench.Embedding():
+                return _kind(layer, Embedding)(*self._take(trace, features))
+            case benchbench.PositionEmbedding():
+                return PositionEmbedding(*self._take(trace, features))
+            case benchbench.MultiHeadAttention(heads):
+                attention = _kind(layer, Attention)
+                return attention(*self._take(trace, features), heads=heads, causal=layer.causal)
+            case benchbench.LSTM() | benchbench.GRU():
+                recurrent = _kind(layer, LSTM if isinstance(layer, benchbench.LSTM) else GRU)
+                return recurrent(
+                    *self._take(trace, recurrent.gates * layer.units),
+                    features=trace.input_shape[1],
+                    return_sequences=layer.return_sequences,
+                )
         raise benchbench.Unsupported(f"the NumPy backend has no {type(layer).__name__} layer yet")
 
     def _activation(self, name: str, shape: tuple[int, ...]) -> list[Layer]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import benchbench
-from benchbench_numpy.layers import Array
+from benchbench_numpy.layers import Array, sigmoid, softmax
 from benchbench_numpy.loss import (
     Targets,
     absolute_errors,
@@ -15,8 +15,6 @@ from benchbench_numpy.loss import (
     cross_entropy_gradient,
     right_classes,
     right_sides,
-    sigmoid,
-    softmax,
     squared_error_gradient,
     squared_errors,
 )

@@ -43,6 +43,8 @@ class NumpyTrainer(Trainer):
         self._shapes = model.variable_shapes
         self._output_shape = model.output_shape
         self._dtype = dtype
+        # Tokens are no numbers to compute with: they stay whole.
+        self._input_dtype = np.dtype("int32") if model.input_type == "int32" else dtype
         self._objective = objective_of(task_of(model, protocol).loss)
         self._random = np.random.default_rng(seed)
         self._network = Network(
@@ -83,7 +85,7 @@ class NumpyTrainer(Trainer):
         for batch in self._batches(len(train)):
             samples = batch if order is None else order[batch]
             targets = train.targets[samples]
-            logits = network.forward(train.inputs[samples].astype(self._dtype, copy=False))
+            logits = network.forward(self._taken(train.inputs[samples]))
             total_loss += float(self._objective.losses(logits, targets).sum())
             network.backward(logits, targets)
             optimizer.update(network.parameters, network.gradient)
@@ -94,7 +96,7 @@ class NumpyTrainer(Trainer):
         with self._blas.limit(limits=self._threads):
             for batch in self._batches(len(split)):
                 targets = split.targets[batch]
-                logits = self._network.forward(split.inputs[batch].astype(self._dtype, copy=False))
+                logits = self._network.forward(self._taken(split.inputs[batch]))
                 total_loss += float(self._objective.losses(logits, targets).sum())
                 total_metric += float(self._objective.metrics(logits, targets).sum())
         return Score(loss=total_loss / len(split), metric=total_metric / len(split))
@@ -103,9 +105,12 @@ class NumpyTrainer(Trainer):
         outputs = np.empty((len(inputs), *self._output_shape), np.float32)
         with self._blas.limit(limits=self._threads):
             for batch in self._batches(len(inputs)):
-                logits = self._network.forward(inputs[batch].astype(self._dtype, copy=False))
+                logits = self._network.forward(self._taken(inputs[batch]))
                 outputs[batch] = self._objective.outputs(logits)
         return outputs
+
+    def _taken(self, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return inputs.astype(self._input_dtype, copy=False)
 
     def synchronize(self) -> None:
         """Return at once: NumPy has finished a call when it returns."""

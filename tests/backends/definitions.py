@@ -39,7 +39,7 @@ ACTIVATIONS = {
 }
 
 
-def _layer(trace, own, arrays, x):  # noqa: PLR0911 - one a kind
+def _layer(trace, own, arrays, x):  # noqa: PLR0911, PLR0912 - one a kind
     match trace.layer:
         case spec.Flatten() | spec.Reshape():
             return np.array([x[place] for place in np.ndindex(x.shape)]).reshape(trace.output_shape)
@@ -66,6 +66,16 @@ def _layer(trace, own, arrays, x):  # noqa: PLR0911 - one a kind
                 root = math.sqrt(np.var(x[place]) + epsilon)
                 y[place] = own["gamma"] * (x[place] - np.mean(x[place])) / root + own["beta"]
             return y
+        case spec.Embedding():
+            return np.array([own["embeddings"][token] for token in x])
+        case spec.PositionEmbedding():
+            return np.array([x[t] + own["embeddings"][t] for t in range(len(x))])
+        case spec.MultiHeadAttention():
+            return _attention(trace.layer, own, x)
+        case spec.LSTM():
+            return _recurrent(trace.layer, own, x, _lstm_step)
+        case spec.GRU():
+            return _recurrent(trace.layer, own, x, _gru_step)
         case spec.Residual():
             main, shortcut = trace.chains
             one = forward_by_definition(main, arrays, x)
@@ -116,3 +126,73 @@ def _pool(trace, x, reduce):
         inside = _inside(trace, layer.pool_size, strides, layer.pool_size, row=row, column=column)
         y[row, column, channel] = reduce([x[place][channel] for _, place in inside])
     return y
+
+
+def _attention(layer, own, x):
+    """Place t takes up the values of all places, or of those up to it, a head at a time."""
+    steps, features = x.shape
+    size = features // layer.heads
+    y = np.array([own["output_bias"]] * steps, float)
+
+    def part(name, t, head):
+        kernel, bias = own[f"{name}_kernel"], own[f"{name}_bias"]
+        return [
+            sum(x[t, e] * kernel[e, head, d] for e in range(features)) + bias[head, d]
+            for d in range(size)
+        ]
+
+    for head, t in np.ndindex(layer.heads, steps):
+        seen = range(t + 1) if layer.causal else range(steps)
+        query = part("query", t, head)
+        weights = [
+            math.exp(
+                sum(q * k for q, k in zip(query, part("key", s, head), strict=True))
+                / math.sqrt(size)
+            )
+            for s in seen
+        ]
+        for s, weight in zip(seen, weights, strict=True):
+            for d, value in enumerate(part("value", s, head)):
+                y[t] += weight / sum(weights) * value * own["output_kernel"][head, d]
+    return y
+
+
+def _recurrent(layer, own, x, step):
+    state = [np.zeros(layer.units), np.zeros(layer.units)]
+    shown = []
+    for values in x:
+        state = step(layer.units, own, values, *state)
+        shown.append(state[0])
+    return np.array(shown) if layer.return_sequences else shown[-1]
+
+
+def _lstm_step(units, own, x, h, c):
+    def gate(number, unit):
+        column = number * units + unit
+        driven = sum(x[e] * own["kernel"][e, column] for e in range(len(x)))
+        kept = sum(h[u] * own["recurrent_kernel"][u, column] for u in range(units))
+        return driven + kept + own["bias"][column]
+
+    sigmoid = ACTIVATIONS["sigmoid"]
+    next_h, next_c = np.empty(units), np.empty(units)
+    for u in range(units):
+        i, f, g, o = (gate(number, u) for number in range(4))
+        next_c[u] = sigmoid(f) * c[u] + sigmoid(i) * math.tanh(g)
+        next_h[u] = sigmoid(o) * math.tanh(next_c[u])
+    return next_h, next_c
+
+
+def _gru_step(units, own, x, h, _):
+    def products(number, unit):
+        column = number * units + unit
+        driven = sum(x[e] * own["kernel"][e, column] for e in range(len(x)))
+        kept = sum(h[u] * own["recurrent_kernel"][u, column] for u in range(units))
+        return driven + own["bias"][0][column], kept + own["bias"][1][column]
+
+    sigmoid = ACTIVATIONS["sigmoid"]
+    next_h = np.empty(units)
+    for u in range(units):
+        (a_z, b_z), (a_r, b_r), (a_n, b_n) = (products(number, u) for number in range(3))
+        z, r = sigmoid(a_z + b_z), sigmoid(a_r + b_r)
+        next_h[u] = z * h[u] + (1 - z) * math.tanh(a_n + r * b_n)
+    return next_h, None

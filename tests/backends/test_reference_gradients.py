@@ -12,10 +12,17 @@ from typing import get_args
 import numpy as np
 import pytest
 from backends.definitions import forward_by_definition
+from backends.derivatives import (
+    FLOAT64,
+    OBJECTIVE,
+    SAMPLES,
+    assert_close,
+    central_differences,
+    network_of,
+)
 from benchbench_numpy.layers import Dropout as DropoutLayer
 from benchbench_numpy.loss import cross_entropies
 from benchbench_numpy.network import Network
-from benchbench_numpy.objective import objective_of
 from benchbench_numpy.optimizers import Adam
 
 import benchbench
@@ -36,33 +43,6 @@ from benchbench.spec.layers import (
     Residual,
 )
 from benchbench.spec.model import ModelSpec
-
-SAMPLES = 3
-FLOAT64 = np.dtype("float64")
-OBJECTIVE = objective_of(benchbench.CrossEntropy())
-
-# A central difference over 1e-5 errs by about 1e-10, relative; more is left for a whole network.
-STEP = 1e-5
-
-
-def _central_differences(function, point):
-    """Return the derivative of the scalar `function()` by `point`, which it nudges in place."""
-    derivative = np.empty_like(point)
-    for index in np.ndindex(point.shape):
-        kept = point[index]
-        point[index] = kept + STEP
-        above = function()
-        point[index] = kept - STEP
-        below = function()
-        point[index] = kept
-        derivative[index] = (above - below) / (2 * STEP)
-    return derivative
-
-
-def _assert_close(observed, expected, tolerance):
-    difference = np.linalg.norm(observed - expected) / np.linalg.norm(expected)
-    assert difference < tolerance
-
 
 NETWORKS = {
     "dense": (Flatten(), Dense(5, "relu"), Dense(4)),
@@ -124,17 +104,7 @@ def _network(name, random):
     """Build a network of random weights, and return its model and some inputs too."""
     layers = (*NETWORKS[name], Dense(3, "softmax"))
     model = ModelSpec("network", (8, 9, 2), layers)
-    network = Network(
-        model,
-        objective=OBJECTIVE,
-        batch_size=SAMPLES,
-        dtype=FLOAT64,
-        random=random,
-    )
-    for variable, spec in zip(network.variables, model.variables, strict=True):
-        positive = spec.role in {"moving_variance", "gamma"}
-        variable[...] = random.normal(size=spec.shape) / 2 + (2 if positive else 0)
-    return network, model, random.random((SAMPLES, 8, 9, 2)) - 0.3
+    return network_of(model, random), model, random.random((SAMPLES, 8, 9, 2)) - 0.3
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -159,7 +129,7 @@ def test_each_network_derives_its_loss(name, seed):
         return float(cross_entropies(network.forward(inputs), labels).mean())
 
     network.backward(network.forward(inputs), labels)
-    _assert_close(network.gradient.copy(), _central_differences(loss, network.parameters), 1e-7)
+    assert_close(network.gradient.copy(), central_differences(loss, network.parameters), 1e-7)
 
 
 def test_batch_norm_moves_its_statistics_by_the_biased_ones_of_the_batch():
