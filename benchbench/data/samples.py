@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbench.data.dataset import Split
+from benchbench.data.tokens import draw_tokens
 from benchbench.spec.losses import BinaryCrossEntropy
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
@@ -27,21 +28,24 @@ def make_split(model: ModelSpec, count: int, *, seed: int) -> Split:
     Each class has a picture of its own, mixed with noise, so that there is something to learn. The
     faint pixels give small gradients: there a misplaced epsilon shows. Images lie in [0, 1], rows
     of a table and sequences in [-1, 1], more or less. Both arrays are read-only.
+
+    Tokens, for a model that takes them: see `tokens.draw_tokens`.
     """
     task = task_of(model, TrainingProtocol())
     kinds, shape = task.classes or _KINDS, model.input_shape
-    pictures = _smooth(np.random.default_rng(0), (kinds, *shape))
     random = np.random.default_rng(seed)
     of_kind = random.integers(0, kinds, count)
+    if model.vocabulary is not None:
+        tokens = draw_tokens(model.vocabulary, shape[0], of_kind, kinds, random)
+        return _sealed(tokens, _targets(task, of_kind, random))
+    pictures = _smooth(np.random.default_rng(0), (kinds, *shape))
     noise = _smooth(random, (count, *shape))
     values = 0.6 * pictures[of_kind] + 0.4 * noise
     if len(shape) == 3:
         values = np.round(np.clip(values, 0, 1) * _fade(shape) * 255) / 255
     else:
         values = (2 * values - 1) * _fade(shape)
-    inputs, targets = values.astype(np.float32), _targets(task, of_kind, random)
-    inputs.flags.writeable = targets.flags.writeable = False
-    return Split(inputs, targets)
+    return _sealed(values.astype(np.float32), _targets(task, of_kind, random))
 
 
 def with_other_targets(task: Task, split: Split) -> Split:
@@ -51,8 +55,12 @@ def with_other_targets(task: Task, split: Split) -> Split:
         targets[::3] = (targets[::3] + 1) % task.classes
     else:
         targets[::3] = np.roll(targets[::3], 1, axis=0)
-    targets.flags.writeable = False
-    return Split(split.inputs, targets)
+    return _sealed(split.inputs, targets)
+
+
+def _sealed(inputs: npt.NDArray[Any], targets: npt.NDArray[Any]) -> Split:
+    inputs.flags.writeable = targets.flags.writeable = False
+    return Split(inputs, targets)
 
 
 def _targets(

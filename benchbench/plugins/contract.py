@@ -64,7 +64,8 @@ class Trainer(ABC):
 
     Arrays cross this border in the order and layout of `ModelSpec.variables`, float32: Dense kernel
     (in, out), Conv2D kernel (height, width, in, out); Flatten runs row-major over (height, width,
-    channels).
+    channels). Inputs are float32, or tokens, int32 (n, steps), where the model's `input_type` is
+    "int32": whole numbers from 0 to its `vocabulary` - 1, which the core has checked.
     """
 
     def __init_subclass__(cls) -> None:
@@ -104,7 +105,7 @@ class Trainer(ABC):
         """Return loss and metric over the split. Timed, once, on the test samples."""
 
     @abstractmethod
-    def predict(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def predict(self, inputs: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return the outputs, float32 (n, *output_shape). Timed, once, on the test inputs.
 
         They are probabilities, or values for `MeanSquaredError`.

@@ -29,7 +29,7 @@ class Vocabulary:
     `layers`, `optimizers`, `schedules` (of the learning rate) and `losses` map a kind's name
     ("Dense", "Adam") to the fields that the backend reads; `activations` are the values of the
     fields `activation` and `function`, but for the output layer's, which belongs to the loss;
-    `model` and `protocol` are the fields of these two.
+    `model` and `protocol` are the fields of these two. `input_types` are those that it takes.
     """
 
     layers: Mapping[str, tuple[str, ...]]
@@ -38,6 +38,7 @@ class Vocabulary:
     losses: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"CrossEntropy": ()})
     activations: tuple[str, ...] = ("linear", "relu", "softmax")
     model: tuple[str, ...] = ("name", "input_shape", "layers")
+    input_types: tuple[str, ...] = ("float32",)
     protocol: tuple[str, ...] = ("epochs", "batch_size", "shuffle", "optimizer", "loss")
 
     def require(self, backend: str, model: ModelSpec, protocol: TrainingProtocol) -> None:
@@ -48,6 +49,8 @@ class Vocabulary:
 
     def _unknown(self, model: ModelSpec, protocol: TrainingProtocol) -> Iterator[str]:
         yield from _fields(model, self.model, "of a model")
+        if "input_type" in self.model and model.input_type not in self.input_types:
+            yield f"inputs of the type '{model.input_type}' (it has {', '.join(self.input_types)})"
         yield from self._of_layers(model.layers, output=len(model.layers) - 1)
         yield from _fields(protocol, self.protocol, "of a protocol")
         yield from self._of_kind(protocol.optimizer, "optimizer", self.optimizers)
@@ -151,4 +154,5 @@ WORDS_WITH_SEQUENCES = dataclasses.replace(
         "GRU": ("units", "return_sequences"),
     },
     model=(*WORDS_OF_NOVEMBER_2026.model, "input_type"),
+    input_types=("float32", "int32"),
 )

@@ -67,3 +67,11 @@ def test_the_words_of_sequences_came_later():
         WORDS_OF_NOVEMBER_2026.require("x", model, PROTOCOL)
     for word in ("the field 'input_type' of a model", "the layer Embedding", "the layer LSTM"):
         assert word in str(caught.value)
+
+
+def test_a_type_of_inputs_that_is_not_known_is_refused():
+    layers = (bb.Embedding(11, 4), bb.LSTM(3), bb.Dense(2, "softmax"))
+    model = bb.ModelSpec("text", (6,), layers, "int32")
+    known = dataclasses.replace(WORDS_WITH_SEQUENCES, input_types=("float32",))
+    with pytest.raises(bb.Unsupported, match=r"inputs of the type 'int32' \(it has float32\)"):
+        known.require("x", model, PROTOCOL)
