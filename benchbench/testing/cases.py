@@ -9,6 +9,8 @@ import pytest
 
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.layers import (
+    GRU,
+    LSTM,
     Activation,
     AvgPool2D,
     BatchNorm,
@@ -16,11 +18,14 @@ from benchbench.spec.layers import (
     Conv2D,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     GlobalAvgPool1D,
     GlobalAvgPool2D,
     LayerNorm,
     MaxPool2D,
+    MultiHeadAttention,
+    PositionEmbedding,
     Reshape,
     Residual,
 )
@@ -115,6 +120,31 @@ WORDS = (
     ),
     ModelSpec("rows-of-features", (12,), (Dense(5, "relu"), Dense(3, "softmax"))),
     ModelSpec("steps", (6, 5), (Dense(4, "relu"), Flatten(), Dense(3, "softmax"))),
+    ModelSpec(
+        "tokens",
+        (6,),
+        (Embedding(7, 4), PositionEmbedding(), GlobalAvgPool1D(), Dense(3, "softmax")),
+        "int32",
+    ),
+    # A prediction at each place.
+    ModelSpec(
+        "tokens-to-tokens",
+        (6,),
+        (Embedding(7, 4), GRU(5, return_sequences=True), Dense(7, "softmax")),
+        "int32",
+    ),
+    ModelSpec("memories", (6, 5), (LSTM(4, return_sequences=True), LSTM(3), Dense(3, "softmax"))),
+    ModelSpec(
+        "attentions",
+        (6, 5),
+        (
+            Dense(8),
+            Residual((LayerNorm(), MultiHeadAttention(2, causal=True))),
+            MultiHeadAttention(4),
+            Flatten(),
+            Dense(3, "softmax"),
+        ),
+    ),
 )
 
 # A matrix product and nothing else, of 256 pixels.

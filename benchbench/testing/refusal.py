@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from benchbench.errors import Unsupported
-from benchbench.spec.layers import Dense
+from benchbench.spec.layers import Dense, Embedding, Flatten, MultiHeadAttention
 from benchbench.spec.losses import CrossEntropy
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.optimizers import Adam
@@ -26,6 +26,12 @@ class WarpedDense(Dense, frozen=True, tag="Dense"):
     """Dense, with a field of a release to come."""
 
     warp: float = 0.0
+
+
+class SparseAttention(MultiHeadAttention, frozen=True, tag="MultiHeadAttention"):
+    """Attention, with a field of a release to come."""
+
+    window: int = 0
 
 
 class Adagrad(Adam, frozen=True, tag="AdagradToCome"):
@@ -77,10 +83,22 @@ def _changed(protocol: TrainingProtocol, field: str, value: Any) -> TrainingProt
     return changed
 
 
+def _sequences(input_type: str = "int32", window: int = 0) -> ModelSpec:
+    """Return a network of tokens; no check of the spec's is made of what it has from to come."""
+    before, after = (Embedding(7, 4),), (Flatten(), Dense(3, "softmax"))
+    model = ModelSpec("tokens-to-come", (6,), (*before, MultiHeadAttention(2), *after), "int32")
+    layers = (*before, SparseAttention(2, window=window), *after)
+    msgspec.structs.force_setattr(model, "layers", layers)
+    msgspec.structs.force_setattr(model, "input_type", input_type)
+    return model
+
+
 UNKNOWN: dict[str, Callable[[ModelSpec, TrainingProtocol], Case]] = {
     "layer": lambda model, protocol: (_output(model, Abacus), protocol),
     "field": lambda model, protocol: (_output(model, WarpedDense, warp=0.5), protocol),
     "activation": lambda model, protocol: (_output(model, Dense, activation="wiggle"), protocol),
+    "field of attention": lambda _, protocol: (_sequences(window=3), protocol),
+    "input type": lambda _, protocol: (_sequences(input_type="utf8"), protocol),
     "optimizer": lambda model, protocol: (model, _optimizer(protocol, Adagrad())),
     "optimizer field": lambda model, protocol: (
         model,
