@@ -9,6 +9,9 @@ seeds and sizes of batches, from 8 to 256. Exits 1 if any is flagged.
 
 `--protocols` does either with what a protocol says beyond Adam: the faults of `protocols.py` and
 `schedules.py` there, the right backend under every protocol of `benchbench.testing`.
+
+`--sequences` does either with the layers of sequences: the faults of `sequences.py` in the networks
+of `sequence_models.py`.
 """
 
 from __future__ import annotations
@@ -33,15 +36,17 @@ from benchbench.certify.rungs import RUNGS
 from benchbench.testing.protocols import PROTOCOLS
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from faulty import FAULTS, Fault, schedules
+from faulty import FAULTS, Fault, schedules, sequences
 from faulty import protocols as of_protocols
 from faulty.escapes import ESCAPES
 from faulty.scoring import ALL_MODELS, Caught, catch
+from faulty.sequence_models import SEQUENCE_MODELS
 
 SCORED = ("single-layer", "two-layer", "simple-cnn", "deeper-cnn", "odd-sizes", "padding-absorbed")
 # The small models are cheap: most of the random runs are theirs.
 SMALL = ("single-layer", "odd-sizes", "three-channels", "pool-first", "padding-absorbed")
 CYCLE = (*SMALL, "two-layer", *SMALL, "simple-cnn", *SMALL, "two-layer", *SMALL, "deeper-cnn")
+SEQUENCES = tuple(model.name for model in SEQUENCE_MODELS)
 
 
 def main() -> None:
@@ -52,11 +57,18 @@ def main() -> None:
     parser.add_argument(
         "--protocols", action="store_true", help="of optimizers, schedules, decay, clipping"
     )
+    parser.add_argument(
+        "--sequences", action="store_true", help="of embeddings, recurrent layers, attention"
+    )
     options = parser.parse_args()
     if options.false_alarms:
-        protocols = list(PROTOCOLS.values()) if options.protocols else [TrainingProtocol()]
-        models = options.model or (SMALL if options.protocols else CYCLE)
+        several = options.protocols or options.sequences
+        protocols = list(PROTOCOLS.values()) if several else [TrainingProtocol()]
+        usual = SEQUENCES if options.sequences else SMALL if options.protocols else CYCLE
+        models = options.model or usual
         well = false_alarms(options.false_alarms, models, options.seed, protocols)
+    elif options.sequences:
+        well = score(options.model or SEQUENCES, sequences.FAULTS, ())
     elif options.protocols:
         well = score(options.model or SMALL[:4], (*of_protocols.FAULTS, *schedules.FAULTS), ())
     else:

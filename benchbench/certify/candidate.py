@@ -14,7 +14,8 @@ from benchbench.certify import diagnosis
 from benchbench.certify.acting import changes, why_unsteady
 from benchbench.certify.answers import AnswerMeasures
 from benchbench.certify.calls import call
-from benchbench.certify.dropout import dropout_faults, rates_of
+from benchbench.certify.causality import is_causal
+from benchbench.certify.dropout import rates_of
 from benchbench.certify.exercise import (
     FRESH,
     ONE_STEP,
@@ -27,7 +28,7 @@ from benchbench.certify.exercise import (
     float32_rounding,
     relative_difference,
 )
-from benchbench.certify.order import disorders
+from benchbench.certify.probes import causality_finding, dropout_finding, order_finding
 from benchbench.certify.reference import ATTEMPTS, Reference
 from benchbench.certify.rows import Row, as_row
 from benchbench.certify.rungs import (
@@ -103,6 +104,9 @@ class CandidateMeasures:
             found.append(
                 self._measure("dropout", "masks read off weights", self._dropout, own_start=True)
             )
+        if is_causal(self._exercise.spec):
+            words = "how far predictions move by what comes after them, relative"
+            found.append(self._measure("causality", words, self._causality))
         return sorted(found, key=lambda one: RUNGS.index(one.rung))
 
     def settings(self) -> dict[str, str | int | float | bool]:
@@ -247,25 +251,13 @@ class CandidateMeasures:
         return max(of_predictions, of_loss, key=_size)
 
     def _order(self, _start: str) -> Finding:
-        size, seed = self._exercise.protocol.batch_size, self._exercise.seed
-        try:
-            found = disorders(self._candidate, size, seed=seed)
-        except Unsupported as refusal:
-            words = f"the backend refuses the network by which the order is read: {refusal}"
-            return Finding(None, lambda: words)
-        worst = max((one.sample_count for one in found), default=0)
-        return Finding(float(worst), lambda: "; ".join(one.words for one in found))
+        return order_finding(self._candidate, self._exercise)
 
     def _dropout(self, _start: str) -> Finding:
-        rates, seed = rates_of(self._exercise.spec), self._exercise.seed
-        try:
-            found = [dropout_faults(self._candidate, rate, seed=seed) for rate in rates]
-        except Unsupported as refusal:
-            words = f"the backend refuses the network by which dropout is read: {refusal}"
-            return Finding(None, lambda: words)
-        faults = [fault for of_rate in found for fault in of_rate]
-        worst = max((fault.size for fault in faults), default=0.0)
-        return Finding(finite(worst), lambda: "; ".join(fault.words for fault in faults))
+        return dropout_finding(self._candidate, self._exercise)
+
+    def _causality(self, start: str) -> Finding:
+        return causality_finding(self._trainer(start), self._exercise)
 
     # Trainers: one that has been set and asked and then takes the first step, one for each of the
     # longer programs.

@@ -135,13 +135,13 @@ def momentum_move(
     return move
 
 
-def adam_move(adam: Adam | AdamW) -> Move:
+def adam_move(adam: Adam | AdamW, square: Callable[[Row], Row] = np.square) -> Move:
     corrected = adam.epsilon_added_to == "corrected_root"
 
     def move(state: Moments, gradient: Row, rate: float, t: int) -> Row:
         zero = np.zeros(())
         state["m"] = adam.beta_1 * state.get("m", zero) + (1 - adam.beta_1) * gradient
-        state["v"] = adam.beta_2 * state.get("v", zero) + (1 - adam.beta_2) * np.square(gradient)
+        state["v"] = adam.beta_2 * state.get("v", zero) + (1 - adam.beta_2) * square(gradient)
         root = math.sqrt(1 - adam.beta_2**t)
         epsilon = adam.epsilon * (root if corrected else 1.0)
         return rate * root / (1 - adam.beta_1**t) * state["m"] / (np.sqrt(state["v"]) + epsilon)
@@ -150,10 +150,15 @@ def adam_move(adam: Adam | AdamW) -> Move:
 
 
 def rmsprop_move(
-    rho: float, epsilon: float, *, outside: bool = False, corrected: bool = False
+    rho: float,
+    epsilon: float,
+    *,
+    outside: bool = False,
+    corrected: bool = False,
+    square: Callable[[Row], Row] = np.square,
 ) -> Move:
     def move(state: Moments, gradient: Row, rate: float, t: int) -> Row:
-        v = state["v"] = rho * state.get("v", np.zeros(())) + (1 - rho) * np.square(gradient)
+        v = state["v"] = rho * state.get("v", np.zeros(())) + (1 - rho) * square(gradient)
         if corrected:
             v = v / (1 - rho**t)
         return rate * gradient / (np.sqrt(v) + epsilon if outside else np.sqrt(v + epsilon))

@@ -17,6 +17,7 @@ RUNGS = (
     "data",
     "architecture",
     "forward",
+    "causality",
     "loss",
     *(program.name for program in PROGRAMS),
     "evaluation",
@@ -26,6 +27,8 @@ RUNGS = (
     "order",
     "dropout",
 )
+# What `forward` allows, divided: a leak is no rounding, and the same sums give the same numbers.
+_LEAK = 10
 # Where there is one starting point, which no other rung shares.
 ALL_STARTS = "all"
 
@@ -70,6 +73,9 @@ class Measure:
 
 def limit_of(rung: str, model: ModelSpec) -> Limit:
     """Return a rung's tolerance for a network; what has none must agree exactly."""
+    if rung == "causality":
+        forward = limit_of("forward", model)
+        return Limit(forward.tolerance / _LEAK, f"1/{_LEAK} of what 'forward' allows")
     known = tolerances()
     derived = known.get((rung, is_smooth(model))) or known.get((rung, False))
     return Limit(derived.tolerance, derived.source) if derived else EXACT

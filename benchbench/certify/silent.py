@@ -1,8 +1,9 @@
-"""Variables that the loss does not depend on: a bias before a BatchNorm, and what follows it.
+"""Variables that the loss does not depend on: a bias before a BatchNorm, attention's key bias.
 
-Such a bias moves the mean that the BatchNorm takes out again: its gradient is zero, and rounding
-alone leaves something of it, of which Adam makes whole steps. Two right implementations part there,
-and in the moving mean that follows the bias; nowhere else. So these variables are found, by the
+A bias before a BatchNorm moves the mean that this takes out again; the key's bias adds the same to
+all likenesses of a place, which a softmax does not see. The gradient is zero, and rounding alone
+leaves something of it, of which Adam makes whole steps. Two right implementations part there, and
+in the moving mean that follows such a bias; nowhere else. So these variables are found, by the
 float64 reference's own gradients, left out of the comparison of updates, and named.
 """
 
@@ -17,7 +18,7 @@ from benchbench.certify.exercise import Exercise
 from benchbench.certify.rows import Row, as_row
 from benchbench.certify.rules import mask
 from benchbench.data.dataset import Split
-from benchbench.spec.layers import BatchNorm
+from benchbench.spec.layers import BatchNorm, MultiHeadAttention
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.variables import Variable
 
@@ -34,7 +35,7 @@ Descend = Callable[[Row, Split], Row]
 
 def may_have_silent(model: ModelSpec) -> bool:
     """Say whether the model has a layer that can hide a variable from the loss."""
-    return any(isinstance(leaf.layer, BatchNorm) for leaf in model.leaves())
+    return any(isinstance(leaf.layer, BatchNorm | MultiHeadAttention) for leaf in model.leaves())
 
 
 def find_silent(exercise: Exercise, descend: Descend) -> tuple[frozenset[str], frozenset[str]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,6 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbench.certify.exercise import ONE_STEP, Exercise, relative_difference
+from benchbench.certify.mistaken_layers import (
+    Change,
+    of_derivatives,
+    of_functions,
+    of_orders,
+)
+from benchbench.certify.mistaken_weights import mistaken_weights
 from benchbench.certify.rows import Arrays, Row, as_row
 from benchbench.certify.silent import variable_slices
 from benchbench.data.dataset import Split
@@ -23,7 +31,6 @@ if TYPE_CHECKING:
 _LEFT = 0.05
 
 Predictions = npt.NDArray[Any]
-Change = Callable[[Layer], Layer]
 
 # Defaults of epsilon, with who has them.
 _EPSILONS = (
@@ -43,12 +50,20 @@ _ACTIVATIONS = (
 )
 
 
-def variants(model: ModelSpec) -> Iterator[tuple[str, ModelSpec]]:
-    """Yield other specs of the same variables, each with the mistake, in words, that makes it."""
-    for words, change in _changes():
+def variants(
+    model: ModelSpec, changes: Iterable[tuple[str, Change]] = ()
+) -> Iterator[tuple[str, ModelSpec]]:
+    """Yield other specs of the same variables, each with the mistake, in words, that makes it.
+
+    `changes`: those that show in one rung alone.
+    """
+    for words, change in (*_changes(), *of_functions(), *changes):
         layers = map_layers(model.layers, change)
         if layers != model.layers:
-            yield words, msgspec.structs.replace(model, layers=layers)
+            # A mistake is no word of the spec, which would refuse it.
+            mistaken = copy.copy(model)
+            msgspec.structs.force_setattr(mistaken, "layers", layers)
+            yield words, mistaken
 
 
 def _changes() -> Iterator[tuple[str, Change]]:
@@ -90,7 +105,7 @@ def mistaken_layer(
     """Return, in words, the mistake of a layer with which the reference makes this first update."""
     counts = reference.counted(ONE_STEP)
     left = _LEFT * relative_difference(observed[counts], expected[counts])
-    for words, model in variants(exercise.model):
+    for words, model in variants(exercise.model, of_derivatives()):
         update = reference.with_model(model).step(given, exercise.training(ONE_STEP, draw))
         if relative_difference(observed[counts], update[counts]) < left:
             return f"the reference's update is the same where {words}"
@@ -101,8 +116,10 @@ def mistaken_predictions(
     reference: Reference, exercise: Exercise, weights: Arrays, split: Split
 ) -> Iterator[tuple[str, Predictions]]:
     """Yield what the reference predicts where a layer is another, or of another mode."""
-    for words, model in variants(exercise.model):
+    for words, model in variants(exercise.model, of_orders()):
         yield words, reference.with_model(model).predict(weights, split.inputs)
+    for words, others in mistaken_weights(exercise.model, weights):
+        yield words, reference.predict(others, split.inputs)
     if any(isinstance(leaf.layer, BatchNorm) for leaf in exercise.model.leaves()):
         of_batch = _with_statistics_of(reference, exercise, weights, split)
         yield (

@@ -29,7 +29,8 @@ def of_predictions(
 ) -> str:
     """Say what differing outputs look like; `trained`: of the trainer's own weights."""
     return (
-        _improper(observed, task)
+        _not_finite(observed, suspects)
+        or _improper(observed, task)
         or _rearranged(expected, observed, task)
         or _some_rows(expected, observed)
         or _mistaken(expected, observed, suspects)
@@ -37,9 +38,17 @@ def of_predictions(
     )
 
 
+def _not_finite(observed: Probabilities, suspects: Suspects | None) -> str | None:
+    if np.isfinite(observed).all():
+        return None
+    told = "there are NaN or infinities among the outputs"
+    layers = [leaf.layer for leaf in suspects.model.leaves()] if suspects else []
+    if any(getattr(layer, "causal", False) for layer in layers):
+        told += ": is a causal mask inverted, so that a place sees none?"
+    return told
+
+
 def _improper(observed: Probabilities, task: Task) -> str | None:
-    if not np.isfinite(observed).all():
-        return "there are NaN or infinities among the outputs"
     match task.loss:
         case CrossEntropy():
             sums = observed.sum(axis=-1)

@@ -71,7 +71,7 @@ def _flatten_order(model: ModelSpec, index: int, ours: Any, theirs: Any) -> str:
     owners = [(leaf, variable) for leaf in model.leaves() for variable in leaf.variables]
     trace, variable = owners[index]
     shape = flattened_shape(model, trace)
-    if shape and variable.role == "kernel":
+    if shape and len(shape) == 3 and variable.role == "kernel":
         there = in_order(ours, shape, (2, 0, 1))
         back = ours[np.arange(len(ours)).reshape(shape).transpose(2, 0, 1).ravel()]
         if any(np.array_equal(theirs, one) for one in (there, back)):
