@@ -75,6 +75,11 @@ class Child:
         self.end()
 
     @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    @property
     def code(self) -> int | None:
         """The exit code, negative for a signal, None while it runs."""
         return self._process.poll()

@@ -10,6 +10,8 @@ class Machine(msgspec.Struct, frozen=True):
 
     `cpu_quota` is how many cores' time a control group leaves this process, null without a limit;
     `slow_cores` are the usable logical cores of a slower kind (E cores), null where all are alike.
+    `host` tells machines of one kind apart: a hash of its name, or the name where `--include-host`
+    was given; null in records of before there was one.
     """
 
     system: str
@@ -21,6 +23,7 @@ class Machine(msgspec.Struct, frozen=True):
     accelerators: tuple[str, ...] = ()
     cpu_quota: float | None = None
     slow_cores: int | None = None
+    host: str | None = None
 
 
 class MachineState(msgspec.Struct, frozen=True):

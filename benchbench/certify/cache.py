@@ -24,7 +24,10 @@ _HASH = "sha256"
 
 
 class CertificateKey(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a certificate depends on and that can be known without importing the framework."""
+    """All that a certificate depends on and that can be known without importing the framework.
+
+    Machines that share a folder for caches may have processors of several kinds.
+    """
 
     backend: str
     division: str
@@ -34,6 +37,7 @@ class CertificateKey(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     sources_sha256: str
     versions: dict[str, str]
+    processor: str = ""
 
     @property
     def file_name(self) -> str:

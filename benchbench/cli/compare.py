@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from benchbench.cli import options
-from benchbench.cli.records import fail_if_strict, only, read_records, write_sections
-from benchbench.experiments.selection import find_question
+from benchbench.cli.records import fail_if_strict, read_records, write_sections
+from benchbench.experiments.selection import find_question, only
 
 
 def compare(  # noqa: PLR0917 - one parameter an option

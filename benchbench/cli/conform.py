@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from typing import Annotated
 
@@ -11,9 +10,8 @@ import typer
 from benchbench.cli import options
 from benchbench.cli.output import answer
 from benchbench.cli.progress import TestLines
-from benchbench.errors import Unavailable
 from benchbench.experiments.names import find_backend, find_device, find_divisions
-from benchbench.experiments.selection import find_models, find_protocol
+from benchbench.experiments.selection import find_models, find_protocol, must_have_pytest
 
 
 def conform(  # noqa: PLR0917 - one parameter an option
@@ -40,11 +38,7 @@ def conform(  # noqa: PLR0917 - one parameter an option
     divisions = find_divisions(info, division)
     models = tuple(find_models(model or [], registry))
     find_protocol(protocol, None, models=models)  # what is wrong is refused before a test runs
-    if importlib.util.find_spec("pytest") is None:
-        raise Unavailable(
-            "the conformance suite runs under pytest, which is not installed; install it with: "
-            "pip install 'benchbench-harness[test]'"
-        )
+    must_have_pytest()
     from benchbench.testing import report
     from benchbench.testing.session import Suite, run_suite
 

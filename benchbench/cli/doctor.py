@@ -10,10 +10,7 @@ from benchbench import quantities
 from benchbench.cli.output import show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from benchbench.report.document import Block
-    from benchbench.run.probe import Probe
 
 
 def doctor(
@@ -53,17 +50,9 @@ def doctor(
     if noise:
         typer.echo(f"watching the machine for {noise:g} s ...", err=True)
         _show("noise", report.noise(examination.watch(noise)))
-    broken = [entry.name for entry in found.plugins_left_out if not entry.disabled]
-    _judge(broken, probes)
-
-
-def _judge(broken_plugins: Sequence[str], probes: Sequence[Probe]) -> None:
-    troubles = [f"the plugin '{name}' is quarantined" for name in broken_plugins]
-    troubles += [f"the backend '{probe.backend}' is broken" for probe in probes if probe.error]
-    if troubles:
-        typer.echo(f"broken: {'; '.join(troubles)}")
-        raise typer.Exit(1)
-    typer.echo("nothing is broken")
+    troubles = examination.troubles(found, probes)
+    typer.echo(f"broken: {'; '.join(troubles)}" if troubles else "nothing is broken")
+    raise typer.Exit(1 if troubles else 0)
 
 
 def _show(title: str, block: Block) -> None:

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from benchbench.cli import options
-from benchbench.cli.records import fail_if_strict, only, read_records
+from benchbench.cli.records import fail_if_strict, read_records
+from benchbench.experiments.selection import only
 
 
 def _consumers() -> Iterable[str]:

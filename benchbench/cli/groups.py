@@ -14,6 +14,8 @@ from benchbench import __version__
 SHORT_HELP = {
     "run": "Train networks: which backend is faster, and is it the same?",
     "compare": "Ratios, confidence intervals and verdicts of saved runs.",
+    "status": "How far a session has come, block by block.",
+    "cancel": "End a session whose blocks run elsewhere.",
     "report": "Times, throughput, memory and accuracy of saved runs.",
     "plot": "Draw a figure of saved runs.",
     "export": "Write saved runs as other tools read them.",
@@ -30,7 +32,7 @@ SHORT_HELP = {
     "results": "Saved records: pack, unpack, verify.",
 }
 # The verbs whose module is not called as they are: a keyword, a hyphen.
-_MODULES = {"list": "list_", "import": "import_", "new-backend": "new_backend"}
+_MODULES = {"list": "list_", "import": "import_", "new-backend": "new_backend", "cancel": "status"}
 _DEVELOP = ("conform", "new-backend", "gate")
 
 
@@ -51,7 +53,7 @@ class Verbs(TyperGroup):
         verb = getattr(module, "app", None)
         if verb is None:
             verb = typer.Typer(add_completion=False, rich_markup_mode=None)
-            verb.command(cmd_name)(getattr(module, name))
+            verb.command(cmd_name)(getattr(module, cmd_name, None) or getattr(module, name))
         command = typer.main.get_command(verb)
         command.name = cmd_name
         return command

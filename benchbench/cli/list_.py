@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,9 +10,6 @@ from benchbench.cli import options
 from benchbench.cli.output import answer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchbench.plugins.inventory import Inventory
     from benchbench.run.probe import Probe
 
 
@@ -40,15 +37,8 @@ def list_(
                 typer.echo(f"asking {entry.name} for its devices ...", err=True)
                 probes.append(probe(registry.backend(entry.name)))
     answer(
-        _content(found, probes),
+        inventory.content(found, probes),
         lambda: inventory_report.build(found, probes),
         as_json=as_json,
         plain=True,
     )
-
-
-def _content(found: Inventory, probes: Sequence[Probe] | None) -> dict[str, Any]:
-    import msgspec
-
-    answer: dict[str, Any] = msgspec.structs.asdict(found)
-    return answer if probes is None else answer | {"devices": probes}

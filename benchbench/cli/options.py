@@ -130,8 +130,22 @@ Budget = Annotated[
     ),
 ]
 ExecutorName = Annotated[
-    str, typer.Option(help="Where blocks run: local, or what a plugin offers.")
+    str, typer.Option(help="Where blocks run: local, slurm, dask, or what a plugin offers.")
 ]
+ExecutorOptions = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|ADDRESS",
+        help="A TOML file of options for Slurm; the address of a Dask scheduler.",
+    ),
+]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="End when the blocks are submitted; they go on.")
+]
+IncludeHost = Annotated[
+    bool, typer.Option("--include-host", help="Records name the machine, not a hash of its name.")
+]
+TheSession = Annotated[str, typer.Argument(metavar="SESSION", help="The id of a session.")]
 Resume = Annotated[
     str | None,
     typer.Option(

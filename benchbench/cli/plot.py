@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from benchbench.cli import options
-from benchbench.cli.records import fail_if_strict, only, read_records
-from benchbench.experiments.selection import find_question
+from benchbench.cli.records import fail_if_strict, read_records
+from benchbench.experiments.selection import find_question, only
 from benchbench.printable import own_lines
 
 

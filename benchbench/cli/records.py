@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from benchbench.cli.output import show
-from benchbench.errors import BenchbenchError, UsageError, nearest
+from benchbench.errors import BenchbenchError, UsageError
 from benchbench.files import write_output
 
 if TYPE_CHECKING:
@@ -41,17 +41,6 @@ def read_records(folder: Path) -> tuple[list[RunRecord], int]:
             f"or name another folder with --results"
         )
     return records, len(problems)
-
-
-def only(
-    records: list[RunRecord], kind: str, wanted: str | None, ids: Sequence[str]
-) -> list[RunRecord]:
-    """Return the records whose id is the wanted one; all where none is. Raises UsageError."""
-    if wanted is None:
-        return records
-    if wanted not in ids:
-        raise UsageError(f"there is no {kind} '{wanted}'{nearest(wanted, ids)} in the results")
-    return [record for record, id_ in zip(records, ids, strict=True) if id_ == wanted]
 
 
 def write_sections(

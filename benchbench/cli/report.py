@@ -8,7 +8,8 @@ import typer
 
 from benchbench.cli import options
 from benchbench.cli.output import show
-from benchbench.cli.records import fail_if_strict, only, read_records, write_sections
+from benchbench.cli.records import fail_if_strict, read_records, write_sections
+from benchbench.experiments.selection import only
 
 
 def report(  # noqa: PLR0917 - one parameter an option

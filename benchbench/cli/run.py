@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from benchbench import quantities
 from benchbench.cli import options
 from benchbench.cli.progress import note
 from benchbench.cli.session import resume_and_show, train_and_show
@@ -14,10 +13,10 @@ from benchbench.experiments.selection import (
     find_backends,
     find_cells,
     find_models,
-    find_processors,
     find_protocol,
 )
 from benchbench.experiments.session import find_dataset
+from benchbench.quantities import seconds
 
 _TIMEOUT_SECONDS = 3600.0
 
@@ -44,6 +43,9 @@ def run(  # noqa: PLR0917 - one parameter an option
     certify: options.Certify = True,
     certify_batch: options.CertifiedBatchSize = None,
     executor: options.ExecutorName = "local",
+    executor_options: options.ExecutorOptions = None,
+    detach: options.Detach = False,
+    include_host: options.IncludeHost = False,
     resume: options.Resume = None,
     wide: options.Wide = False,
     as_json: options.AsJson = False,
@@ -64,23 +66,19 @@ def run(  # noqa: PLR0917 - one parameter an option
     if not backend or not model:
         raise UsageError("run needs a --backend and a --model, or a session to --resume")
     # What makes no sense is refused before anything is certified, which takes minutes.
-    limit = None if budget is None else quantities.seconds(budget, "--budget")
+    limit = None if budget is None else seconds(budget, "--budget")
     until_rule = find_until(until, blocks, limit, quick=quick)
     question = Question(allow_lost_blocks=lost_blocks)
-    quiet = None
-    if wait_for_quiet is not None:
-        quiet = quantities.seconds(wait_for_quiet, "--wait-for-quiet")
+    quiet = None if wait_for_quiet is None else seconds(wait_for_quiet, "--wait-for-quiet")
     registry = load_registry()
     models = find_models(model, registry)
-    thread_count, cpus = find_processors(threads)
     matrix = Matrix(
         cells=find_cells(find_backends(backend, registry), division, models, device),
         protocol=find_protocol(protocol, epochs, quick=quick, models=models),
         certified_protocol=find_protocol(protocol, None, certify_batch) if certify else None,
         dataset=find_dataset(dataset, registry, models, note=note, quick=quick),
         device=session_device(device),
-        threads=thread_count,
-        cpus=cpus,
+        threads=threads,
         seed=seed,
         blocks=blocks,
         until=until_rule,
@@ -88,6 +86,9 @@ def run(  # noqa: PLR0917 - one parameter an option
         question=question,
         quiet_seconds=quiet,
         executor=executor,
+        executor_options=executor_options,
+        detach=detach,
+        include_host=include_host,
     )
     store.prepare()
     train_and_show(

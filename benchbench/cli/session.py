@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from benchbench.cli import options
 from benchbench.cli.output import answer
 from benchbench.cli.progress import progress
-from benchbench.errors import UsageError
+from benchbench.errors import BenchbenchError, UsageError
 from benchbench.interrupts import ignore_interrupts
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from benchbench.run.store import Store
 
 # What may be said beside --resume; all else was settled when the session was planned.
-_WITH_RESUME = {"resume", "results", "wide", "as_json"}
+_WITH_RESUME = {"--resume", "--results", "--wide", "--json"}
 
 
 def train_and_show(
@@ -31,9 +32,9 @@ def train_and_show(
 ) -> NoReturn:
     """Print what came of a session: of an interrupted one what there is, and how it goes on."""
     from benchbench.compare.contrast import Question
-    from benchbench.experiments.matrix import SessionInterrupted
+    from benchbench.experiments.matrix import BlocksLost, SessionDetached, SessionInterrupted
     from benchbench.experiments.results import Results
-    from benchbench.report.session import build, go_on
+    from benchbench.report.session import build, go_on, look_after
 
     results = store.folder.parent
 
@@ -49,6 +50,13 @@ def train_and_show(
     try:
         with progress() as listener:
             session_id, records, question = train(listener)
+    except SessionDetached as detached:
+        typer.echo(look_after(results, detached.session_id))
+        raise typer.Exit from None
+    except BlocksLost as lost:
+        if as_json or lost.records:
+            show(lost.session_id, lost.records, Question())
+        raise BenchbenchError(f"{lost}; go on with: {go_on(results, lost.session_id)}") from None
     except SessionInterrupted as stopped:
         ignore_interrupts()
         if as_json or stopped.records:
@@ -65,12 +73,10 @@ def resume_and_show(
     """Run what a session lacks, and print all of it. Raises UsageError for options beside it."""
     from benchbench.experiments.resume import resume
 
-    given = [name for name in context.params if _was_given(context, name)]
-    if others := sorted(set(given) - _WITH_RESUME):
-        named = ", ".join(f"--{name.replace('_', '-')}" for name in others)
+    if others := sorted(set(options.given(context)) - _WITH_RESUME):
         raise UsageError(
             f"--resume runs a session as it was planned: expected no option beside it but "
-            f"--results, --wide and --json, but there is {named}"
+            f"--results, --wide and --json, but there is {', '.join(others)}"
         )
 
     def train(listener: Listener) -> tuple[str, Sequence[RunRecord], Question]:
@@ -78,8 +84,3 @@ def resume_and_show(
         return session_id, records, plan.question
 
     train_and_show(train, store, wide=wide, as_json=as_json)
-
-
-def _was_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"

@@ -10,9 +10,8 @@ from benchbench.errors import BenchbenchError, UsageError
 from benchbench.experiments import matrix as matrices
 from benchbench.experiments.certified_cells import certify_each
 from benchbench.experiments.device_cells import session_device
-from benchbench.experiments.executors import LOCAL
 from benchbench.experiments.listener import Listener, Silent
-from benchbench.experiments.names import find_model
+from benchbench.experiments.names import LOCAL, find_model
 from benchbench.experiments.results import Results
 from benchbench.experiments.resume import resume as resume_session
 from benchbench.experiments.selection import (
@@ -48,6 +47,8 @@ def run(
     quick: bool = False,
     timeout_seconds: float = _TIMEOUT_SECONDS,
     executor: str = LOCAL,
+    executor_options: str | Path | None = None,
+    include_host: bool = False,
     wait_for_quiet: float | None = None,
     listener: Listener | None = None,
 ) -> Results:
@@ -56,10 +57,12 @@ def run(
     `models` are names of the catalog, TOML files or specs; `division` a name, or "all"; `backends`
     may be of another environment ("torch@venvs/old"), and `device` several, side by side. Every
     record is saved below `results` (default: BENCHBENCH_RESULTS, else ./results). `certify`: first
-    prove that each cell trains the function of its spec. `executor`: where blocks run, "local" or
-    what a plugin offers. `wait_for_quiet`: begin when nothing else is at work here, after so many
-    seconds at the latest. A run that fails is in the results, with its reason; raises a
-    BenchbenchError for what makes no sense or is not there.
+    prove that each cell trains the function of its spec. `executor`: where blocks run, "local",
+    "slurm", "dask" or what a plugin offers; `executor_options`: a TOML file or an address, as on
+    the command line. `include_host`: records name the machine, not a hash of its name.
+    `wait_for_quiet`: begin when nothing else is at work here, after so many seconds at the latest.
+    A run that fails is in the results, with its reason; raises a BenchbenchError for what makes no
+    sense or is not there.
     """
     time_limit(timeout_seconds, "timeout_seconds")
     hears = listener or Silent()
@@ -67,7 +70,6 @@ def run(
     specs = _models(models, registry)
     devices = [device] if isinstance(device, str) else list(device)
     training = _protocol(protocol)
-    thread_count, cpus = find_processors(threads)
     store = Store(results_folder(Path(results) if results is not None else None))
     matrix = matrices.Matrix(
         cells=find_cells(find_backends(list(backends), registry), division, specs, devices),
@@ -75,8 +77,7 @@ def run(
         certified_protocol=training if certify else None,
         dataset=find_dataset(str(dataset), registry, specs, quick=quick, note=hears.note),
         device=session_device(devices),
-        threads=thread_count,
-        cpus=cpus,
+        threads=threads,
         seed=seed,
         blocks=blocks,
         until=None,
@@ -84,6 +85,8 @@ def run(
         not_certified="certify=False was given",
         quiet_seconds=wait_for_quiet,
         executor=executor,
+        executor_options=None if executor_options is None else str(executor_options),
+        include_host=include_host,
     )
     store.prepare()
     _, records = matrices.run_matrix(matrix, registry, store, hears)

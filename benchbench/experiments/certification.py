@@ -24,6 +24,7 @@ from benchbench.experiments.certification_messages import (
     read_answers,
 )
 from benchbench.measure.gpu import accelerators
+from benchbench.measure.machine import processor_name
 from benchbench.plugins.contract import BackendInfo
 from benchbench.records import GaveUp
 from benchbench.run import question
@@ -222,6 +223,7 @@ def _key(
         seed=request.seed,
         sources_sha256=certifier.sources_sha256(info),
         versions=certifier.versions(info),
+        processor=processor_name(),
     )
 
 

@@ -11,8 +11,12 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from benchbench.measure.noise import Noise
+    from benchbench.plugins.inventory import Inventory
     from benchbench.plugins.registry import Registry
+    from benchbench.run.probe import Probe
 
 _DISTRIBUTION = "benchbench-harness"
 
@@ -107,3 +111,10 @@ def _requirements() -> list[str]:
         return []
     core = [line for line in requirements if "extra ==" not in line]
     return [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in core]
+
+
+def troubles(found: Inventory, probes: Iterable[Probe]) -> list[str]:
+    """Return what is broken: plugins that were not let in, backends that do not answer."""
+    broken = [entry.name for entry in found.plugins_left_out if not entry.disabled]
+    told = [f"the plugin '{name}' is quarantined" for name in broken]
+    return told + [f"the backend '{probe.backend}' is broken" for probe in probes if probe.error]

@@ -1,30 +1,30 @@
 """Where blocks run: the protocol, and the executor that runs them on this machine.
 
 A block, all its cells interleaved, runs on one machine, so a ratio is taken within one; executors
-spread blocks. A plugin offers one by the hook `benchbench_executors`. What goes out is a session as
-JSON (`session_to_json`), what comes back are records as JSON: no pickles.
+spread blocks. A plugin offers one by the hook `benchbench_executors`: an `Executor`, or an `Engine`
+(`fleet.engine`), which brings orders to nodes and leaves the rest to the core. What goes out is a
+session as JSON (`session_to_json`), what comes back are records as JSON: no pickles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from benchbench.certificates import CRASHED
-from benchbench.certify import crash
-from benchbench.errors import BenchbenchError, PluginError, UsageError, nearest
+from benchbench.errors import PluginError, UsageError, nearest
+from benchbench.experiments.blame import told_by_name
+from benchbench.experiments.fleet.executor import FleetExecutor
+from benchbench.experiments.names import LOCAL
 from benchbench.records import RunRecord
 from benchbench.run.conductor import Conductor
+from benchbench.run.monitor import MachineMonitor
 
 if TYPE_CHECKING:
     from benchbench.experiments.listener import Listener
     from benchbench.plugins.registry import Registry
     from benchbench.run.plan import Session
     from benchbench.run.store import Store
-
-LOCAL = "local"
 
 
 class Executor(Protocol):
@@ -57,19 +57,26 @@ class LocalExecutor:
         listener: Listener,
         timeout_seconds: float,
     ) -> Iterator[RunRecord]:
-        conductor = Conductor(store=store, listener=listener, timeout=timeout_seconds)
+        monitor = MachineMonitor(include_host=session.include_host)
+        conductor = Conductor(
+            store=store, listener=listener, timeout=timeout_seconds, monitor=monitor
+        )
         for number in numbers:
             yield from conductor.conduct(session.block(number))
 
 
-def find_executor(name: str, registry: Registry) -> Executor:
-    """Make the executor of this name: `local`, or a plugin's.
+def find_executor(
+    name: str, registry: Registry, options: str | None = None
+) -> Executor | FleetExecutor:
+    """Make the executor of this name: `local`, or a plugin's. `options` are for an engine.
 
     A plugin's executor works in this process: here alone a plugin is imported where the command
-    runs. Raises UsageError for a name that is nothing, PluginError for a plugin's that cannot be
-    made or cannot run blocks, and the BenchbenchError of a plugin whose cluster is not to be had.
+    runs. Raises UsageError for a name that is nothing and for options that make no sense,
+    PluginError for a plugin's that cannot be made or cannot run blocks, and the BenchbenchError of
+    a plugin whose cluster is not to be had.
     """
     if name == LOCAL:
+        _must_have_none(name, options)
         return LocalExecutor()
     if name not in registry.executors:
         registry.must_not_be_quarantined(name)
@@ -79,11 +86,22 @@ def find_executor(name: str, registry: Registry) -> Executor:
         )
     offer = registry.executors[name]
     owner = f"the executor '{name}' of {offer.distribution}"
-    with _told_by_name(owner):
-        executor = offer.item.create()
-    if not callable(getattr(executor, "run", None)):
-        raise PluginError(f"{owner} must have a method `run`, but it is {executor!r}")
-    return _PluginExecutor(executor, owner)
+    with told_by_name(owner):
+        made = offer.item.create()
+        if callable(getattr(made, "submit", None)):
+            return FleetExecutor(made, owner, made.configure(options))
+    if not callable(getattr(made, "run", None)):
+        raise PluginError(f"{owner} must have a method `run`, but it is {made!r}")
+    _must_have_none(name, options)
+    return _PluginExecutor(made, owner)
+
+
+def _must_have_none(name: str, options: str | None) -> None:
+    if options is not None:
+        raise UsageError(
+            f"--executor-options {options}: the executor '{name}' takes none; leave them out, or "
+            f"name the --executor they are for"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +121,13 @@ class _PluginExecutor:
         timeout_seconds: float,
     ) -> Iterator[RunRecord]:
         options = {"store": store, "listener": listener, "timeout_seconds": timeout_seconds}
-        with _told_by_name(self.owner):
+        with told_by_name(self.owner):
             records: Any = iter(self.executor.run(session, numbers, **options))  # type: ignore[arg-type]
         while True:
-            with _told_by_name(self.owner):
+            with told_by_name(self.owner):
                 record = next(records, None)
             if record is None:
                 return
             if not isinstance(record, RunRecord):
                 raise PluginError(f"{self.owner} must yield records, but yielded {record!r:.200}")
             yield record
-
-
-@contextmanager
-def _told_by_name(owner: str) -> Iterator[None]:
-    """Tell of what the block raises, SystemExit too, as the owner's: a stranger's code is in it."""
-    try:
-        yield
-    except (BenchbenchError, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        raise PluginError(f"{owner} {CRASHED}{crash.describe(error)}") from error

@@ -13,11 +13,16 @@ from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
 from benchbench.compare.whole import standing
 from benchbench.data.chosen import Chosen
-from benchbench.errors import UsageError
+from benchbench.errors import BenchbenchError, UsageError
 from benchbench.experiments.certified_cells import certify_cells
-from benchbench.experiments.executors import LOCAL, find_executor
+from benchbench.experiments.executors import find_executor
+from benchbench.experiments.fleet.executor import FleetExecutor
+from benchbench.experiments.fleet.order_book import OrderBook
 from benchbench.experiments.listener import Listener
+from benchbench.experiments.names import LOCAL
 from benchbench.experiments.saved_plan import SavedPlan, save_plan, sources_here, versions_here
+from benchbench.experiments.selection import find_processors
+from benchbench.experiments.units import Unit, unseen
 from benchbench.experiments.until import Until, run_until
 from benchbench.interrupts import interrupts_wait
 from benchbench.measure.quiet import await_quiet
@@ -27,17 +32,22 @@ from benchbench.run.plan import LIVE_WORKERS, Cell, Group, Session
 from benchbench.run.store import Store
 from benchbench.spec.protocol import TrainingProtocol
 
+# So many lost blocks are named with their reasons.
+_MOST_TOLD = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Matrix:
     """What is to be run: every cell in every block, block b with seed + b.
 
+    `threads` are as asked for, None for the physical cores of the machine that runs a block.
     `certified_protocol` is the protocol for certificates, None for a run without them, which
     `not_certified` gives the reason for.
     `timeout_seconds` of work are given to each run, and to each certification. `question` is what
     the runs are to answer, where blocks go on until they do. `quiet_seconds` is how long to wait
     before the first block for a machine with nothing else at work; None does not wait. `executor`
-    is the name of what runs the blocks.
+    is the name of what runs the blocks, `executor_options` are for it; `detach` leaves them to run
+    when the command has ended. `include_host`: records name the machine.
     """
 
     cells: Sequence[Cell]
@@ -45,8 +55,7 @@ class Matrix:
     certified_protocol: TrainingProtocol | None
     dataset: Chosen
     device: str
-    threads: int
-    cpus: tuple[int, ...] | None
+    threads: int | None
     seed: int
     blocks: int
     until: Until | None
@@ -54,6 +63,9 @@ class Matrix:
     question: Question = field(default_factory=Question)
     quiet_seconds: float | None = None
     executor: str = LOCAL
+    executor_options: str | None = None
+    detach: bool = False
+    include_host: bool = False
     not_certified: str = "--no-certify was given"
 
     def __post_init__(self) -> None:
@@ -64,6 +76,23 @@ class Matrix:
                 "--until needs two cells of a model to compare, but every model has one here; "
                 "name another --backend, or --division all"
             )
+
+
+class BlocksLost(BenchbenchError):  # noqa: N818 - what happened, like SessionInterrupted
+    """Blocks of a session left no record; `records` are those of the others."""
+
+    def __init__(self, session_id: str, records: Sequence[RunRecord], told: str) -> None:
+        super().__init__(told)
+        self.session_id = session_id
+        self.records = records
+
+
+class SessionDetached(Exception):  # noqa: N818 - no error: what was asked for
+    """The blocks were submitted, and run without this command."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__()
+        self.session_id = session_id
 
 
 class SessionInterrupted(KeyboardInterrupt):
@@ -81,19 +110,26 @@ def run_matrix(
     """Certify the cells, run them, save each record; return the session's id and the records.
 
     What is planned is saved first: `resume` goes on from there. Raises SessionInterrupted for what
-    interrupts the blocks.
+    interrupts the blocks, SessionDetached where they are left to run.
     """
-    executor = find_executor(matrix.executor, registry)
+    executor = find_executor(matrix.executor, registry, matrix.executor_options)
+    fleet = executor if isinstance(executor, FleetExecutor) else None
+    _must_make_sense(matrix, fleet)
+    # Where other machines run the blocks, they choose processors, and certify: each its own kind.
+    threads, cpus = (matrix.threads or 0, None) if fleet else find_processors(matrix.threads)
+    certified_there = fleet is not None and matrix.certified_protocol is not None
+    certificates = {} if certified_there else _certified(matrix, threads, cpus, registry, listener)
     session = Session(
         cells=tuple(matrix.cells),
         protocol=matrix.protocol,
         dataset=matrix.dataset,
         device=matrix.device,
-        threads=matrix.threads,
-        cpus=matrix.cpus,
+        threads=threads,
+        cpus=cpus,
         seed=matrix.seed,
-        certificates=tuple(_certificates(matrix, registry, listener).items()),
+        certificates=tuple(certificates.items()),
         stopping=matrix.until.stopping if matrix.until else None,
+        include_host=matrix.include_host,
     )
     plan = SavedPlan(
         session=session,
@@ -105,7 +141,11 @@ def run_matrix(
         timeout_seconds=matrix.timeout_seconds,
         versions=versions_here(session, registry),
         sources=sources_here(session, registry),
+        executor_options=fleet.options if fleet else None,
+        certified_protocol=matrix.certified_protocol if certified_there else None,
     )
+    if fleet:
+        return session.session_id, _run_elsewhere(fleet, plan, matrix, store, listener)
     save_plan(store, plan)
     run_blocks = functools.partial(
         executor.run,
@@ -124,6 +164,63 @@ def run_matrix(
             _announce(session.blocks(plan.blocks), listener)
             return session.session_id, list(run_blocks(range(plan.blocks)))
         return session.session_id, run_to_the_end(plan, run_blocks, listener)
+
+
+def _must_make_sense(matrix: Matrix, fleet: FleetExecutor | None) -> None:
+    """Raise UsageError for options that do not go with where the blocks run."""
+    if fleet is None and matrix.detach:
+        raise UsageError(
+            f"--detach: blocks of the executor '{matrix.executor}' end with the command; it goes "
+            f"with --executor slurm"
+        )
+    if fleet and matrix.until:
+        raise UsageError(
+            f"--until looks after each block, and all nodes but one would be idle: with --executor "
+            f"{matrix.executor} say how many with --blocks"
+        )
+    if fleet and matrix.quiet_seconds is not None:
+        raise UsageError(
+            f"--wait-for-quiet looks at this machine, and with --executor {matrix.executor} no "
+            f"block runs here: leave it out"
+        )
+
+
+def _run_elsewhere(
+    fleet: FleetExecutor, plan: SavedPlan, matrix: Matrix, store: Store, listener: Listener
+) -> list[RunRecord]:
+    """Have the blocks run by an engine; return the records. Raises SessionDetached."""
+    session = plan.session
+    fleet.check(plan, store, plan.blocks)
+    save_plan(store, plan)
+    units = [Unit(number, (), session.cells) for number in range(plan.blocks)]
+    listener.note(
+        f"session {session.session_id}: {plan.blocks} blocks of {len(session.cells)} runs go to "
+        f"{matrix.executor}"
+    )
+    if matrix.detach:
+        fleet.detach(plan, units, store, listener)
+        raise SessionDetached(session.session_id)
+    with records_told(store, session.session_id):
+        records = list(fleet.run_units(plan, units, store, listener))
+    must_have_records(plan, store, records)
+    return records
+
+
+def must_have_records(plan: SavedPlan, store: Store, records: Sequence[RunRecord]) -> None:
+    """Raise BlocksLost, with the reasons, where blocks of a session left none."""
+    book = OrderBook(store, plan.session.session_id)
+    orders = book.orders()
+    gone = unseen(records, orders.values())
+    if gone:
+        lost = {order.number: book.lost(key) for key, order in orders.items()}
+        named = [(one, why) for one in gone[:_MOST_TOLD] if (why := lost[one])]
+        told = [f"block {one}: {why.reason}" for one, why in named]
+        more = f"; and {len(gone) - len(told)} more" if len(gone) > len(told) else ""
+        raise BlocksLost(
+            plan.session.session_id,
+            records,
+            f"{len(gone)} blocks left no record ({'; '.join(told)}{more})",
+        )
 
 
 def run_to_the_end(
@@ -157,8 +254,12 @@ def records_told(store: Store, session_id: str) -> Iterator[None]:
         raise told from None
 
 
-def _certificates(
-    matrix: Matrix, registry: Registry, listener: Listener
+def _certified(
+    matrix: Matrix,
+    threads: int,
+    cpus: tuple[int, ...] | None,
+    registry: Registry,
+    listener: Listener,
 ) -> Mapping[Cell, Certificate | str]:
     if matrix.certified_protocol is None:
         return dict.fromkeys(matrix.cells, matrix.not_certified)
@@ -167,8 +268,8 @@ def _certificates(
         matrix.certified_protocol,
         registry,
         device=matrix.device,
-        threads=matrix.threads,
-        cpus=matrix.cpus,
+        threads=threads,
+        cpus=cpus,
         timeout_seconds=matrix.timeout_seconds,
         certified=listener.certified,
         heard=listener.certifying,

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from benchbench.spec.model import ModelSpec
 
 
+# The executor that is this machine.
+LOCAL = "local"
 # In place of a division's name: every division that a backend has.
 ALL_DIVISIONS = "all"
 

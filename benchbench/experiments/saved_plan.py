@@ -13,7 +13,7 @@ from benchbench.certify.sources import installed_versions, sources_sha256
 from benchbench.compare.contrast import Question
 from benchbench.errors import BenchbenchError, StoreError, UsageError, nearest
 from benchbench.experiments.environments.backends import backend_there
-from benchbench.experiments.executors import LOCAL
+from benchbench.experiments.names import LOCAL
 from benchbench.experiments.until import Until
 from benchbench.files import is_there, make_folder, read_file, write_new
 from benchbench.machines import Machine
@@ -23,6 +23,7 @@ from benchbench.plugins.registry import Registry
 from benchbench.run.encoding import to_json
 from benchbench.run.plan import Session
 from benchbench.run.store import RESULTS_VARIABLE, Store
+from benchbench.spec.protocol import TrainingProtocol
 
 PLAN_SCHEMA = 1
 # A certificate takes some ten thousand bytes, a cell has one.
@@ -40,7 +41,8 @@ class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):
     `question` is what it is to answer, `certified` whether only certified cells are compared.
     `plugin_files` are the paths of backends in files (`--backend my_backend.py`).
     `machine`, `versions` and `sources`, the hash of each backend's code, are those of the time it
-    was planned.
+    was planned. `executor_options` are as the executor gave them to be kept. `certified_protocol`
+    is for certificates that nodes make, None where there are none to make.
     """
 
     schema: int = PLAN_SCHEMA
@@ -55,6 +57,8 @@ class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine = msgspec.field(default_factory=machine)
     versions: dict[str, str]
     sources: dict[str, str]
+    executor_options: str | None = None
+    certified_protocol: TrainingProtocol | None = None
 
 
 def versions_here(session: Session, registry: Registry) -> dict[str, str]:
@@ -123,15 +127,23 @@ def load_plan(store: Store, session_id: str) -> SavedPlan:
     return plan
 
 
-def must_be_the_same_here(plan: SavedPlan, registry: Registry) -> None:
-    """Raise UsageError where the session would go on on another machine or other versions."""
+def differences_here(plan: SavedPlan, registry: Registry) -> list[str]:
+    """Return what is other here than when the session was planned: versions, code of backends.
+
+    Raises UsageError for a backend that is not there.
+    """
     found = list(_differences("", plan.versions, versions_here(plan.session, registry)))
     ours = sources_here(plan.session, registry)
-    found += [
+    return found + [
         f"the code of '{name}' has changed"
         for name, planned in sorted(plan.sources.items())
         if ours.get(name) != planned
     ]
+
+
+def must_be_the_same_here(plan: SavedPlan, registry: Registry) -> None:
+    """Raise UsageError where the session would go on on another machine or other versions."""
+    found = differences_here(plan, registry)
     if plan.executor == LOCAL:
         both = (
             {name: one[name] for name in _MACHINE}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchbench.errors import UsageError
+from benchbench.errors import Unavailable, UsageError, nearest
 from benchbench.experiments.names import backends_of_file, find_backend, find_divisions, find_model
 from benchbench.quantities import fraction
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from benchbench.compare.contrast import Question
     from benchbench.plugins.contract import BackendInfo
     from benchbench.plugins.registry import Registry
+    from benchbench.records import RunRecord
     from benchbench.run.plan import Cell
     from benchbench.spec.model import ModelSpec
     from benchbench.spec.protocol import TrainingProtocol
@@ -159,3 +161,23 @@ def find_processors(threads: int | None) -> tuple[int, tuple[int, ...] | None]:
             f"give a number from 1 to {usable}"
         )
     return count, processors(count)
+
+
+def must_have_pytest() -> None:
+    """Raise Unavailable where the conformance suite has nothing to run under."""
+    if importlib.util.find_spec("pytest") is None:
+        raise Unavailable(
+            "the conformance suite runs under pytest, which is not installed; install it with: "
+            "pip install 'benchbench-harness[test]'"
+        )
+
+
+def only(
+    records: Sequence[RunRecord], kind: str, wanted: str | None, ids: Sequence[str]
+) -> list[RunRecord]:
+    """Return the records whose id is the wanted one; all where none is. Raises UsageError."""
+    if wanted is None:
+        return list(records)
+    if wanted not in ids:
+        raise UsageError(f"there is no {kind} '{wanted}'{nearest(wanted, ids)} in the results")
+    return [record for record, id_ in zip(records, ids, strict=True) if id_ == wanted]

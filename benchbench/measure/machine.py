@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import platform
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -32,12 +34,15 @@ _STREAM_FLOATS = 8 * 1024 * 1024
 _STREAMS = 14
 
 
-def machine() -> Machine:
-    """Return the facts of this machine. Takes milliseconds; call it outside timed regions."""
+def machine(*, include_host: bool = False) -> Machine:
+    """Return the facts of this machine. Takes milliseconds; call it outside timed regions.
+
+    Its name comes hashed, or as it is where it is to be `include_host`d.
+    """
     quota = cpu_quota()
     return Machine(
         system=f"{platform.system()} {platform.release()}",
-        processor=_processor(),
+        processor=processor_name(),
         physical_cores=_topology_cores(_TOPOLOGY) or psutil.cpu_count(logical=False),
         usable_cores=usable_cores(),
         memory_bytes=psutil.virtual_memory().total,
@@ -45,7 +50,18 @@ def machine() -> Machine:
         accelerators=gpu.accelerators(),
         cpu_quota=quota.cores if quota else None,
         slow_cores=len(slow_cores() & affinity()) or None,
+        host=node_name() if include_host else hashed(node_name()),
     )
+
+
+def node_name() -> str:
+    """Return the name of this machine: Slurm's where it started this process, else the system's."""
+    return os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+
+
+def hashed(name: str) -> str:
+    """Return a short hash of a machine's name: the same in all records, and not the name."""
+    return hashlib.sha256(f"benchbench host {name}".encode()).hexdigest()[:12]
 
 
 def affinity() -> set[int]:
@@ -227,7 +243,8 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _processor() -> str:
+def processor_name() -> str:
+    """Return what the processor is called, an empty string where nothing says so."""
     try:
         for line in _CPUINFO.read_text(encoding="utf-8").splitlines():
             key, _, value = line.partition(":")

@@ -5,8 +5,9 @@ Read from the metadata of what is installed and from the file system: no framewo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
+from typing import Any
 
 import msgspec
 
@@ -95,6 +96,12 @@ def take(registry: Registry) -> Inventory:
             for plugin in registry.quarantined
         ),
     )
+
+
+def content(found: Inventory, devices: Sequence[object] | None) -> dict[str, Any]:
+    """Return the inventory as JSON has it, with what backends said of their devices, if asked."""
+    plain: dict[str, Any] = msgspec.structs.asdict(found)
+    return plain if devices is None else plain | {"devices": devices}
 
 
 def installed_version(distribution: str) -> str | None:

@@ -48,5 +48,15 @@ def go_on(results: Path, session_id: str) -> str:
     return f"benchbench run --results {shlex.quote(str(results))} --resume {session_id}"
 
 
+def look_after(results: Path, session_id: str) -> str:
+    """Return the commands that look after a session whose blocks run elsewhere."""
+    where = f"--results {shlex.quote(str(results))} {session_id}"
+    return (
+        f"look:    benchbench status {where}\n"
+        f"collect: {go_on(results, session_id)}\n"
+        f"end:     benchbench cancel {where}"
+    )
+
+
 def _cell(record: RunRecord) -> tuple[str, CellName]:
     return record.model, cell_name(record)

@@ -34,8 +34,8 @@ class Monitor(Protocol):
 class MachineMonitor:
     """Reads this machine, with the time of the calibration kernel before each turn."""
 
-    def __init__(self) -> None:
-        self.machine = machine.machine()
+    def __init__(self, *, include_host: bool = False) -> None:
+        self.machine = machine.machine(include_host=include_host)
         self._times: machine.CpuTimes | None = None
 
     def state(self, workers: Sequence[int]) -> MachineState:

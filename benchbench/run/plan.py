@@ -97,8 +97,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     `certificates` pairs a cell with its certificate, or with why there is none. `stopping` says how
     the number of blocks will be settled, None if it is settled already. `replaces_blocks` are
-    those of an earlier part of the session that are run again. Raises UsageError where two cells
-    share model and name, for their records would share a file.
+    those of an earlier part of the session that are run again. `include_host`: records name the
+    machine. `threads` are 0 where each node takes as many as it has physical cores. Raises
+    UsageError where two cells share model and name, for their records would share a file.
     """
 
     schema: int = SESSION_SCHEMA
@@ -112,6 +113,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     certificates: tuple[tuple[Cell, Certificate | str], ...] = ()
     stopping: Stopping | None = None
     replaces_blocks: tuple[int, ...] = ()
+    include_host: bool = False
     session_id: str = msgspec.field(default_factory=_fresh_id)
     order_seed: int = msgspec.field(default_factory=lambda: secrets.randbits(32))
 

@@ -1,0 +1,74 @@
+"""What `--executor-options` says for Dask: an address, or a TOML file that has one."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from benchbench.errors import UsageError, nearest
+
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://[^\s/]+:\d+/?")
+
+
+class DaskOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the scheduler is, for how long it is tried, and the files of a TLS connection."""
+
+    address: str
+    seconds: float = 10.0
+    tls_ca_file: str | None = None
+    tls_client_cert: str | None = None
+    tls_client_key: str | None = None
+
+
+def read_options(given: str | None) -> DaskOptions:
+    """Return the options of an address, a TOML file, or of a plan. Raises UsageError."""
+    if given is None:
+        raise UsageError(
+            "the executor 'dask' needs the address of a scheduler: --executor-options "
+            "tcp://HOST:8786 (`dask scheduler` prints it)"
+        )
+    if given.startswith("{"):
+        return _checked(msgspec.json.decode(given), "the plan")
+    if "://" in given:
+        return _checked({"address": given}, given)
+    if not given.endswith(".toml"):
+        raise UsageError(
+            f"--executor-options {given}: expected the address of a Dask scheduler "
+            f"(tcp://HOST:8786), or a TOML file with `address`"
+        )
+    try:
+        return _checked(tomllib.loads(Path(given).read_text(encoding="utf-8")), given)
+    except OSError as error:
+        raise UsageError(
+            f"--executor-options {given} cannot be read: {error.strerror or error}"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"--executor-options {given} is no TOML: {error}") from None
+
+
+def _checked(content: object, source: str) -> DaskOptions:
+    known = DaskOptions.__struct_fields__
+    for name in content if isinstance(content, dict) else ():
+        if name not in known:
+            raise UsageError(
+                f"--executor-options {source}: there is no option '{name}'{nearest(name, known)} "
+                f"(known: {', '.join(known)})"
+            )
+    try:
+        options = msgspec.convert(content, DaskOptions, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"--executor-options {source}: {error}") from None
+    if not _ADDRESS.fullmatch(options.address):
+        raise UsageError(
+            f"--executor-options {source}: '{options.address}' is no address of a Dask scheduler: "
+            f"expected PROTOCOL://HOST:PORT, as tcp://10.0.0.1:8786"
+        )
+    if not 0 < options.seconds <= 3600:
+        raise UsageError(
+            f"--executor-options {source}: seconds is {options.seconds:g}: give more than 0, and "
+            f"at most 3600"
+        )
+    return options

@@ -1,0 +1,278 @@
+"""What Slurm's commands say, made up: every answer becomes a state or a sentence."""
+
+from __future__ import annotations
+
+import socket
+
+import msgspec
+import pytest
+from benchbench_slurm import commands, engine, filesystems
+from benchbench_slurm.commands import Said, state_of
+from benchbench_slurm.engine import Slurm
+from benchbench_slurm.options import minutes, read_options
+from stage import make_session
+
+from benchbench.compare.contrast import Question
+from benchbench.errors import Unavailable, UsageError
+from benchbench.experiments.executors import find_executor
+from benchbench.experiments.fleet.engine import EngineSilent, JobState
+from benchbench.experiments.fleet.messages import Order
+from benchbench.experiments.fleet.order_book import OrderBook
+from benchbench.experiments.saved_plan import SavedPlan
+from benchbench.plugins.registry import load_registry
+from benchbench.run.store import Store
+
+PARTITIONS = "bench|up|1:00:00\ndebug|up|30:00\nold|down|infinite\n"
+HERE = f"{socket.gethostname()}\n"
+CONFIG = "MaxArraySize = 5\nMaxJobCount = 20\n"
+
+
+class Commands:
+    """Answers in the place of Slurm's commands; keeps what was asked."""
+
+    def __init__(self, **answers):
+        self.asked, self.scripts = [], []
+        self.answers = {
+            "sinfo": lambda words: Said(0, HERE if "--Node" in words else PARTITIONS, ""),
+            "scontrol": Said(0, CONFIG, ""),
+            "sbatch": Said(0, "77\n", ""),
+            "squeue": Said(0, "", ""),
+            "scancel": Said(0, "", ""),
+            "sacct": Said(1, "", "Slurm accounting storage is disabled"),
+        } | answers
+
+    def __call__(self, *words, text=None, seconds=60.0):
+        del seconds
+        self.asked.append(words)
+        self.scripts.append(text)
+        answer = self.answers[words[0]]
+        answer = answer(words) if callable(answer) else answer
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def slurm(monkeypatch, tmp_path):
+    """Give an engine whose commands are made up, a plan, and the book of its session."""
+
+    def _slurm(options=None, **answers):
+        said = Commands(**answers)
+        monkeypatch.setattr(engine, "call", said)
+        monkeypatch.setattr(engine, "must_be_there", lambda: None)
+        made = Slurm()
+        path = tmp_path / "slurm.toml"
+        path.write_text(options or "")
+        made.configure(str(path))
+        session = make_session("numpy")
+        plan = SavedPlan(
+            session=session,
+            blocks=1,
+            until=None,
+            question=Question(),
+            certified=False,
+            executor="slurm",
+            timeout_seconds=9.0,
+            versions={},
+            sources={},
+        )
+        book = OrderBook(Store(tmp_path / "results"), session.session_id)
+        book.prepare()
+        return made, said, plan, book
+
+    return _slurm
+
+
+def orders(count, first=0):
+    return [
+        Order(key=key, number=key, models=("single-layer",), submitted="2026-01-02T03:04:05Z")
+        for key in range(first, first + count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("partiton = 'x'", r"there is no option 'partiton', did you mean 'partition'\? \(known: "),
+        ("partition = 5", r"Expected `str \| null`, got `int`"),
+        ("time = 'soon'", "time is 'soon': expected minutes, or"),
+        ("at_once = 0", "at_once is 0: give 1 or more"),
+        ('partition = "a\\nb"', "expected a word"),
+        ("partition = ", "is no TOML"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(tmp_path, options, told):
+    path = tmp_path / "slurm.toml"
+    path.write_text(options)
+    with pytest.raises(UsageError, match=told):
+        read_options(str(path))
+
+
+def test_an_options_file_that_is_not_there_is_refused():
+    with pytest.raises(UsageError, match=r"/nowhere.toml: expected a TOML file .* No such file"):
+        read_options("/nowhere.toml")
+
+
+def test_options_survive_in_a_plan(tmp_path):
+    path = tmp_path / "slurm.toml"
+    path.write_text('partition = "p"\ntime = 30\nextra = ["--mail-type=FAIL"]\nexclusive = false')
+    first = read_options(str(path))
+    assert list(first.words()) == ["--partition=p", "--time=30", "--mail-type=FAIL"]
+    assert read_options(msgspec.json.encode(first).decode()) == first
+    assert "--exclusive" in list(read_options(None).words())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("30", 30), ("1:30", 1.5), ("2:00:00", 120), ("1-12", 2160), ("1-00:30", 1470), ("x", None)],
+)
+def test_time_limits_are_read_as_slurm_writes_them(text, expected):
+    assert minutes(text) == expected
+
+
+def test_a_machine_without_slurm_is_told_what_to_install(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(Unavailable, match=r"sbatch, squeue.* login node .*slurm-client") as error:
+        commands.must_be_there()
+    assert error.value.exit_code == 3
+
+
+def test_a_partition_that_is_not_there_is_refused_with_those_that_are(slurm):
+    made, _, plan, book = slurm('partition = "bensh"')
+    with pytest.raises(UsageError, match=r"no partition 'bensh', did you mean 'bench'\?.*debug"):
+        made.check(plan, book, 4)
+    made, _, plan, book = slurm('partition = "old"')
+    with pytest.raises(Unavailable, match="partition 'old' is down"):
+        made.check(plan, book, 4)
+    made, _, plan, book = slurm('partition = "debug"\ntime = "2:00:00"')
+    with pytest.raises(UsageError, match="lets jobs run for 30:00 at most"):
+        made.check(plan, book, 4)
+
+
+def test_more_blocks_than_the_cluster_holds_are_refused(slurm):
+    made, said, plan, book = slurm()
+    with pytest.raises(UsageError, match=r"21 blocks are more .* it holds 20 jobs"):
+        made.check(plan, book, 21)
+    made, said, plan, book = slurm(sbatch=Said(1, "", "error: QOSMaxSubmitJobPerUserLimit"))
+    with pytest.raises(UsageError, match=r"sbatch refuses .*QOSMaxSubmitJobPerUserLimit"):
+        made.check(plan, book, 4)
+    assert all("--array" not in " ".join(words) for words in said.asked)
+
+
+def test_a_controller_that_does_not_answer_is_told_with_how_long(slurm):
+    away = EngineSilent("sinfo tried for 8 s: Unable to contact slurm controller")
+    made, _, plan, book = slurm(sinfo=away)
+    with pytest.raises(Unavailable, match="controller does not answer: sinfo tried for 8 s"):
+        made.check(plan, book, 4)
+
+
+def test_results_that_nodes_cannot_see_are_refused_before_anything_is_submitted(slurm, monkeypatch):
+    def sinfo(words):
+        return Said(0, "c001\nc002\n", "") if "--Node" in words else Said(0, "bench|up|1:00\n", "")
+
+    made, said, plan, book = slurm(sinfo=sinfo)
+    monkeypatch.setattr(engine, "local_kind", lambda _: "ext4")
+    with pytest.raises(UsageError, match=r"\(ext4\), which the nodes \(c001, c002, ...\) do not"):
+        made.check(plan, book, 4)
+    assert not [words for words in said.asked if words[0] == "sbatch"]
+    made, said, plan, book = slurm("shared = true", sinfo=sinfo)
+    made.check(plan, book, 4)
+    monkeypatch.setattr(engine, "local_kind", lambda _: None)
+    made, said, plan, book = slurm(sinfo=sinfo)
+    made.check(plan, book, 4)
+
+
+def test_file_systems_are_told_apart(tmp_path):
+    mounts = tmp_path / "mounts"
+    mounts.write_text(
+        "/dev/sda1 / ext4 rw 0 0\nfs:/home /home nfs4 rw 0 0\ntmpfs /home/my\\040own tmpfs rw 0 0\n"
+    )
+    kinds = {
+        folder: filesystems.local_kind(folder, mounts)
+        for folder in ("/var/x", "/home/me/results", "/home/my own/x", "/homes")
+    }
+    assert kinds == {
+        "/var/x": "ext4",
+        "/home/me/results": None,
+        "/home/my own/x": "tmpfs",
+        "/homes": "ext4",
+    }
+
+
+def test_blocks_are_arrays_of_at_most_as_many_tasks_as_the_cluster_takes(slurm):
+    numbers = iter(["77", "78;cluster", "79"])
+    made, said, plan, book = slurm(
+        'partition = "bench"\nat_once = 2\nsetup = "module load x"\nexclude = "n5"',
+        sbatch=lambda words: Said(0, "" if "--test-only" in words else f"{next(numbers)}\n", ""),
+    )
+    made.check(plan, book, 10)
+    jobs = made.submit(plan, book, orders(10, first=3), avoid=["n7"])
+    assert jobs[3] == "77_0"
+    assert jobs[6] == "77_3"
+    assert jobs[7] == "78_0"
+    assert jobs[12] == "79_1"
+    words = " ".join(said.asked[-1])
+    assert "--array=0-1%2" in words
+    assert "--exclude=n5,n7" in words
+    assert "--exclusive" in words
+    assert "--no-requeue" in words
+    script = said.scripts[-1]
+    assert "module load x\n" in script
+    assert f"{book.folder} 3 $((11 + SLURM_ARRAY_TASK_ID))" in script
+
+
+def test_where_one_array_is_refused_those_before_are_ended(slurm):
+    answers = iter([Said(0, "77\n", ""), Said(1, "", "sbatch: error: no")])
+    made, said, plan, book = slurm(sbatch=lambda _: next(answers))
+    made._array_size = 2
+    with pytest.raises(UsageError, match="sbatch refuses the blocks: sbatch: error: no"):
+        made.submit(plan, book, orders(4))
+    assert ("scancel", "77") in said.asked
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("PENDING||Resources", JobState("waiting", "", "Resources")),
+        ("RUNNING|n1|None", JobState("running", "n1")),
+        ("COMPLETING|n1|None", JobState("running", "n1")),
+        ("COMPLETED|n1|None", JobState("ended", "n1")),
+        ("NODE_FAIL|n1|None", JobState("ended", "n1", "its node failed (NODE_FAIL)", True)),
+        ("PREEMPTED|n1|x", JobState("ended", "n1", "the job was preempted (PREEMPTED)", True)),
+        ("CANCELLED by 0|n1|x", JobState("ended", "n1", "the job was cancelled (CANCELLED)")),
+        (
+            "FAILED|n1|NonZeroExitCode",
+            JobState("ended", "n1", "its job failed (NonZeroExitCode)", True),
+        ),
+        ("SURPRISE|(null)|x", JobState("ended", "", "its job ended (SURPRISE)")),
+    ],
+)
+def test_states_are_read_as_slurm_writes_them(line, expected):
+    assert state_of(*line.split("|")) == expected
+
+
+def test_a_time_limit_says_what_gives_more():
+    assert "`time` in the options" in state_of("TIMEOUT", "n1", "TimeLimit").reason
+
+
+def test_jobs_that_slurm_has_forgotten_are_asked_of_the_accounting(slurm):
+    unknown = Said(1, "", "slurm_load_jobs error: Invalid job id specified")
+    made, _, _, _ = slurm(squeue=unknown)
+    assert made.look({0: "5_0"})[0].reason == "Slurm knows its job no longer"
+    made, _, _, _ = slurm(squeue=unknown, sacct=Said(0, "5_0|COMPLETED|n1\n", ""))
+    assert made.look({0: "5_0"})[0] == JobState("ended", "n1")
+
+    def squeue(words):
+        return unknown if "5" in words[-1] else Said(0, "6_0|RUNNING|n2|None\n", "")
+
+    made, _, _, _ = slurm(squeue=squeue)
+    assert made.look({0: "5_0", 1: "6_0"})[1] == JobState("running", "n2")
+
+
+def test_an_executor_takes_the_options_that_are_its_own(tmp_path):
+    registry = load_registry()
+    assert {"slurm", "dask"} <= registry.executors.keys()
+    with pytest.raises(UsageError, match="'local' takes none"):
+        find_executor("local", registry, "x.toml")
+    with pytest.raises(UsageError, match=r"no executor 'slurn', did you mean 'slurm'\? .*dask"):
+        find_executor("slurn", registry)
