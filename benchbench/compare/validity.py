@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -11,6 +12,8 @@ from benchbench.certify.exercise import PROGRAMS, as_certified
 from benchbench.certify.rungs import THREE_EPOCHS
 from benchbench.records import RunRecord
 from benchbench.spec.identity import spec_sha256
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import TrainingProtocol
 
 _TRAINING = frozenset({*(program.name for program in PROGRAMS), THREE_EPOCHS, "order"})
 
@@ -87,11 +90,16 @@ def _mismatches(certificate: Certificate, record: RunRecord) -> Iterator[str]:
             continue  # it had not found its device yet
         if ours != theirs:
             yield f"{name} {ours} was certified, {theirs} ran"
-    protocol = msgspec.structs.replace(
-        as_certified(record.protocol), batch_size=certificate.batch_size
-    )
-    if spec_sha256(record.spec, protocol) != certificate.certified_sha256:
+    ran = _as_certified(record.spec, record.protocol, certificate.batch_size)
+    if ran != certificate.certified_sha256:
         yield "another spec was certified"
+
+
+@functools.lru_cache(maxsize=512)  # the thousands of runs of a session have a few specs
+def _as_certified(spec: ModelSpec, protocol: TrainingProtocol, batch_size: int) -> str:
+    """Return the hash that the certificate of a run of this spec has."""
+    protocol = msgspec.structs.replace(as_certified(protocol), batch_size=batch_size)
+    return spec_sha256(spec, protocol)
 
 
 def _other_versions_or_settings(certificate: Certificate, record: RunRecord) -> Iterator[str]:
