@@ -1,59 +1,68 @@
 """From saved runs to what may be compared: sections of rows, and what is not comparable, and why.
 
-A section is one data set on one device of one machine with one thread budget. In it, each model's
-cells are compared within one session, the latest in which two cells or more ran: times of another
-hour are no evidence. What that leaves out is listed with the reason, never dropped in silence.
+A section is one data set on one kind of machine and device with one thread budget. In it, each
+model's cells are compared machine by machine, each within one session, the latest in which two
+cells or more ran: times of another hour are no evidence. What that leaves out is listed with the
+reason, never dropped in silence. Seconds of several machines are never pooled; what holds on
+machines of the kind is said by `over_machines`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import msgspec
 
 from benchbench.compare.accuracy import Accuracy, accuracies
 from benchbench.compare.baseline import Baseline
-from benchbench.compare.cells import Runs, model_order
-from benchbench.compare.contrast import CellName, Contrast, Question, cell_name, contrast
-from benchbench.compare.places import SectionKey, blocks_elsewhere, by_place, session_blocks
+from benchbench.compare.cells import model_order
+from benchbench.compare.contrast import CellName, Contrast, Question, cell_name
+from benchbench.compare.model_runs import ModelRuns, NotComparable, machines_of, same_work
+from benchbench.compare.over_machines import OverMachines, over_machines
+from benchbench.compare.places import SectionKey, by_place, recorded_blocks
 from benchbench.compare.remarks import remarks
 from benchbench.compare.rows import Failure, Row, failures, rows
 from benchbench.compare.summary import CellSummary, summarise
-from benchbench.compare.validity import failure_reason, objection
 from benchbench.compare.verdicts import judge
 from benchbench.compare.whole import counted
 from benchbench.data.names import QUICK
 from benchbench.records import RunRecord
 
-
-class NotComparable(msgspec.Struct, frozen=True, order=True):
-    """A cell that no ratio includes, and why."""
-
-    model: str
-    cell: CellName
-    reason: str
+# Model, host, session, spec, data, number of training images.
+_Kind: TypeAlias = tuple[str, str | None, str, str, str | None, int | None]
+# Blocks that a sentence names.
+_TOLD = 5
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """One section. `rows` are the cells of every session, `contrasts` the ratios of some of them.
 
-    `sessions` are those that were compared, by model; `remarks` are sentences on their runs.
-    `failures` are the runs that came to no valid end, of every session.
+    `machine` is the kind of machine, `software` what tells it from others of the kind that ran with
+    other versions. `hosts` are the machines, several or none: each has contrasts of its own, and
+    `over_machines` is what holds on machines of the kind. `sessions` are those that were compared,
+    by model; `remarks` are sentences on their runs. `failures` are the runs that came to no valid
+    end, of every session. `blocks_of_no_machine` are sentences on blocks that left no record.
     """
 
     dataset: str
     device: str | None
     machine: str
+    software: str = ""
     threads: int
     question: Question
+    hosts: tuple[str, ...] = ()
     sessions: dict[str, str]
     rows: tuple[Row, ...]
     contrasts: tuple[Contrast, ...]
+    over_machines: tuple[OverMachines, ...] = ()
     not_comparable: tuple[NotComparable, ...]
     accuracies: tuple[Accuracy, ...]
     failures: tuple[Failure, ...]
     remarks: tuple[str, ...] = ()
+    blocks_of_no_machine: tuple[str, ...] = ()
 
     @property
     def cells(self) -> tuple[CellSummary, ...]:
@@ -63,7 +72,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def title(self) -> str:
         device = self.device or "an unknown device"
-        return f"{self.dataset} on {device} ({self.machine}), threads {self.threads}"
+        kind = f"{self.machine}, {self.software}" if self.software else self.machine
+        return f"{self.dataset} on {device} ({kind}), threads {self.threads}"
 
 
 def compare(
@@ -88,13 +98,14 @@ def compare(
         place: [run for run in runs if run.run_id not in ids]
         for place, runs in by_place(everything).items()
     }
+    recorded = recorded_blocks(counting)
     return tuple(
         _section(
             place,
             sections.get(place, []),
             question,
             wanted,
-            elsewhere=blocks_elsewhere(sections, place),
+            recorded=recorded,
             certified=certified,
             skipped=skipped.get(place, []),
         )
@@ -108,42 +119,50 @@ def _section(
     question: Question,
     wanted: CellName | None,
     *,
-    elsewhere: Mapping[tuple[str, str], Set[int]],
+    recorded: Mapping[tuple[str, str], Set[int]],
     certified: bool,
     skipped: Sequence[RunRecord],
 ) -> Comparison:
     by_model: dict[str, list[RunRecord]] = defaultdict(list)
     for record in records:
         by_model[record.model].append(record)
-    tables = [
-        _Model(by_model[model], elsewhere, certified=certified)
+    models = [
+        _Model(by_model[model], machines_of(by_model[model], recorded, certified=certified))
         for model in sorted(by_model, key=model_order)
     ]
-    common = _common_baseline(tables)
+    common = _most_common(name for model in models for one in model.machines for name in one.fit)
     contrasts: list[Contrast] = []
     not_comparable: list[NotComparable] = []
-    for table in tables:
-        ratios, others = table.against(wanted, common, question)
+    for one in models:
+        ratios, others = one.against(wanted, common, question)
         contrasts += ratios
         not_comparable += others
-    dataset, device, machine, threads = place
+    hosts = {host for one in models for host in one.hosts}
+    machines = {one.name: one.machines for one in models}
+    lost = {one.name: told for one in models if (told := one.blocks_of_no_machine(recorded))}
+    judged = _unjudged(contrasts) if place.dataset.endswith(QUICK) else judge(contrasts, question)
+    compared = {key for one in models for key in one.compared}
     return Comparison(
-        dataset=dataset,
-        device=device or None,
-        machine=machine,
-        threads=threads,
+        dataset=place.dataset,
+        device=place.device or None,
+        machine=place.machine,
+        software=place.software,
+        threads=place.threads,
         question=question,
-        sessions={table.model: table.session_id for table in tables},
+        hosts=tuple(sorted(hosts)),
+        sessions={one.name: one.session_id for one in models},
         rows=rows(
             # Devices side by side stand together, model by model.
             sorted(summarise(records, question.confidence), key=lambda one: model_order(one.model)),
-            lambda cell: any(table.compares(cell) for table in tables),
+            lambda cell: _kind(cell) in compared,
         ),
-        contrasts=_unjudged(contrasts) if dataset.endswith(QUICK) else judge(contrasts, question),
+        contrasts=judged,
+        over_machines=over_machines(judged, machines, lost, question),
         not_comparable=tuple(not_comparable),
-        accuracies=tuple(one for table in tables for one in accuracies(table.alike())),
+        accuracies=tuple(one for model in models for one in accuracies(model.alike())),
         failures=failures([*records, *skipped]),
-        remarks=tuple(told for table in tables for told in table.remarks()),
+        remarks=tuple(told for one in models for told in remarks(one.runs())),
+        blocks_of_no_machine=tuple(f"{name}: {told}" for name, told in lost.items()),
     )
 
 
@@ -159,141 +178,81 @@ def _unjudged(contrasts: Iterable[Contrast]) -> tuple[Contrast, ...]:
     )
 
 
-def _common_baseline(tables: Sequence[_Model]) -> CellName | None:
-    """Return the cell that is comparable for most models, the first by name among equals."""
-    names = [name for table in tables for name in table.fit]
-    return min(set(names), key=lambda name: (-names.count(name), name), default=None)
+def _most_common(names: Iterable[CellName]) -> CellName | None:
+    """Return the cell that is named most often, the first by name among equals."""
+    counts = Counter(names)
+    return min(counts, key=lambda name: (-counts[name], name), default=None)
 
 
+@dataclass(frozen=True, slots=True)
 class _Model:
-    """The runs of one model in a section: one session's, and why others stand apart."""
+    """The runs of one model in a section, on one machine or several; the first has the session."""
 
-    def __init__(
-        self,
-        records: Sequence[RunRecord],
-        elsewhere: Mapping[tuple[str, str], Set[int]],
-        *,
-        certified: bool,
-    ) -> None:
-        self._records = records
-        self.model = records[0].model
-        chosen = _latest_of_two(records)
-        self.session_id = chosen.session_id
-        self._elsewhere_blocks = elsewhere.get((self.session_id, self.model), frozenset())
-        self._spec, self._chosen = chosen.spec_sha256, chosen
-        self.runs: Runs = defaultdict(list)
-        for record in records:
-            if _apart(record, chosen) is None:
-                self.runs[cell_name(record)].append(record)
-        self._objections = {
-            name: told
-            for name, runs in sorted(self.runs.items())
-            if (told := _objection(runs, certified=certified))
-        }
+    records: Sequence[RunRecord]
+    machines: Sequence[ModelRuns]
 
     @property
-    def fit(self) -> list[CellName]:
-        """The cells that may be compared."""
-        return [name for name in sorted(self.runs) if name not in self._objections]
+    def name(self) -> str:
+        return self.records[0].model
 
-    def alike(self) -> list[RunRecord]:
-        """Return the runs of any session that trained the same on the same data."""
-        return [
-            record
-            for record in self._records
-            if (record.spec_sha256, record.dataset_sha256)
-            == (self._spec, self._chosen.dataset_sha256)
-        ]
+    @property
+    def session_id(self) -> str:
+        return self.machines[0].chosen.session_id
 
-    def remarks(self) -> Iterator[str]:
-        """Yield what a reader should know of the runs that are compared."""
-        yield from remarks(run for runs in self.runs.values() for run in runs)
+    @property
+    def hosts(self) -> set[str]:
+        """The machines that have a name, where there are several."""
+        return {one.host for one in self.machines if one.host is not None}
 
-    def compares(self, cell: CellSummary) -> bool:
-        """Say whether the ratios of this model are of this cell's runs."""
-        chosen = self._chosen
-        return (
-            (cell.model, cell.session_id, cell.spec_sha256, cell.dataset_sha256)
-            == (self.model, self.session_id, chosen.spec_sha256, chosen.dataset_sha256)
-        ) and cell.train_image_count in {None, chosen.train_image_count}
+    @property
+    def compared(self) -> Iterator[_Kind]:
+        """The kinds of cells that ratios are of."""
+        for one in self.machines:
+            run = one.chosen
+            for count in {None, run.train_image_count}:
+                work = run.spec_sha256, run.dataset_sha256, count
+                yield run.model, run.machine.host, run.session_id, *work
 
     def against(
         self, wanted: CellName | None, common: CellName | None, question: Question
     ) -> tuple[list[Contrast], list[NotComparable]]:
-        """Return the contrasts with the baseline, and what is not comparable."""
-        fit = self.fit
-        if wanted is not None:
-            baseline = wanted if wanted in fit else None
-        else:
-            baseline = common if common in fit else (fit[0] if fit else None)
-        others = [self._not(name, told) for name, told in self._objections.items()]
-        others += self._elsewhere()
-        if baseline is None:
-            why = "no cell here may be its baseline"
-            if wanted:
-                why = f"the baseline {wanted} is not comparable here"
-            return [], [*others, *(self._not(name, why) for name in fit)]
-        if fit == [baseline]:
-            return [], [*others, self._not(baseline, "nothing else here may be compared with it")]
-        ratios = [
-            contrast(
-                self.runs[name],
-                self.runs[baseline],
-                question,
-                session_blocks(self.runs, (name, baseline), self._elsewhere_blocks),
-            )
-            for name in fit
-            if name != baseline
-        ]
-        return ratios, others
+        """Return the contrasts with one baseline on all machines, and what is not comparable."""
+        counts = Counter(name for one in self.machines for name in one.fit)
+        usual = min(counts, key=lambda name: (-counts[name], name != common, name), default=None)
+        contrasts: list[Contrast] = []
+        not_comparable: list[NotComparable] = []
+        for one in sorted(self.machines, key=lambda one: one.host or ""):
+            ratios, others = one.against(wanted or usual, question, wanted=wanted is not None)
+            contrasts += ratios
+            not_comparable += others
+        return contrasts, not_comparable
 
-    def _elsewhere(self) -> Iterator[NotComparable]:
-        """Yield the cells that ran, but not in the chosen session or not alike."""
-        latest: dict[CellName, str] = {}
-        for record in self._records:
-            reason = _apart(record, self._chosen)
-            if reason is not None and cell_name(record) not in self.runs:
-                latest[cell_name(record)] = reason
-        for name, reason in sorted(latest.items()):
-            yield self._not(name, reason)
+    def alike(self) -> list[RunRecord]:
+        """Return the runs of any session and machine that trained the same on the same data."""
+        chosen = self.machines[0].chosen
+        return [one for one in self.records if same_work(one, chosen)]
 
-    def _not(self, name: CellName, reason: str) -> NotComparable:
-        return NotComparable(self.model, name, reason)
+    def runs(self) -> Iterator[RunRecord]:
+        """Yield the runs that are compared."""
+        for one in self.machines:
+            for runs in one.runs.values():
+                yield from runs
+
+    def blocks_of_no_machine(self, recorded: Mapping[tuple[str, str], Set[int]]) -> str:
+        """Say which blocks of a session over several machines left no record on any; "" if none."""
+        if len(self.machines) == 1:
+            return ""
+        numbers = recorded[self.session_id, self.name]
+        again = {lost for run in self.runs() for lost in run.replaces_blocks}
+        missing = sorted(set(range(max(numbers) + 1)) - numbers - again)
+        if not missing:
+            return ""
+        shown = ", ".join(map(str, missing[:_TOLD]))
+        more = f" and {len(missing) - _TOLD} more" if len(missing) > _TOLD else ""
+        blocks = "block" if len(missing) == 1 else "blocks"
+        return f"{blocks} {shown}{more} left no record on any machine"
 
 
-def _latest_of_two(records: Sequence[RunRecord]) -> RunRecord:
-    """Return a run of the latest session with two cells that were well, else of the latest.
-
-    It is one that was well, if there is one: one that was interrupted may not know its images.
-    """
-    cells: dict[str, set[CellName]] = defaultdict(set)
-    for record in records:
-        if record.status == "ok":
-            cells[record.session_id].add(cell_name(record))
-    several = [record for record in records if len(cells[record.session_id]) > 1]
-    session = max(several or records, key=lambda one: (one.started, one.run_id)).session_id
-    beside = (record for record in records if record.session_id == session)
-    return max(beside, key=lambda one: (one.status == "ok", one.started, one.run_id))
-
-
-def _apart(record: RunRecord, chosen: RunRecord) -> str | None:
-    """Say why a run does not stand beside the chosen one; None if it does."""
-    if record.dataset_sha256 != chosen.dataset_sha256:
-        return "it ran on other data of the same name"
-    if record.spec_sha256 != chosen.spec_sha256:
-        return "it ran another spec or protocol under the same name"
-    if record.train_image_count not in {None, chosen.train_image_count}:
-        return f"it trained on {record.train_image_count} images, not {chosen.train_image_count}"
-    if record.session_id != chosen.session_id:
-        return f"it ran in another session, {record.session_id}: run them together"
-    return None
-
-
-def _objection(runs: Sequence[RunRecord], *, certified: bool) -> str | None:
-    """Say why a cell is not comparable, from its runs in one session."""
-    well = [run for run in runs if run.status == "ok"]
-    if not well:
-        return f"none of its runs succeeded: {runs[0].status}, {failure_reason(runs[0])}"
-    if not certified:
-        return None
-    return next((told for run in well if (told := objection(run))), None)
+def _kind(cell: CellSummary) -> _Kind:
+    work = cell.spec_sha256, cell.dataset_sha256, cell.train_image_count
+    return cell.model, cell.host, cell.session_id, *work

@@ -130,14 +130,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 class Contrast(msgspec.Struct, frozen=True, kw_only=True):
     """One cell against the baseline of its model. Times in seconds, of the cell itself.
 
-    `stopping` says how the number of its blocks was settled, which its statistics allow for;
-    `left_out` which blocks of which cell are lost to the ratio, and why; `crowded`, likewise, in
-    which the machine had too few cores for the threads. `verdict` is given by
-    `judge`, with the `reason`; `blocks_needed` is how many blocks would probably settle what is
-    undecided.
+    `host` is the machine, null without a name; `stopping` how its number of blocks was settled,
+    which its figures allow for; `left_out` which blocks of which cell are lost, and why;
+    `crowded`, likewise, in which the machine had too few cores for the threads. `judge` gives the
+    `verdict`, the `reason`, and the blocks that would probably settle what is undecided.
     """
 
     model: str
+    host: str | None = None
     cell: CellName
     baseline: CellName
     steady: Ratio | None
@@ -161,9 +161,8 @@ def contrast(
 ) -> Contrast:
     """Compare the runs of one cell with those of another, one run a block on either side.
 
-    Both are of one model and session. `blocks` are the numbers of those that the session had, by
-    default all up to the last that either side has. Raises ValueError where either side has no run
-    at all.
+    Both are of one model, session and machine. `blocks` are the numbers of those that it had, by
+    default all up to the last of either side. Raises ValueError where a side has no run at all.
     """
     names = cell_name(own[0]), cell_name(baseline[0])
     ours, theirs = _by_block(own), _by_block(baseline)
@@ -180,6 +179,7 @@ def contrast(
     stopping = own[0].stopping
     return Contrast(
         model=own[0].model,
+        host=own[0].machine.host,
         cell=names[0],
         baseline=names[1],
         steady=_ratio(steady, question, stopping),

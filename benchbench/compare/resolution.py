@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from benchbench.compare.contrast import Contrast, Question, TimeVerdict
+from benchbench.compare.machine_resolution import MachineResolution, resolve_machines
+from benchbench.compare.over_machines import random_effects
 from benchbench.errors import UsageError
 
 VERDICTS: tuple[TimeVerdict, ...] = ("FASTER", "SLOWER", "SAME", "UNDECIDED")
@@ -42,6 +44,8 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
     comparisons. `smallest_slowdown` would be found in four cases of five. `false_alarms` of
     `null_count` comparisons of equals came out FASTER or SLOWER; `false_alarm_bound` is the upper
     95 % limit of their rate (Clopper and Pearson, Biometrika 26, 1934, 404-413).
+    `machines` is how many took part; of several, `between` is the standard deviation by which their
+    true log-ratios differ. `on_machines` says what several machines of this kind could tell.
     """
 
     blocks: int
@@ -51,24 +55,32 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
     null_count: int
     false_alarm_bound: float
     trials: tuple[Trial, ...]
+    machines: int = 1
+    between: float | None = None
+    on_machines: tuple[MachineResolution, ...] = ()
 
     @property
     def sentence(self) -> str:
         """Say it plainly."""
         percent = 100 * self.smallest_slowdown
         shown = f"{percent:.1f}" if percent < 10 else f"{percent:.0f}"
+        where = "this machine" if self.machines == 1 else "one of these machines"
         return (
-            f"the minimum detectable slowdown on this machine now is {shown} %, with {self.blocks} "
-            f"blocks"
+            f"the minimum detectable slowdown on {where} now is {shown} %, "
+            f"with {self.blocks} blocks"
         )
 
 
 def resolve(
-    by_slowdown: Mapping[float, Sequence[Contrast]], blocks: int, question: Question
+    by_slowdown: Mapping[float, Sequence[Contrast]],
+    blocks: int,
+    question: Question,
+    over_machines: Sequence[Sequence[Contrast]] = (),
 ) -> Resolution:
     """Sum up judged contrasts, by the slow-down that was injected; 0 is a comparison of equals.
 
-    Raises UsageError where a comparison has no verdict: fewer than two blocks, or failed runs.
+    `over_machines` are those of them that were made on several machines at once, comparison by
+    comparison. Raises UsageError where one has no verdict: fewer than two blocks, or failed runs.
     """
     variances = [
         one.evidence.scatter**2 if one.evidence else math.nan
@@ -76,8 +88,14 @@ def resolve(
         for one in contrasts
     ]
     if not variances or any(map(math.isnan, variances)):
-        raise UsageError("a self-test needs two blocks or more, and every run must succeed")
+        raise UsageError(
+            "a self-test needs two blocks or more on each machine, and every run must succeed"
+        )
     scatter = math.sqrt(statistics.fmean(variances))
+    if over_machines:
+        counts = [one.steady.block_count for some in over_machines for one in some if one.steady]
+        blocks = round(statistics.median(counts))
+    machines, between = _machines(over_machines)
     trials = tuple(
         _trial(slowdown, contrasts, scatter, blocks, question)
         for slowdown, contrasts in sorted(by_slowdown.items())
@@ -93,7 +111,27 @@ def resolve(
         null_count=count,
         false_alarm_bound=rate_bound(alarms, count),
         trials=trials,
+        machines=machines,
+        between=between,
+        on_machines=resolve_machines(scatter, blocks, question, machines, between),
     )
+
+
+def _machines(over_machines: Sequence[Sequence[Contrast]]) -> tuple[int, float | None]:
+    """Return how many machines took part, and how their true log-ratios scatter, if several."""
+    if not over_machines:
+        return 1, None
+    hosts = {one.host for some in over_machines for one in some}
+    variances = []
+    for some in over_machines:
+        known = [(one.steady, one.evidence) for one in some if one.steady and one.evidence]
+        effects, _ = random_effects(
+            [math.log(ratio.ratio) for ratio, _ in known],
+            [evidence.scatter for _, evidence in known],
+            [ratio.block_count for ratio, _ in known],
+        )
+        variances.append(effects.between_variance)
+    return len(hosts), math.sqrt(statistics.fmean(variances))
 
 
 def smallest_slowdown(scatter: float, blocks: int, question: Question) -> float:

@@ -29,6 +29,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
     seed: int
     reason: str
+    host: str | None = None
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,12 +56,16 @@ def rows(cells: Sequence[CellSummary], compared: Callable[[CellSummary], bool]) 
     specs = Counter(model for model, _ in {(cell.model, cell.spec_sha256) for cell in cells})
     named = {((cell.model, cell.name, cell.versions), cell.session_id) for cell in cells}
     sessions = Counter(name for name, _ in named)
+    machines = {((cell.model, cell.name, cell.session_id), cell.host) for cell in cells}
+    named_machines = Counter(name for name, _ in machines)
     versions: dict[tuple[str, str], set[_Versions]] = defaultdict(set)
     for cell in cells:
         versions[cell.backend, cell.division].add(cell.versions)
     found = []
     for cell in cells:
         distinctions = [cell.variant] if cell.variant else []
+        if named_machines[cell.model, cell.name, cell.session_id] > 1:
+            distinctions.append(f"machine {cell.host or 'without a name'}")
         if len(data) > 1:
             distinctions.append(f"data {_short(cell.dataset_sha256)}")
         if len(sizes) > 1:
@@ -124,4 +129,5 @@ def _failure(run: RunRecord) -> Failure:
         threads=run.threads,
         seed=run.seed,
         reason=failure_reason(run),
+        host=run.machine.host,
     )

@@ -2,7 +2,7 @@
 
 A cell is everything that makes runs alike: session, data, device, machine, model, backend,
 division, variant, threads, spec, versions. Runs that differ in any of these are never pooled: times
-of another hour are other times.
+of another hour, or of another machine, are other times.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from benchbench.spec.losses import ACCURACY, Metric
 class CellSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The finished and valid runs of one cell, summed up; null is unknown.
 
-    Throughputs are samples a second, `of_images` says whether these are images; memory is bytes.
+    `machine` is the kind of machine, `host` which one, null where it has no name. Throughputs are
+    samples a second, `of_images` says whether these are images; memory is bytes.
     `steady_epoch_seconds` is of the second and later epochs; the training throughput follows from
     it. `noisy_epochs` counts those of all `epochs_run` that something else may have disturbed:
     marked, never dropped. `metric` is the task's. Accuracies are fractions, a mean absolute error
@@ -48,6 +49,7 @@ class CellSummary(msgspec.Struct, frozen=True, kw_only=True):
     train_image_count: int | None
     device: str | None
     machine: str
+    host: str | None = None
     model: str
     backend: str
     division: str
@@ -107,16 +109,13 @@ def summarise(records: Iterable[RunRecord], confidence: float = 0.95) -> tuple[C
     Models come in the order of the catalog, then by name. The order of the records means nothing.
     """
     groups: dict[tuple[object, ...], list[RunRecord]] = defaultdict(list)
-    together: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
+    together: dict[tuple[str, str | None, str], list[RunRecord]] = defaultdict(list)
     for record in records:
         if record.status == "ok":
             groups[_kind(record)].append(record)
-            together[record.session_id, record.model].append(record)
+            together[_side_by_side(record)].append(record)
     usual = {key: usual_calibration(runs) for key, runs in together.items()}
-    cells = [
-        _cell(group, confidence, usual[group[0].session_id, group[0].model])
-        for group in groups.values()
-    ]
+    cells = [_cell(group, confidence, usual[_side_by_side(group[0])]) for group in groups.values()]
     return tuple(sorted(cells, key=reading_order))
 
 
@@ -132,6 +131,7 @@ def reading_order(cell: CellSummary) -> tuple[object, ...]:
         cell.backend,
         cell.division,
         cell.variant or "",
+        cell.host or "",
         cell.threads,
         cell.spec_sha256,
         cell.versions,
@@ -152,6 +152,7 @@ def _kind(record: RunRecord) -> tuple[object, ...]:
         record.train_image_count,
         record.device,
         machine_name(record),
+        record.machine.host,
         record.model,
         record.backend,
         record.division,
@@ -160,6 +161,10 @@ def _kind(record: RunRecord) -> tuple[object, ...]:
         record.spec_sha256,
         tuple(sorted(record.versions.items())),
     )
+
+
+def _side_by_side(record: RunRecord) -> tuple[str, str | None, str]:
+    return record.session_id, record.machine.host, record.model
 
 
 def _cell(
@@ -180,6 +185,7 @@ def _cell(
         train_image_count=one.train_image_count,
         device=one.device,
         machine=machine_name(one),
+        host=one.machine.host,
         model=one.model,
         backend=one.backend,
         division=one.division,

@@ -121,7 +121,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """Ratios and verdicts; a section is a data set on one device of one machine."""
+    """Ratios and verdicts; a section is a data set on one device of one kind of machine."""
 
     sections: tuple[Comparison, ...]
 
@@ -132,6 +132,7 @@ class Comparisons:
                 "dataset": section.dataset,
                 "device": section.device,
                 "machine": section.machine,
+                "host": contrast.host,
                 "model": contrast.model,
                 "cell": str(contrast.cell),
                 "baseline": str(contrast.baseline),
@@ -148,6 +149,32 @@ class Comparisons:
             for contrast in section.contrasts
         ]
         return _frame(rows, _COMPARISON_COLUMNS)
+
+    def over_machines(self) -> pd.DataFrame:
+        """A row a ratio over the machines of one kind, where there are several.
+
+        `time_ratio` is that of the middle machine, with its confidence interval; the prediction
+        interval of a further machine is `predicted_low` to `predicted_high`. `between` is the
+        standard deviation of the machines' true log-ratios, `within` that of blocks on a machine.
+        """
+        rows = [
+            {
+                "dataset": section.dataset,
+                "device": section.device,
+                "machine": section.machine,
+                "software": section.software or None,
+                "cell": str(one.cell),
+                "baseline": str(one.baseline),
+                "time_ratio": one.ratio,
+                "time_ratio_low": one.low,
+                "time_ratio_high": one.high,
+                **{name: getattr(one, name) for name in _OVER_MACHINES_FIELDS},
+                "left_out": "; ".join(one.left_out) or None,
+            }
+            for section in self.sections
+            for one in section.over_machines
+        ]
+        return _frame(rows, _OVER_MACHINES_COLUMNS)
 
     def __repr__(self) -> str:
         count = sum(len(section.contrasts) for section in self.sections)
@@ -228,11 +255,22 @@ _EPOCH_FIELDS = (
 )
 _EPOCH_COLUMNS = (*_EPOCH_RUN_FIELDS, "epoch", *_EPOCH_FIELDS, "calibration_seconds")
 _COMPARISON_COLUMNS = (
-    *("dataset", "device", "machine", "model", "cell", "baseline"),
+    *("dataset", "device", "machine", "host", "model", "cell", "baseline"),
     *("time_ratio", "time_ratio_low", "time_ratio_high"),
     *("first_epoch_ratio", "first_epoch_ratio_low", "first_epoch_ratio_high"),
     *("cold_total_ratio", "cold_total_ratio_low", "cold_total_ratio_high", "break_even_epoch"),
     *("blocks", "lost_blocks", "verdict", "reason"),
+)
+
+_OVER_MACHINES_FIELDS = (
+    *("model", "machine_count", "block_count", "predicted_low", "predicted_high"),
+    *("between", "between_low", "between_high", "within", "heterogeneity", "verdict", "reason"),
+)
+_OVER_MACHINES_COLUMNS = (
+    *("dataset", "device", "machine", "software", "model", "cell", "baseline"),
+    *("time_ratio", "time_ratio_low", "time_ratio_high"),
+    *_OVER_MACHINES_FIELDS[1:],
+    "left_out",
 )
 
 

@@ -1,14 +1,18 @@
-"""A backend beside itself, and beside itself slowed down: the minimum detectable slowdown."""
+"""A backend beside itself, and beside itself slowed down: the minimum detectable slowdown.
+
+It is that of this machine, or, with an executor, of the machines that the blocks are spread over.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from benchbench.errors import BenchbenchError
-from benchbench.experiments.session import conduct
+from benchbench.experiments.executors import LocalExecutor
 from benchbench.records import Variant
 from benchbench.run.plan import Session
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from benchbench.compare.contrast import Contrast, Question
     from benchbench.compare.resolution import Resolution
     from benchbench.data.chosen import Chosen
+    from benchbench.experiments.executors import Executor
     from benchbench.experiments.listener import Listener
     from benchbench.records import RunRecord
     from benchbench.run.plan import Cell
@@ -29,7 +34,10 @@ _UNCERTIFIED = "a self-test compares a backend with itself"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfTest:
-    """A cell and the fractions by which its copies are slowed down, `repeats` times compared."""
+    """A cell and the fractions by which its copies are slowed down, `repeats` times compared.
+
+    `executor` is what runs the blocks.
+    """
 
     cell: Cell
     slowdowns: tuple[float, ...]
@@ -42,6 +50,7 @@ class SelfTest:
     threads: int
     cpus: tuple[int, ...] | None
     timeout: float
+    executor: Executor = field(default_factory=LocalExecutor)
 
     @property
     def title(self) -> str:
@@ -56,7 +65,8 @@ class SelfTest:
         from benchbench.compare.resolution import resolve
 
         copies = self._copies()
-        found: dict[float, list[Contrast]] = {}
+        found: dict[float, list[Contrast]] = defaultdict(list)
+        over_machines: list[list[Contrast]] = []
         for number in range(self.repeats):
             listener.note(f"comparison {number + 1} of {self.repeats}")
             session = Session(
@@ -69,10 +79,20 @@ class SelfTest:
                 seed=0,
                 certificates=tuple((copy, _UNCERTIFIED) for copy in copies),
             )
-            records = conduct(session.blocks(self.blocks), store, self.timeout, listener)
-            for slowdown, contrast in judged(records, self.question):
-                found.setdefault(slowdown, []).append(contrast)
-        return resolve(found, self.blocks, self.question)
+            records = self.executor.run(
+                session,
+                range(self.blocks),
+                store=store,
+                listener=listener,
+                timeout_seconds=self.timeout,
+            )
+            by_slowdown: dict[float, list[Contrast]] = defaultdict(list)
+            for slowdown, contrast in judged(list(records), self.question):
+                by_slowdown[slowdown].append(contrast)
+            for slowdown, contrasts in by_slowdown.items():
+                found[slowdown] += contrasts
+                over_machines += [contrasts] if len(contrasts) > 1 else []
+        return resolve(found, self.blocks, self.question, over_machines)
 
     def _copies(self) -> tuple[Cell, ...]:
         """Return the cell, the same under another label, and a copy for every slow-down."""
@@ -86,6 +106,8 @@ class SelfTest:
 def judged(records: Sequence[RunRecord], question: Question) -> list[tuple[float, Contrast]]:
     """Compare the copies of one session with the first of them; the fraction comes with each.
 
+    Of several machines each has comparisons of its own.
+
     Raises BenchbenchError where a run failed.
     """
     from benchbench.compare.contrast import contrast
@@ -94,12 +116,14 @@ def judged(records: Sequence[RunRecord], question: Question) -> list[tuple[float
     failed = [record for record in records if record.status != "ok"]
     if failed:
         raise BenchbenchError(f"{failed[0].run_id} was {failed[0].status}: {failed[0].error}")
-    by_variant: dict[Variant | None, list[RunRecord]] = {}
+    copies: dict[tuple[Variant | None, str | None], list[RunRecord]] = defaultdict(list)
     for record in sorted(records, key=lambda one: one.run_id):
-        by_variant.setdefault(record.variant, []).append(record)
-    baseline = by_variant.pop(None)
+        copies[record.variant, record.machine.host].append(record)
     found = []
-    for variant, runs in by_variant.items():
-        (one,) = judge([contrast(runs, baseline, question)], question)
-        found.append((variant.slowdown if variant else 0.0, one))
+    for (variant, host), runs in copies.items():
+        if variant is None:
+            continue
+        blocks = {run.block for run in runs}
+        (one,) = judge([contrast(runs, copies[None, host], question, blocks)], question)
+        found.append((variant.slowdown, one))
     return found

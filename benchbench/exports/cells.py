@@ -60,7 +60,7 @@ def cells_of(records: Iterable[RunRecord], *, least: int = 1) -> list[ExportedCe
         name = _name(runs[0])
         if shared[name] > 1:
             name = f"{name} [{one_line(kind[-2])}, spec {runs[0].spec_sha256[:8]}, {kind[-1]}]"
-        cells.append(ExportedCell(name, tuple(runs)))
+        cells += _by_machine(name, runs)
     found = [cell for cell in cells if len(cell.steady_seconds) >= least]
     if not found:
         raise NotMeasured(
@@ -68,6 +68,19 @@ def cells_of(records: Iterable[RunRecord], *, least: int = 1) -> list[ExportedCe
             f"ones of finished runs) or more"
         )
     return found
+
+
+def _by_machine(name: str, runs: Iterable[RunRecord]) -> list[ExportedCell]:
+    """Return a cell for each machine of a session: seconds of several are not pooled."""
+    by_host: dict[str, list[RunRecord]] = defaultdict(list)
+    for run in runs:
+        by_host[run.machine.host or ""].append(run)
+    if len(by_host) == 1:
+        return [ExportedCell(name, tuple(runs))]
+    return [
+        ExportedCell(f"{name}, machine {one_line(host)}", tuple(own))
+        for host, own in sorted(by_host.items())
+    ]
 
 
 def _kind(run: RunRecord) -> tuple[str, ...]:

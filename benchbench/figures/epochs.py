@@ -107,10 +107,13 @@ def _entries(panel: Panel) -> Iterator[tuple[tuple[object, ...], CellName, RunRe
 
 def _course(panel: Panel, most: int) -> _Course:
     entries = sorted(_entries(panel), key=lambda entry: entry[0])
-    usual = usual_calibration([run for runs in panel.runs.values() for run in runs])
+    by_host: dict[str | None, list[RunRecord]] = defaultdict(list)
+    for run in (run for runs in panel.runs.values() for run in runs):
+        by_host[run.machine.host].append(run)
     noisy = {
         (run.run_id, mark.epoch - 1)
-        for runs in panel.runs.values()
+        for runs in by_host.values()
+        for usual in (usual_calibration(runs),)
         for run in runs
         for mark in noise_marks(run, usual)
     }

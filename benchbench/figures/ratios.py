@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchbench.compare.comparison import Comparison
 from benchbench.compare.contrast import OPEN, Contrast, TimeVerdict
+from benchbench.compare.over_machines import OverMachines
 from benchbench.errors import NotMeasured
 from benchbench.figures.forest import INCHES_A_LINE, Line, draw
 from benchbench.figures.plot import Plot
@@ -44,7 +45,7 @@ def plot(selection: Selection) -> Plot:
             "there is no ratio to draw: no two certified cells of one model ran interleaved in one "
             "session; `benchbench compare` says of each why not"
         )
-    panels = [(section, list(_lines(rows))) for section, rows in shown]
+    panels = [(section, list(_lines(section, rows))) for section, rows in shown]
     with styled():
         figure, grid = axes_below_each_other(
             [0.85 + INCHES_A_LINE * len(lines) for _, lines in panels]
@@ -52,6 +53,8 @@ def plot(selection: Selection) -> Plot:
         for (axes,), (section, lines) in zip(grid, panels, strict=True):
             _panel(axes, section, lines)
     notes = [f"{left_out} further ratios are in the table only."] if left_out else []
+    if any(section.over_machines for section, _ in shown):
+        notes.append('"A further machine" has the prediction interval of another of the kind.')
     level = f"{100 * shown[0][0].question.confidence:g} %"
     return Plot(
         "ratios",
@@ -83,15 +86,16 @@ def _shown(
     return shown, left_out
 
 
-def _lines(rows: Sequence[Contrast]) -> Iterator[Line]:
+def _lines(section: Comparison, rows: Sequence[Contrast]) -> Iterator[Line]:
     for model, group in groupby(rows, key=lambda row: row.model):
         contrasts = list(group)
         yield Line(f"{label(model, 24)}, against {label(str(contrasts[0].baseline), 26)}")
+        yield from (_over_machines(one) for one in section.over_machines if _drawn(one, model))
         for row in contrasts:
             assert row.steady is not None  # noqa: S101 - for the types: see `_shown`
             colour, marker = _LOOK.get(row.verdict, (INK, "o"))
             yield Line(
-                str(row.cell),
+                f"{row.cell}, {row.host}" if section.hosts else str(row.cell),
                 row.steady.ratio,
                 row.steady.low,
                 row.steady.high,
@@ -100,6 +104,27 @@ def _lines(rows: Sequence[Contrast]) -> Iterator[Line]:
                 marker,
                 hollow=row.verdict in OPEN,
             )
+
+
+def _drawn(one: OverMachines, model: str) -> bool:
+    return one.model == model and one.ratio is not None
+
+
+def _over_machines(one: OverMachines) -> Line:
+    colour, marker = _LOOK.get(one.verdict, (INK, "o"))
+    interval = ""
+    if one.predicted_low is not None and one.predicted_high is not None:
+        interval = f" ({one.predicted_low:.3f} to {one.predicted_high:.3f})"
+    return Line(
+        f"{one.cell}, a further machine",
+        one.ratio,
+        one.predicted_low,
+        one.predicted_high,
+        f"{one.ratio:.3f}{interval}  {one.verdict}",
+        colour,
+        marker,
+        hollow=one.verdict in OPEN,
+    )
 
 
 def _panel(axes: Axes, section: Comparison, lines: Sequence[Line]) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from benchbench.compare.comparison import Comparison
 from benchbench.compare.contrast import CellName, cell_name
-from benchbench.compare.places import by_place
+from benchbench.compare.places import SectionKey, by_place
+from benchbench.compare.summary import CellSummary
 from benchbench.compare.whole import counted
 from benchbench.records import RunRecord
 
@@ -41,21 +42,27 @@ def select(records: Iterable[RunRecord], sections: Sequence[Comparison]) -> Sele
     places = by_place(everything)
     panels = []
     for section in sections:
-        place = section.dataset, section.device or "", section.machine, section.threads
-        alike = {
-            (one.model, one.spec_sha256, one.dataset_sha256, one.train_image_count)
-            for one in section.cells
-        }
+        place = SectionKey(
+            section.dataset,
+            section.device or "",
+            section.machine,
+            section.threads,
+            section.software,
+        )
+        compared = {_kind(one, one.host) for one in section.cells}
         by_model: dict[str, list[RunRecord]] = defaultdict(list)
         for run in places.get(place, []):
-            work = run.model, run.spec_sha256, run.dataset_sha256, run.train_image_count
-            compared = section.sessions.get(run.model) == run.session_id and work in alike
-            if run.status == "ok" and compared:
+            if run.status == "ok" and _kind(run, run.machine.host) in compared:
                 by_model[run.model].append(run)
         panels += [
             _panel(section, model, by_model[model]) for model in section.sessions if by_model[model]
         ]
     return Selection(tuple(sections), tuple(panels))
+
+
+def _kind(one: RunRecord | CellSummary, host: str | None) -> tuple[object, ...]:
+    work = one.spec_sha256, one.dataset_sha256, one.train_image_count
+    return one.model, host, one.session_id, *work
 
 
 def _panel(section: Comparison, model: str, runs: Sequence[RunRecord]) -> Panel:

@@ -108,6 +108,7 @@ def place(section: Comparison) -> str:
     """Name a section's data set, device, machine and threads."""
     device = section.device or "an unknown device"
     machine = label(section.machine, 60)
+    machine += f", {label(section.software, 40)}" if section.software else ""
     return f"{label(section.dataset, 30)} on {label(device, 20)} ({machine}), threads " + str(
         section.threads
     )

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from benchbench.compare.comparison import Comparison
-from benchbench.compare.contrast import OPEN, CellName, Contrast, Question, Ratio
-from benchbench.compare.rows import differing_versions
-
-Label = Callable[[CellName], str]
-
-
-def label_of(section: Comparison, *, versions: bool = False) -> Label:
-    """Return how cells are named: without the division where all are idiomatic.
-
-    `versions`: with those in which cells of one backend differ, as in two environments.
-    """
-    names = {row.cell.name for row in section.rows} | {one.cell for one in section.not_comparable}
-    idiomatic = all(name.division == "idiomatic" for name in names)
-    told = differing_versions(section.rows) if versions else {}
-
-    def label(name: CellName) -> str:
-        words = name.without_division if idiomatic else str(name)
-        return f"{words} ({told[name]})" if name in told else words
-
-    return label
+from benchbench.compare.contrast import OPEN, Contrast, Question, Ratio
+from benchbench.report import over_machines
+from benchbench.report.labels import Label, label_of
 
 
 def sentences(section: Comparison) -> Iterator[str]:
-    """Yield a sentence for every model that two cells or more ran of."""
+    """Yield a sentence for every model that two cells or more ran of.
+
+    Of several machines there is one for each ratio.
+    """
     label = label_of(section, versions=True)
     for model in section.sessions:
+        together = [one for one in section.over_machines if one.model == model]
+        if together:
+            yield from (over_machines.sentence(one, section.question, label) for one in together)
+            continue
         ratios = [one for one in section.contrasts if one.model == model]
         cells = {one.name for one in section.cells if one.model == model}
         cells |= {one.cell for one in section.not_comparable if one.model == model}

@@ -12,8 +12,8 @@ from benchbench.compare.rows import Failure, Row
 from benchbench.compare.summary import CellSummary
 from benchbench.report import text
 from benchbench.report.document import Block, Document, Grid, Heading, Item, Items, grid
+from benchbench.report.labels import Label, label_of, machine_label
 from benchbench.report.metrics import metric_column, metric_range
-from benchbench.report.sentences import Label, label_of
 
 # The heading of the list of runs that failed.
 FAILED = "Failed runs, in no row:"
@@ -89,7 +89,7 @@ def _section(one: Comparison) -> Document:
     if apart:
         blocks.append(Items(apart, "Not comparable:"))
     if one.failures:
-        blocks.append(Items(tuple(map(_item, one.failures)), FAILED))
+        blocks.append(Items(tuple(_item(failure, one) for failure in one.failures), FAILED))
     return tuple(blocks)
 
 
@@ -114,7 +114,8 @@ def _not_comparable(rows: Sequence[Row], label: Label) -> Iterable[Item]:
             name = f"{row.cell.model} {label(row.cell.name)}"
             by_reason.setdefault(row.cell.objection, []).append(name)
     for reason, names in by_reason.items():
-        yield Item(f"{'every row' if len(names) == len(rows) else ', '.join(names)}: {reason}")
+        named = "every row" if len(names) == len(rows) else ", ".join(dict.fromkeys(names))
+        yield Item(f"{named}: {reason}")
 
 
 def _seconds(timing: Timing | None) -> str:
@@ -127,6 +128,7 @@ def _certificate(cell: CellSummary) -> str:
     return f"{cell.certificate}, not for this run" if unfit else cell.certificate
 
 
-def _item(failure: Failure) -> Item:
+def _item(failure: Failure, section: Comparison) -> Item:
     cell = f"{failure.model}, {failure.backend}, {failure.division}, seed {failure.seed}"
+    cell += f", machine {machine_label(failure.host)}" if section.hosts else ""
     return Item(f"{cell}: {failure.reason} ({failure.run_id})", strong=failure.status)

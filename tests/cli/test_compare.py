@@ -34,7 +34,7 @@ def results(tmp_path):
 @pytest.fixture
 def certified(monkeypatch):
     """Take every run for certified: certificates have tests of their own."""
-    monkeypatch.setattr("benchbench.compare.comparison.objection", lambda _: None)
+    monkeypatch.setattr("benchbench.compare.model_runs.objection", lambda _: None)
 
 
 def test_a_difference_is_said_in_a_sentence(benchbench, results, certified):

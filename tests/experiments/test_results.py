@@ -40,7 +40,7 @@ def folder(tmp_path):
 @pytest.fixture
 def certified(monkeypatch):
     """Take every run for certified: certificates have tests of their own."""
-    monkeypatch.setattr("benchbench.compare.comparison.objection", lambda _: None)
+    monkeypatch.setattr("benchbench.compare.model_runs.objection", lambda _: None)
 
 
 def test_a_row_a_run_and_a_row_an_epoch(folder):

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from benchbench.compare.comparison import Comparison
 from benchbench.report.document import Document, Heading, Item, Items, Paragraph
-from benchbench.report.sentences import label_of, sentences
+from benchbench.report.labels import label_of
+from benchbench.report.sentences import sentences
 
 _MOST_REASONS = 4
 

@@ -125,9 +125,11 @@ def provenance(records: Sequence[RunRecord], version: str) -> Document:
         (run.model, run.spec_sha256, run.dataset, run.dataset_sha256 or text.UNKNOWN)
         for run in records
     )
+    hosts = {run.machine.host for run in records}
     facts = [
         ("benchbench", version),
         ("runs", f"{len(records):,} of {len(sessions):,} sessions"),
+        *([("machines", text.count(len(hosts)))] if len(hosts) > 1 else []),
         ("record schemas", ", ".join(str(one) for one in sorted({run.schema for run in records}))),
     ]
     blocks: list[Block] = [

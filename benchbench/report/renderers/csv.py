@@ -1,4 +1,4 @@
-"""Comparisons as one CSV: a line a cell and a line a failed run, plain numbers, unknown is empty.
+"""Comparisons as one CSV: a line a cell, a failed run, a ratio over machines; unknown is empty.
 
 Numbers have seven significant digits: more than any clock or float32 score is good for, and few
 enough that 0.9859 does not come out as 0.9858999848365784.
@@ -15,6 +15,7 @@ import msgspec
 from benchbench.compare.cells import Timing
 from benchbench.compare.comparison import Comparison
 from benchbench.compare.contrast import Contrast, Ratio
+from benchbench.compare.over_machines import OverMachines
 from benchbench.compare.rows import Failure
 from benchbench.compare.summary import CellSummary
 from benchbench.printable import one_line
@@ -25,6 +26,16 @@ Value = str | int | float | None
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _DIGITS = 7
 _FIELDS = msgspec.structs.fields(CellSummary)
+# Columns of ratios over machines, and their fields.
+_OVER_MACHINES = {
+    "machine_count": "machine_count",
+    "block_count": "block_count",
+    "predicted_time_ratio_low": "predicted_low",
+    "predicted_time_ratio_high": "predicted_high",
+    "between_machines": "between",
+    "within_machines": "within",
+    "heterogeneity": "heterogeneity",
+}
 
 
 def render(sections: Sequence[Comparison]) -> str:
@@ -54,12 +65,15 @@ def _plain(value: Value) -> Value:
 
 
 def _lines(section: Comparison) -> Iterator[dict[str, Value]]:
-    contrasts = {(one.model, one.cell): one for one in section.contrasts}
+    contrasts = {(one.model, one.cell, one.host): one for one in section.contrasts}
     for row in section.rows:
-        found = contrasts.get((row.cell.model, row.cell.name)) if row.compared else None
+        key = row.cell.model, row.cell.name, row.cell.host
+        found = contrasts.get(key) if row.compared else None
         yield {"status": "ok", **_cell(row.cell), **_contrast(found)}
     for failure in section.failures:
         yield _failure(section, failure)
+    for one in section.over_machines:
+        yield _over_machines(section, one)
 
 
 def _failure(section: Comparison, failure: Failure) -> dict[str, Value]:
@@ -67,6 +81,26 @@ def _failure(section: Comparison, failure: Failure) -> dict[str, Value]:
     return {
         **{name: getattr(section, name) for name in place},
         **{name: getattr(failure, name) for name in Failure.__struct_fields__},
+    }
+
+
+def _over_machines(section: Comparison, one: OverMachines) -> dict[str, Value]:
+    """Return the line of a ratio over machines; its interval is of the middle machine."""
+    place = ("dataset", "device", "machine", "threads")
+    return {
+        "status": "over machines",
+        **{name: getattr(section, name) for name in place},
+        "model": one.model,
+        "backend": one.cell.backend,
+        "division": one.cell.division,
+        "variant": one.cell.variant or None,
+        "baseline": str(one.baseline),
+        "time_ratio": one.ratio,
+        "time_ratio_low": one.low,
+        "time_ratio_high": one.high,
+        **{name: getattr(one, field) for name, field in _OVER_MACHINES.items()},
+        "verdict": one.verdict,
+        "verdict_reason": one.reason,
     }
 
 
@@ -114,4 +148,4 @@ def _header() -> list[str]:
     names = ["status"]
     for field in _FIELDS:
         names += _timing(field.name, None) if "Timing" in str(field.type) else [field.name]
-    return [*names, *_contrast(None), "run_id", "seed", "reason"]
+    return [*names, *_contrast(None), *_OVER_MACHINES, "run_id", "seed", "reason"]

@@ -1,0 +1,378 @@
+"""Machines as a level of the comparison: each has its verdict, and together they may have one."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import msgspec
+import pytest
+from fleets import even, fleet, machine
+
+from benchbench.compare.baseline import Baseline
+from benchbench.compare.comparison import compare
+from benchbench.compare.contrast import Question
+from benchbench.records import Stopping
+
+QUESTION = Question()
+KERAS = Baseline("keras")
+
+
+def one_section(records, question=QUESTION, **options):
+    (section,) = compare(records, question, KERAS, **({"certified": False} | options))
+    return section
+
+
+def pooled(records, question=QUESTION, **options):
+    (row,) = one_section(records, question, **options).over_machines
+    return row
+
+
+def test_machines_of_one_kind_have_a_row_each_and_one_together():
+    section = one_section(fleet(even(0.8, between=0.01)))
+    assert section.hosts == tuple(f"node{number}" for number in range(5))
+    assert [(one.host, one.verdict) for one in section.contrasts] == [
+        (host, "FASTER") for host in section.hosts
+    ]
+    assert [one.steady.block_count for one in section.contrasts] == [3] * 5
+    (row,) = section.over_machines
+    assert (row.machine_count, row.block_count, row.verdict) == (5, 15, "FASTER")
+    assert row.ratio == pytest.approx(0.8, rel=1e-3)
+    assert row.predicted_low < row.low < row.ratio < row.high < row.predicted_high
+    assert row.verdicts == {"FASTER": 5}
+
+
+def test_seconds_of_several_machines_are_never_pooled():
+    """The cells are of one machine each, and a machine that is ten times as slow counts alike."""
+    slow = {"slow": even(0.8)["node0"]}
+    records = fleet(even(0.8)) + [
+        msgspec.structs.replace(
+            one,
+            run_id=f"slow-{one.run_id}",
+            block=one.block + 100,
+            epochs=tuple(
+                msgspec.structs.replace(epoch, train_seconds=10 * epoch.train_seconds)
+                for epoch in one.epochs
+            ),
+        )
+        for one in fleet(slow)
+    ]
+    section = one_section(records)
+    assert len(section.cells) == 2 * 6
+    assert max(one.steady_epoch_seconds.seconds for one in section.cells) == pytest.approx(20)
+    (row,) = section.over_machines
+    assert row.machine_count == 6
+    assert row.ratio == pytest.approx(0.8, rel=2e-3)
+
+
+def test_one_machine_alone_is_compared_as_before():
+    named, unnamed = fleet({"node0": even(0.8)["node0"]}), fleet({machine(None): [0.1, 0.11]})
+    for records in (named, unnamed):
+        section = one_section(records)
+        assert section.hosts == ()
+        assert section.over_machines == ()
+        assert len(section.contrasts) == 1
+
+
+def test_a_large_difference_between_machines_leaves_the_verdict_open_though_each_has_one():
+    row = pooled(fleet(even(0.8, between=0.15)))
+    assert row.verdicts == {"FASTER": 5}
+    assert row.verdict == "UNDECIDED"
+    assert "no number of machines would settle it" in row.reason
+    assert row.between > 0.05
+    assert row.heterogeneity > 0.9
+
+
+def test_the_middle_machine_alone_gives_no_verdict():
+    """Its confidence interval lies far outside the margin; a further machine may be at it."""
+    row = pooled(fleet(even(0.9, machines=8, between=0.10)))
+    assert row.high < 1 / 1.03
+    assert row.verdict == "UNDECIDED"
+
+
+def test_equals_on_machines_that_agree_are_the_same():
+    row = pooled(fleet(even(1.0, machines=8, within=0.002)))
+    assert row.verdict == "SAME"
+    assert "90 % prediction interval" in row.reason
+
+
+TOO_FEW = "2 machines are too few to tell how machines of this kind differ: 3 or more are needed"
+
+
+def test_two_machines_are_too_few_and_have_their_own_verdicts():
+    section = one_section(fleet(even(0.8, machines=2)))
+    assert [one.verdict for one in section.contrasts] == ["FASTER", "FASTER"]
+    (row,) = section.over_machines
+    assert (row.verdict, row.reason) == ("EXPLORATORY", TOO_FEW)
+    assert row.ratio == pytest.approx(0.8, rel=1e-2)
+    assert row.predicted_low is None
+
+
+def test_one_block_a_machine_does_not_tell_machines_from_blocks():
+    row = pooled(fleet(even(0.8, machines=6, blocks=1)))
+    assert row.verdict == "EXPLORATORY"
+    assert "two a machine are needed" in row.reason
+    assert row.verdicts == {"EXPLORATORY": 6}
+
+
+def test_machines_that_contradict_each_other_have_no_verdict_together():
+    logs = even(1.3, machines=4) | {"odd": even(0.8)["node1"], "even": even(0.8)["node3"]}
+    row = pooled(fleet(logs))
+    assert row.verdict == "EXPLORATORY"
+    assert row.reason == "machines contradict each other: FASTER on 2, SLOWER on 4"
+    assert row.ratio is not None, "refused with the figures"
+
+
+def test_a_machine_that_stands_apart_is_named():
+    logs = even(1.3, machines=6, between=0.01) | {"odd": even(1.9)["node1"]}
+    row = pooled(fleet(logs))
+    assert row.verdict == "EXPLORATORY"
+    assert "machine odd stands apart from the others, with a ratio of 1.9" in row.reason
+
+
+def test_machines_that_differ_moderately_do_not_stand_apart():
+    assert pooled(fleet(even(1.3, machines=7, between=0.05))).verdict == "SLOWER"
+
+
+def lose(backend, block, **changes):
+    def spoil(record):
+        if (record.backend, record.block) != (backend, block):
+            return [record]
+        return [msgspec.structs.replace(record, **changes)] if changes else []
+
+    return spoil
+
+
+LOST = {
+    "crashed": (lose("torch", 4, status="crashed", error="no luck", epochs=()), "no luck"),
+    "no record": (lose("torch", 4), "torch idiomatic has no run"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "told"), LOST.values(), ids=LOST)
+def test_a_lost_block_keeps_back_its_machines_verdict_and_that_of_all(spoil, told):
+    records = fleet(even(0.8), spoil=spoil)
+    section = one_section(records)
+    assert [one.verdict for one in section.contrasts] == [
+        "FASTER",
+        "UNDECIDED",
+        *["FASTER"] * 3,
+    ]
+    (row,) = section.over_machines
+    assert row.verdict == "EXPLORATORY"
+    assert row.reason.startswith("machine node1, block 4: torch idiomatic")
+    assert told in row.reason
+    assert "--allow-lost-blocks" in row.reason
+    allowed = pooled(records, Question(allow_lost_blocks=True))
+    assert (allowed.verdict, allowed.block_count) == ("FASTER", 14)
+    assert "left out" in allowed.reason
+    assert any(told in one for one in allowed.left_out)
+
+
+def test_a_block_that_left_no_record_on_any_machine_is_no_single_machines_loss():
+    records = [one for one in fleet(even(0.8)) if one.block != 4]
+    section = one_section(records)
+    assert {one.verdict for one in section.contrasts} == {"FASTER"}
+    assert section.blocks_of_no_machine == ("single-layer: block 4 left no record on any machine",)
+    (row,) = section.over_machines
+    assert row.verdict == "EXPLORATORY"
+    assert "block 4 left no record on any machine" in row.reason
+    assert pooled(records, Question(allow_lost_blocks=True)).verdict == "FASTER"
+
+
+def test_a_block_that_was_run_again_on_another_machine_is_not_lost():
+    def spoil(record):
+        gone = {"status": "crashed", "error": "the node died", "epochs": ()}
+        return [msgspec.structs.replace(record, **gone) if record.block == 4 else record]
+
+    again = {"node3": [math.log(0.8)]}
+    records = fleet(even(0.8), spoil=spoil)
+    records += fleet(again, first=15, replaces_blocks=(4,))
+    section = one_section(records)
+    assert [one.steady.block_count for one in section.contrasts] == [3, 2, 3, 4, 3]
+    (row,) = section.over_machines
+    assert (row.verdict, row.block_count) == ("FASTER", 15)
+
+
+def test_a_certificate_that_is_missing_on_one_machine_keeps_the_verdict_back():
+    def spoil(record):
+        told = "the certification crashed there" if record.machine.host == "node2" else None
+        return [msgspec.structs.replace(record, uncertified=told)]
+
+    section = one_section(fleet(even(0.8), spoil=spoil), certified=True)
+    assert section.contrasts == (), "none of these has a certificate"
+    assert {one.host for one in section.not_comparable} == set(section.hosts)
+
+
+def test_a_cell_that_failed_on_one_machine_keeps_the_verdict_back_and_is_named():
+    def spoil(record):
+        if (record.machine.host, record.backend) != ("node2", "torch"):
+            return [record]
+        return [msgspec.structs.replace(record, status="oom", error="no more", epochs=())]
+
+    section = one_section(fleet(even(0.8), spoil=spoil))
+    assert [one.host for one in section.contrasts] == ["node0", "node1", "node3", "node4"]
+    (row,) = section.over_machines
+    assert row.verdict == "EXPLORATORY"
+    assert row.machine_count == 4
+    assert "machine node2 has no ratio (torch idiomatic: none of its runs succeeded" in row.reason
+
+
+def test_other_versions_are_another_section():
+    def spoil(record):
+        newer = record.machine.host in {"node3", "node4"} and record.backend == "torch"
+        versions = {"torch": "2.14.0" if newer else "2.13.0"}
+        return [msgspec.structs.replace(record, versions=versions)]
+
+    sections = compare(fleet(even(0.8), spoil=spoil), QUESTION, KERAS, certified=False)
+    assert [(one.software, len(one.contrasts)) for one in sections] == [
+        ("torch 2.13.0", 3),
+        ("torch 2.14.0", 2),
+    ]
+    assert [one.over_machines[0].machine_count for one in sections] == [3, 2]
+    assert not any(one.left_out for section in sections for one in section.contrasts)
+    assert "Some CPU, 2 cores, torch 2.14.0" in sections[1].title
+
+
+ENVIRONMENTS = {
+    "another allocator": {"environment": {"LD_PRELOAD": "libjemalloc.so"}},
+    "another Python": {"machine": machine("node0", python="3.12.1")},
+}
+
+
+@pytest.mark.parametrize("changes", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
+def test_what_times_depend_on_is_another_section(changes):
+    def spoil(record):
+        own = changes if record.machine.host == "node0" else {}
+        return [msgspec.structs.replace(record, **own)]
+
+    sections = compare(fleet(even(0.8), spoil=spoil), QUESTION, KERAS, certified=False)
+    assert sorted(len(one.contrasts) for one in sections) == [1, 4]
+
+
+def test_a_machine_whose_runs_all_failed_belongs_to_the_usual_software():
+    def spoil(record):
+        if record.machine.host == "node4":
+            gone = {"status": "crashed", "error": "no luck", "epochs": (), "versions": {}}
+            return [msgspec.structs.replace(record, **gone)]
+        versions = {"torch": "2.14.0" if record.machine.host == "node3" else "2.13.0"}
+        return [msgspec.structs.replace(record, versions=versions)]
+
+    sections = compare(fleet(even(0.8), spoil=spoil), QUESTION, KERAS, certified=False)
+    assert [(one.software, len(one.failures)) for one in sections] == [
+        ("torch 2.13.0", 6),
+        ("torch 2.14.0", 0),
+    ]
+
+
+def test_another_processor_is_another_section():
+    other = machine("big", processor="Another CPU")
+    sections = compare(
+        fleet(even(0.8) | {other: even(0.8)["node0"]}), QUESTION, KERAS, certified=False
+    )
+    assert [(one.machine, len(one.contrasts)) for one in sections] == [
+        ("Another CPU, 2 cores", 1),
+        ("Some CPU, 2 cores", 5),
+    ]
+
+
+def test_machines_with_sessions_of_their_own_are_compared_each_by_its_latest():
+    records = []
+    for number, (host, logs) in enumerate(even(0.8, machines=3).items()):
+        when = f"2026-03-0{number + 1}T00:00:00+00:00"
+        records += fleet({host: logs}, session=f"s{number}", started=when)
+    records += fleet({"node0": [0.7, 0.7]}, session="old", started="2025-01-01T00:00:00+00:00")
+    section = one_section(records)
+    assert [one.host for one in section.contrasts] == ["node0", "node1", "node2"]
+    assert {one.verdict for one in section.contrasts} == {"FASTER"}
+    (row,) = section.over_machines
+    assert (row.machine_count, row.verdict) == (3, "FASTER")
+    assert section.sessions == {"single-layer": "s2"}
+
+
+def test_a_session_of_one_cell_on_another_machine_is_no_machine_of_the_comparison():
+    alone = [one for one in fleet({"other": [0.1]}, session="s0") if one.backend == "torch"]
+    section = one_section(fleet({"node0": even(0.8)["node0"]}) + alone)
+    assert section.hosts == ()
+    assert len(section.contrasts) == 1
+
+
+def test_blocks_that_were_added_until_something_was_seen_are_not_pooled():
+    row = pooled(fleet(even(0.8), stopping=Stopping("verdict")))
+    assert row.verdict == "EXPLORATORY"
+    assert "--until" in row.reason
+
+
+def test_a_quick_session_has_no_verdict_over_machines():
+    row = pooled(fleet(even(0.8), dataset="mnist-quick"))
+    assert row.verdict == "EXPLORATORY"
+    assert "--quick" in row.reason
+
+
+def too_full(*hosts):
+    """Spoil machines: others kept a core busy in the whole of every epoch."""
+
+    def spoil(record):
+        if record.machine.host not in hosts:
+            return [record]
+        busy = tuple(
+            msgspec.structs.replace(one, foreign_cpu_fraction=0.5) for one in record.epochs
+        )
+        return [msgspec.structs.replace(record, epochs=busy)]
+
+    return spoil
+
+
+def test_a_machine_that_was_too_full_is_left_out():
+    row = pooled(fleet(even(0.8), spoil=too_full("node0")))
+    assert (row.verdict, row.machine_count) == ("FASTER", 4)
+    assert row.left_out == ("machine node0 was too full",)
+    many = pooled(fleet(even(0.8), spoil=too_full("node0", "node1")))
+    assert many.verdict == "EXPLORATORY"
+    assert "2 of 5 machines were too full" in many.reason
+
+
+def test_verdicts_are_held_over_machines_and_rows():
+    """What is clear enough on one machine alone is not among a hundred."""
+    logs = {f"node{number:03d}": [0.05, 0.057, 0.064] for number in range(100)}
+    alone = one_section(fleet({"node000": logs["node000"]}))
+    assert alone.contrasts[0].verdict == "SLOWER"
+    section = one_section(fleet(logs))
+    assert {one.verdict for one in section.contrasts} == {"UNDECIDED"}
+    assert "after Holm correction (100 comparisons)" in section.contrasts[0].reason
+
+
+def test_rows_over_machines_are_one_table():
+    logs = even(1.06, machines=4, between=0.008)
+    (alone,) = one_section(fleet(logs)).over_machines
+    models = ("single-layer", "two-layer", "simple-cnn", "deeper-cnn")
+    records = [one for model in models for one in fleet(logs, model=model)]
+    rows = one_section(records).over_machines
+    assert alone.verdict == "SLOWER"
+    assert [one.model for one in rows] == list(models)
+    assert {one.p_slower for one in rows} == {alone.p_slower}
+    assert alone.p_slower * 2 * 4 > 0.05, "the example is of the kind that is meant"
+    assert {one.verdict for one in rows} == {"UNDECIDED"}
+    assert "after Holm correction (4 comparisons)" in rows[0].reason
+
+
+def test_the_order_of_the_records_means_nothing():
+    records = fleet(even(0.8, between=0.02))
+    shuffled = random.Random(3).sample(records, len(records))
+    assert compare(shuffled, QUESTION, certified=False) == compare(
+        records, QUESTION, certified=False
+    )
+
+
+def test_a_run_that_failed_last_does_not_set_its_session_apart():
+    """What a run trained on is not known of one that failed."""
+
+    def spoil(record):
+        if (record.backend, record.block) != ("torch", 2):
+            return [record]
+        gone = {"status": "crashed", "error": "no luck", "epochs": (), "train_image_count": None}
+        return [msgspec.structs.replace(record, started="2030-01-01T00:00:00+00:00", **gone)]
+
+    section = one_section(fleet({"node0": even(0.8)["node0"]}, spoil=spoil))
+    assert [one.steady.block_count for one in section.contrasts] == [2]
+    assert section.contrasts[0].left_out == ("block 2: torch idiomatic was crashed: no luck",)
