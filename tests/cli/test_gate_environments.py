@@ -32,6 +32,7 @@ def test_a_backend_is_compared_with_another_environments(gate, environment):
     assert labels == {"this environment", "@old"}
 
 
+@pytest.mark.exhaustive
 def test_no_checkout_is_needed_for_two_environments(gate, environment, tmp_path):
     words = ("--against", f"sleeper@{environment}", "--backend", f"sleeper@{environment}")
     done = gate(*words, "--blocks", "2", "--max-blocks", "2", cwd=tmp_path)

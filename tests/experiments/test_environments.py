@@ -29,6 +29,7 @@ def _python(folder: Path, script: str) -> Path:
     path.parent.mkdir(parents=True)
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
+    (folder / "pyvenv.cfg").touch()
     return folder
 
 
@@ -76,6 +77,10 @@ def test_a_folder_a_python_and_a_name_are_found(tmp_path, monkeypatch):
     ):
         found = find_python(word)
         assert (found.label, found.path) == (label, python)
+
+
+def test_a_python_of_no_virtual_environment_has_its_own_name():
+    assert find_python("/bin/sh").label == "sh"
 
 
 def test_a_virtual_environments_python_is_not_taken_for_the_one_that_it_links_to(tmp_path):

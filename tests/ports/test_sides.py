@@ -74,6 +74,7 @@ def test_a_backend_is_its_spec(files):
     assert report.same, report
 
 
+@pytest.mark.exhaustive
 def test_two_backends_are_one_function(files):
     report = _certify("numpy", "numpy", models=["net.toml"], protocol_path=files / "sgd.toml")
     assert report.same, report
@@ -81,7 +82,7 @@ def test_two_backends_are_one_function(files):
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
-@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("turned", [False, pytest.param(True, marks=pytest.mark.exhaustive)])
 def test_a_port_is_compared_with_its_spec(files, turned):
     words = ("right.py:net", "net.toml") if turned else ("net.toml", "right.py:net")
     report = _certify(*words, protocol_path=files / "sgd.toml")
@@ -93,6 +94,11 @@ def test_a_mistake_in_a_port_is_named_beside_its_spec(files):
     report = _certify("net.toml", "wrong.py:net", protocol_path=files / "sgd.toml")
     assert (report.rung, report.trap) == ("forward", "BatchNorm epsilon")
     assert report.layer == "layers.1.layers.1 / norm"
+
+
+@pytest.mark.exhaustive
+@pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
+def test_another_optimizer_than_the_ports_is_found(files):
     report = _certify("net.toml", "right.py:net")
     assert report.rung == "update after 1 step", "the default protocol trains by Adam"
 

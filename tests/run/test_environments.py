@@ -31,6 +31,7 @@ def environment(tmp_path):
     return tmp_path / "old"
 
 
+@pytest.mark.exhaustive
 def test_two_environments_take_turns_and_have_a_ratio(command, environment, tmp_path):
     done = command.run("slow", "--backend", "slow@old", "--blocks", "2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

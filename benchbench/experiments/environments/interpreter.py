@@ -109,7 +109,7 @@ def _who(python: NamedPython) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict) or "version" not in found:
-        told = said[:_SHOWN] or returned.trouble
+        told = " ".join((said or returned.trouble).split())[:_SHOWN]
         raise UsageError(
             f"{python.path} (the environment {python.label}) is no Python that works: asked for "
             f"its version it answered: {told}"

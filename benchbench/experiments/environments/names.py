@@ -14,6 +14,8 @@ from benchbench.files import is_there, read_file
 ENVIRONMENTS_FILE = "environments.toml"
 ENVIRONMENTS_VARIABLE = "BENCHBENCH_ENVIRONMENTS"
 _LARGEST_BYTES = 1 << 20
+# What a virtual environment has in its folder.
+_MARK = "pyvenv.cfg"
 _PYTHONS = ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe")
 
 
@@ -85,7 +87,7 @@ def _interpreter(path: Path, word: str) -> Path:
 def _label(word: str) -> str:
     """Return a word as tables show it: a folder for its Python, a long path by its last part."""
     path = Path(word)
-    if path.parent.name in {"bin", "Scripts"} and len(path.parts) > 2:
+    if is_there(path.expanduser().parent.parent / _MARK):
         path = path.parent.parent
     far = path.is_absolute() or ".." in path.parts or "~" in word
     # In a cell's name a space ends the environment.
@@ -97,7 +99,7 @@ def _file() -> Path:
 
 
 def _names(listed: dict[str, Path]) -> str:
-    return f"which has {', '.join(listed)}" if listed else "which has none"
+    return f"which has {', '.join(listed)}" if listed else "there is none here"
 
 
 def _listed() -> dict[str, Path]:
