@@ -90,9 +90,8 @@ def measure(options: argparse.Namespace, place: Path, threads: int) -> None:
         chosen=find_dataset("auto", registry, models, note=print, quick=True),
         device="cpu",
         threads=threads,
-        cpus=None,
         timeout=1800,
-    ).run(store, Silent())
+    ).run(registry, store, Silent())
 
 
 def summed_up(place: Path, busy: int, threads: int) -> list[tuple[object, ...]]:

@@ -15,7 +15,6 @@ from benchbench.experiments.selection import (
     find_backends,
     find_cells,
     find_models,
-    find_processors,
     find_protocol,
     find_question,
 )
@@ -40,6 +39,8 @@ def selftest(  # noqa: PLR0917 - one parameter an option
     protocol: options.Protocol = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
+    executor: options.ExecutorName = "local",
+    executor_options: options.ExecutorOptions = None,
     results: options.Results = None,
     timeout: options.Timeout = _TIMEOUT_SECONDS,
     as_json: options.AsJson = False,
@@ -64,7 +65,6 @@ def selftest(  # noqa: PLR0917 - one parameter an option
         raise UsageError(
             f"a self-test is of one model under one division of a backend, but there are {names}"
         )
-    thread_count, cpus = find_processors(threads)
     store = Store(results_folder(results))
     store.prepare()
     experiment = SelfTest(
@@ -76,11 +76,12 @@ def selftest(  # noqa: PLR0917 - one parameter an option
         protocol=find_protocol(protocol, epochs),
         chosen=find_dataset(dataset, registry, models, note=note),
         device=device,
-        threads=thread_count,
-        cpus=cpus,
+        threads=threads,
         timeout=timeout,
+        executor=executor,
+        executor_options=executor_options,
     )
     with progress() as listener:
-        found = experiment.run(store, listener)
+        found = experiment.run(registry, store, listener)
     answer(found, lambda: resolution.build(experiment.title, found), as_json=as_json)
     raise typer.Exit(1 if found.false_alarms else 0)

@@ -6,15 +6,15 @@ It is that of this machine, or, with an executor, of the machines that the block
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from benchbench.errors import BenchbenchError
-from benchbench.experiments.executors import LocalExecutor
+from benchbench.experiments.matrix import Matrix, run_matrix
+from benchbench.experiments.names import LOCAL
 from benchbench.records import Variant
-from benchbench.run.plan import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from benchbench.compare.contrast import Contrast, Question
     from benchbench.compare.resolution import Resolution
     from benchbench.data.chosen import Chosen
-    from benchbench.experiments.executors import Executor
     from benchbench.experiments.listener import Listener
+    from benchbench.plugins.registry import Registry
     from benchbench.records import RunRecord
     from benchbench.run.plan import Cell
     from benchbench.run.store import Store
@@ -36,7 +36,7 @@ _UNCERTIFIED = "a self-test compares a backend with itself"
 class SelfTest:
     """A cell and the fractions by which its copies are slowed down, `repeats` times compared.
 
-    `executor` is what runs the blocks.
+    `executor` and its options name what runs the blocks, as in `Matrix`.
     """
 
     cell: Cell
@@ -47,10 +47,10 @@ class SelfTest:
     protocol: TrainingProtocol
     chosen: Chosen
     device: str
-    threads: int
-    cpus: tuple[int, ...] | None
+    threads: int | None
     timeout: float
-    executor: Executor = field(default_factory=LocalExecutor)
+    executor: str = LOCAL
+    executor_options: str | None = None
 
     @property
     def title(self) -> str:
@@ -60,39 +60,40 @@ class SelfTest:
             f"{self.protocol.epochs - 1} steady epochs a run"
         )
 
-    def run(self, store: Store, listener: Listener) -> Resolution:
+    def run(self, registry: Registry, store: Store, listener: Listener) -> Resolution:
         """Hold the sessions and judge them. Raises BenchbenchError where a run failed."""
         from benchbench.compare.resolution import resolve
 
-        copies = self._copies()
+        matrix = self._matrix()
         found: dict[float, list[Contrast]] = defaultdict(list)
         over_machines: list[list[Contrast]] = []
         for number in range(self.repeats):
             listener.note(f"comparison {number + 1} of {self.repeats}")
-            session = Session(
-                cells=copies,
-                protocol=self.protocol,
-                dataset=self.chosen,
-                device=self.device,
-                threads=self.threads,
-                cpus=self.cpus,
-                seed=0,
-                certificates=tuple((copy, _UNCERTIFIED) for copy in copies),
-            )
-            records = self.executor.run(
-                session,
-                range(self.blocks),
-                store=store,
-                listener=listener,
-                timeout_seconds=self.timeout,
-            )
+            _, records = run_matrix(matrix, registry, store, listener)
             by_slowdown: dict[float, list[Contrast]] = defaultdict(list)
-            for slowdown, contrast in judged(list(records), self.question):
+            for slowdown, contrast in judged(records, self.question):
                 by_slowdown[slowdown].append(contrast)
             for slowdown, contrasts in by_slowdown.items():
                 found[slowdown] += contrasts
                 over_machines += [contrasts] if len(contrasts) > 1 else []
         return resolve(found, self.blocks, self.question, over_machines)
+
+    def _matrix(self) -> Matrix:
+        return Matrix(
+            cells=self._copies(),
+            protocol=self.protocol,
+            certified_protocol=None,
+            not_certified=_UNCERTIFIED,
+            dataset=self.chosen,
+            device=self.device,
+            threads=self.threads,
+            seed=0,
+            blocks=self.blocks,
+            until=None,
+            timeout_seconds=self.timeout,
+            executor=self.executor,
+            executor_options=self.executor_options,
+        )
 
     def _copies(self) -> tuple[Cell, ...]:
         """Return the cell, the same under another label, and a copy for every slow-down."""
