@@ -9,6 +9,7 @@ import torch
 
 from benchbench import (
     WORDS_OF_NOVEMBER_2026,
+    WORDS_WITH_SEQUENCES,
     Backend,
     ModelSpec,
     Trainer,
@@ -31,8 +32,8 @@ _TUNED = dataclasses.replace(
     activations=("linear", "relu"),
 )
 KNOWN = {
-    "idiomatic": WORDS_OF_NOVEMBER_2026,
-    "compiled": WORDS_OF_NOVEMBER_2026,
+    "idiomatic": WORDS_WITH_SEQUENCES,
+    "compiled": WORDS_WITH_SEQUENCES,
     "tuned": _TUNED,
 }
 

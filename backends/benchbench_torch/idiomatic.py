@@ -43,13 +43,10 @@ class IdiomaticTrainer(Trainer):
         self._network = Network(model, device)
         self._model = self._network.module
         self._objective = Objective(task_of(model, protocol).loss)
-        parameters = list(self._model.parameters())
-        trained = (variable for variable in model.variables if variable.trainable)
-        named = zip(parameters, trained, strict=True)
         self._optimizer = TorchOptimizer(
-            parameters,
+            self._network.parameters(),
             protocol.optimizer,
-            decayed=[parameter for parameter, variable in named if variable.decayed],
+            decayed=self._network.decayed(),
             clip_norm=protocol.clip_norm,
         )
 

@@ -11,15 +11,18 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 FloatArray = npt.NDArray[np.float32]
 
 
-def tensor_of(array: npt.NDArray[np.float32] | npt.NDArray[np.int64]) -> torch.Tensor:
+def tensor_of(array: npt.NDArray[Any]) -> torch.Tensor:
     """Return a tensor that shares the array's memory. It must not be written to.
 
     torch has no read-only tensors and warns of a read-only array; copying 150 MB of images only to
@@ -49,7 +52,38 @@ def canonical_array(tensor: torch.Tensor, axes: Axes, canonical: tuple[int, ...]
     return np.array(back, dtype=np.float32, order="C")
 
 
-def channels_first(inputs: FloatArray) -> torch.Tensor:
-    """Return inputs as torch has them, images (n, channels, height, width); memory is shared."""
+@dataclass(frozen=True)
+class Place:
+    """Where a variable, or a block of it, lies: in `rows` of the tensor `name` of a module.
+
+    `block` are the indices of the block in the canonical array, none for all of it.
+    """
+
+    module: nn.Module
+    name: str
+    axes: Axes
+    block: tuple[int | slice, ...] = ()
+    rows: slice = field(default_factory=lambda: slice(None))
+
+    def tensor(self) -> torch.Tensor:
+        """Return the tensor as it is now: BatchNorm puts another in its place at every step."""
+        tensor: torch.Tensor = getattr(self.module, self.name)
+        return tensor
+
+    def load(self, array: FloatArray) -> None:
+        """Take the block of a canonical array."""
+        self.tensor()[self.rows].copy_(torch_tensor(array[self.block], self.axes))
+
+    def store(self, array: FloatArray) -> None:
+        """Write the block into a canonical array."""
+        block = array[self.block]
+        block[...] = canonical_array(self.tensor()[self.rows], self.axes, block.shape)
+
+
+def channels_first(inputs: npt.NDArray[Any]) -> torch.Tensor:
+    """Return inputs as torch has them, images (n, channels, height, width); memory is shared.
+
+    Tokens stay int32: `nn.Embedding` takes them.
+    """
     tensor = tensor_of(inputs)
     return tensor.permute(0, 3, 1, 2) if tensor.dim() == 4 else tensor

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
 import benchbench
-from benchbench_torch import modules
-from benchbench_torch.layout import Axes, FloatArray, canonical_array, torch_tensor
+from benchbench_torch import modules, sequences
+from benchbench_torch.layout import Axes, FloatArray, Place
 
 _ACTIVATIONS = {
     "relu": nn.ReLU,
@@ -43,31 +44,42 @@ class Network:
         builder = _Builder(model)
         self.module = builder.sequence(model.trace()).to(device)
         self._places = builder.places
-        self._shapes = model.variable_shapes
+        self._variables = model.variables
 
     def parameters(self) -> list[nn.Parameter]:
-        """Return the trainable tensors."""
-        return list(self.module.parameters())
+        """Return the trainable tensors; a second bias of an LSTM is none."""
+        return [one for one in self.module.parameters() if one.requires_grad]
+
+    def decayed(self) -> list[nn.Parameter]:
+        """Return those on which weight decay acts. What torch packs into one is of one kind."""
+        found: dict[int, nn.Parameter] = {}
+        for variable, places in zip(self._variables, self._places, strict=True):
+            for place in places if variable.decayed else ():
+                parameter = place.module.get_parameter(place.name)
+                found[id(parameter)] = parameter
+        return list(found.values())
 
     @torch.no_grad()
     def load(self, arrays: Sequence[FloatArray]) -> None:
         """Take canonical arrays as the variables."""
-        for (module, name, axes), array in zip(self._places, arrays, strict=True):
-            getattr(module, name).copy_(torch_tensor(array, axes))
+        for places, array in zip(self._places, arrays, strict=True):
+            for place in places:
+                place.load(array)
 
     def canonical(self) -> list[FloatArray]:
         """Return copies of the variables as canonical arrays."""
-        return [
-            canonical_array(getattr(module, name), axes, shape)
-            for (module, name, axes), shape in zip(self._places, self._shapes, strict=True)
-        ]
+        arrays = [np.empty(variable.shape, np.float32) for variable in self._variables]
+        for places, array in zip(self._places, arrays, strict=True):
+            for place in places:
+                place.store(array)
+        return arrays
 
 
 class _Builder:
     def __init__(self, model: benchbench.ModelSpec) -> None:
         self._output_name = model.trace()[-1].name
-        # The module of each variable, its attribute, and how it lies there, in canonical order.
-        self.places: list[tuple[nn.Module, str, Axes]] = []
+        # The places of each variable, in canonical order.
+        self.places: list[list[Place]] = []
         # The image that `nn.Flatten` has laid out channels first, until a Dense layer weighs it.
         self._image: tuple[int, ...] = ()
 
@@ -126,7 +138,9 @@ class _Builder:
                 branches = [self.sequence(chain) for chain in trace.chains]
                 yield modules.Concat(branches, axis=axis)
             case _:
-                raise benchbench.Unsupported(f"torch has no layer {type(layer).__name__}")
+                module, places = sequences.build(trace)
+                self.places += places
+                yield module
 
     def _convolution(
         self, trace: benchbench.LayerTrace, layer: benchbench.Conv2D
@@ -162,7 +176,8 @@ class _Builder:
     def _note(self, trace: benchbench.LayerTrace, module: nn.Module) -> None:
         for variable in trace.variables:
             name = _NAMES.get(variable.role, variable.role)
-            self.places.append((module, name, _axes(trace.layer, variable, self._image)))
+            axes = _axes(trace.layer, variable, self._image)
+            self.places.append([Place(module, name, axes)])
 
 
 def _reaches_dense(following: Sequence[benchbench.LayerTrace]) -> bool:
