@@ -8,7 +8,7 @@ import jaxlib
 import optax
 
 from benchbench import (
-    WORDS_OF_NOVEMBER_2026,
+    WORDS_WITH_SEQUENCES,
     Backend,
     ModelSpec,
     Trainer,
@@ -55,7 +55,7 @@ class JaxBackend(Backend):
             raise Unsupported(
                 f"jax has the divisions {', '.join(_TRAINERS)}, but '{division}' was asked for"
             )
-        WORDS_OF_NOVEMBER_2026.require(f"jax {division}", model, protocol)
+        WORDS_WITH_SEQUENCES.require(f"jax {division}", model, protocol)
         place = device_named(device)
         set_up_process()
         return _TRAINERS[division](model, protocol, device=place, seed=seed)

@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from flax import nnx
@@ -31,12 +30,12 @@ from benchbench import (
     task_of,
 )
 from benchbench_jax.device import Settings, peak_memory_bytes, process_settings
+from benchbench_jax.layout import FloatArray
 from benchbench_jax.network import network
 from benchbench_jax.objective import losses_of, metrics_of, outputs_of, target_array
 from benchbench_jax.optimizers import decayed_parameters, transformation
 from benchbench_jax.views import view_of
 
-FloatArray = npt.NDArray[np.float32]
 Batch = dict[str, npt.NDArray[Any]]
 
 
@@ -105,11 +104,11 @@ class IdiomaticTrainer(Trainer):
 
     def set_variables(self, arrays: Sequence[FloatArray]) -> None:
         with jax.default_device(self._device):
-            for variable, array in zip(self._model.canonical(), arrays, strict=True):
-                variable[...] = jnp.array(array)
+            for place, array in zip(self._model.canonical(), arrays, strict=True):
+                place.load(array)
 
     def variables(self) -> list[FloatArray]:
-        return [np.array(variable[...]) for variable in self._model.canonical()]
+        return [place.array() for place in self._model.canonical()]
 
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
         order = np.arange(len(train))

@@ -10,8 +10,7 @@ import optax
 from flax import nnx
 
 from benchbench import Loss, ModelSpec, TrainingProtocol, task_of
-from benchbench_jax import functions
-from benchbench_jax.network import Chain, network
+from benchbench_jax.network import FAST, Chain, network
 from benchbench_jax.objective import losses_of, metrics_of, outputs_of
 from benchbench_jax.optimizers import decayed_parameters, transformation
 from benchbench_jax.views import view_of
@@ -43,7 +42,7 @@ class Steps:
 
     def __init__(self, model: ModelSpec, protocol: TrainingProtocol, loss: Loss) -> None:
         self._loss = loss
-        module = network(model, functions.apply_fast)
+        module = network(model, FAST)
         self._training, parameters, statistics = _split(view_of(module, training=True))
         self._evaluation, _, _ = _split(view_of(module, training=False))
         self._trees = jax.tree.structure(parameters), jax.tree.structure(statistics)

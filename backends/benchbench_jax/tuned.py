@@ -12,18 +12,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from flax import nnx
 
 from benchbench import Conv2D, ModelSpec, Observer, Score, Split, Trainer, TrainingProtocol
 from benchbench_jax.device import Settings, peak_memory_bytes, process_settings
+from benchbench_jax.layout import FloatArray
 from benchbench_jax.network import network
 from benchbench_jax.objective import target_array
 from benchbench_jax.steps import steps_of, variables_of
-
-FloatArray = npt.NDArray[np.float32]
 
 _EVALUATION_BATCH = 1000
 
@@ -48,14 +46,14 @@ class TunedTrainer(Trainer):
 
     def set_variables(self, arrays: Sequence[FloatArray]) -> None:
         with jax.default_device(self._device):
-            for variable, array in zip(self._module.canonical(), arrays, strict=True):
-                variable[...] = jnp.array(array)
+            for place, array in zip(self._module.canonical(), arrays, strict=True):
+                place.load(array)
         variables = jax.device_put(variables_of(self._module), self._device)
         self._progress = self._progress._replace(variables=variables)
 
     def variables(self) -> list[FloatArray]:
         nnx.update(self._module, *self._steps.states(self._progress.variables))
-        return [np.array(variable[...]) for variable in self._module.canonical()]
+        return [place.array() for place in self._module.canonical()]
 
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
         count = len(train)
