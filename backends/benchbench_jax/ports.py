@@ -14,7 +14,6 @@ import numpy.typing as npt
 import optax
 from flax import nnx
 
-from benchbench.plugins.port_parts import concatenated, plain, reshaped
 from benchbench.plugins.ports import (
     ForwardTrace,
     Piece,
@@ -26,11 +25,9 @@ from benchbench.plugins.ports import (
     PortNetwork,
     PortOptimizer,
     PortOutputs,
-    PortSetting,
     PortTargets,
-    VariablePart,
 )
-from benchbench_jax.port_layers import PLAIN, is_array, is_trained, settings_of
+from benchbench_jax.port_layers import CELLS, Layers, compute_in, modules_of
 from benchbench_jax.port_network import read_network
 
 _LOSSES: dict[Any, tuple[PortTargets, PortOutputs]] = {
@@ -67,11 +64,11 @@ class FlaxPort(Port):
         transform = getattr(optimizer, "tx", optimizer)
         if transform is not None and not hasattr(transform, "update"):
             raise PortError(f"expected an optax optimizer, got {type(optimizer).__name__}")
-        self._variables: dict[str, Any] = {}
-        self._kept: set[int] = set()
-        self.pieces = self._find_pieces()
+        layers = Layers(module)
+        self._variables, self.pieces = layers.variables, layers.pieces
         for variable in self._variables.values():
             variable.set_value(jnp.asarray(variable.get_value(), precision))
+        compute_in(module, precision)
         self._optimizer = None
         if transform is not None:
             self._optimizer = nnx.Optimizer(module, transform, wrt=nnx.Param)
@@ -102,11 +99,11 @@ class FlaxPort(Port):
 
     def trace(self, inputs: npt.NDArray[Any]) -> ForwardTrace:
         traced = ForwardTrace(np.empty(0))
-        names = {id(piece.owner): piece.name for piece in self.pieces}
+        pieces = {id(piece.owner): piece for piece in self.pieces}
         kinds = {type(piece.owner) for piece in self.pieces}
         originals = {kind: kind.__call__ for kind in kinds if "__call__" in vars(kind)}
         for kind, original in originals.items():
-            kind.__call__ = _recorder(original, names, traced)
+            kind.__call__ = _recorder(original, pieces, traced)
         self.module.eval()
         try:
             traced.output = np.array(self._call(inputs, training=False))
@@ -122,7 +119,7 @@ class FlaxPort(Port):
     def still(self) -> None:
         rates = [
             (layer, name)
-            for _, layer in self._modules()
+            for _, layer in modules_of(self.module)
             for kind, name in ((nnx.Dropout, "rate"), (nnx.MultiHeadAttention, "dropout_rate"))
             if isinstance(layer, kind)
         ]
@@ -176,115 +173,36 @@ class FlaxPort(Port):
             labels = labels.reshape(output.shape)
         return jnp.mean(self._loss(output, labels))
 
-    def _modules(self) -> list[tuple[str, Any]]:
-        """Return all modules by name, in the order of their registration."""
-        found = {".".join(map(str, path)): one for path, one in nnx.iter_modules(self.module)}
-        return sorted(found.items(), key=lambda pair: (pair[0].count("."), 0))
 
-    def _find_pieces(self) -> list[Piece]:
-        pieces: list[Piece] = []
-        inside: tuple[str, ...] = ()
-        for name, layer in self._modules():
-            if inside and name.startswith(inside):
-                continue
-            prefix = f"{name}." if name else ""
-            kind, found, settings, whole = self._parts(prefix, layer)
-            parts = tuple(part for part in found if self._is_new(part))
-            if whole:
-                inside = (*inside, prefix)
-            if parts:
-                label = name or type(layer).__name__
-                pieces.append(Piece(label, kind, layer, parts, settings))
-        return pieces
-
-    def _parts(
-        self, prefix: str, layer: Any
-    ) -> tuple[str, list[VariablePart], dict[str, PortSetting], bool]:
-        """Return kind, parts, settings of a layer, and whether its inner layers are in them."""
-        own = {k: v for k, v in vars(layer).items() if isinstance(v, nnx.Variable)}
-        own = {k: v for k, v in own.items() if is_array(v)}
-        for kind, (known, roles) in PLAIN.items():
-            if isinstance(layer, kind):
-                parts = [
-                    plain(
-                        role, self._keep(prefix, name, own[name]), fixed=not is_trained(own[name])
-                    )
-                    for role, name in roles.items()
-                    if name in own
-                ]
-                settings = settings_of(layer)
-                rank = len(layer.kernel_size) if isinstance(layer, nnx.Conv) else 0
-                return (f"Conv{rank}D" if rank else known), parts, settings, False
-        if isinstance(layer, nnx.OptimizedLSTMCell):
-            return "LSTM", self._gates(prefix, layer, ("dense_i",), ("dense_h",)), {}, True
-        if isinstance(layer, nnx.LSTMCell):
-            inner = ("ii", "if_", "ig", "io"), ("hi", "hf", "hg", "ho")
-            return "LSTM", self._gates(prefix, layer, *inner), {}, True
-        if isinstance(layer, nnx.MultiHeadAttention):
-            settings = {"heads": layer.num_heads}
-            return "MultiHeadAttention", self._attention(prefix, layer), settings, True
-        parts = [
-            plain(name, self._keep(prefix, name, value), fixed=not is_trained(value))
-            for name, value in own.items()
-        ]
-        return type(layer).__name__, parts, {}, False
-
-    def _gates(
-        self, prefix: str, cell: Any, inputs: tuple[str, ...], hidden: tuple[str, ...]
-    ) -> list[VariablePart]:
-        roles = (("kernel", inputs, "kernel"), ("recurrent_kernel", hidden, "kernel"))
-        return [
-            concatenated(
-                role,
-                tuple(
-                    self._keep(f"{prefix}{name}.", own, getattr(getattr(cell, name), own))
-                    for name in names
-                ),
-            )
-            for role, names, own in (*roles, ("bias", hidden, "bias"))
-        ]
-
-    def _attention(self, prefix: str, layer: Any) -> list[VariablePart]:
-        parts = []
-        for role in ("query", "key", "value", "out"):
-            dense = getattr(layer, role)
-            name = "output" if role == "out" else role
-            shape = tuple(dense.kernel.get_value().shape)
-            rows = shape[0] * shape[1] if role == "out" else shape[0]
-            source = self._keep(f"{prefix}{role}.", "kernel", dense.kernel)
-            flat = (rows, int(np.prod(shape)) // rows)
-            parts.append(reshaped(f"{name}_kernel", source, flat, shape))
-            if is_array(dense.bias):
-                own = tuple(dense.bias.get_value().shape)
-                source = self._keep(f"{prefix}{role}.", "bias", dense.bias)
-                parts.append(reshaped(f"{name}_bias", source, (int(np.prod(own)),), own))
-        return parts
-
-    def _is_new(self, part: VariablePart) -> bool:
-        """Say whether no layer before has the part's variable, as with tied weights."""
-        keys = {id(self._variables[source]) for source in part.sources}
-        new = not keys <= self._kept
-        self._kept |= keys
-        return new
-
-    def _keep(self, prefix: str, name: str, variable: Any) -> str:
-        source = f"{prefix}{name}"
-        self._variables[source] = variable
-        return source
-
-
-def _recorder(original: Any, names: dict[int, str], traced: ForwardTrace) -> Any:
+def _recorder(original: Any, pieces: dict[int, Piece], traced: ForwardTrace) -> Any:
     def record(self: Any, *arguments: Any, **named: Any) -> Any:
         output = original(self, *arguments, **named)
-        name = names.get(id(self))
-        first = output[0] if isinstance(output, tuple) else output
-        seen = isinstance(arguments[0] if arguments else None, jax.Array)
-        if name and name not in traced.inputs and seen and not isinstance(first, jax.core.Tracer):
-            traced.inputs[name] = _array(arguments[0])
-            traced.outputs[name] = _array(first)
+        piece = pieces.get(id(self))
+        if piece is None or piece.name in traced.called:
+            return output
+        traced.called.append(piece.name)
+        value = next(iter((*arguments, *named.values())), None)
+        answer = output
+        if isinstance(output, tuple):  # an RNN may give its last state first
+            answer = output[-1] if isinstance(self, nnx.RNN) else output[0]
+        # A cell is called at every step.
+        if not isinstance(self, CELLS) and _is_known(value) and _is_known(answer):
+            traced.inputs[piece.name] = _canonical(value, piece)
+            traced.outputs[piece.name] = _canonical(answer, piece)
         return output
 
     return record
+
+
+def _is_known(value: Any) -> bool:
+    return isinstance(value, jax.Array) and not isinstance(value, jax.core.Tracer)
+
+
+def _canonical(value: Any, piece: Piece) -> npt.NDArray[Any]:
+    """Return an array, sequences with the batch first."""
+    array = _array(value)
+    first = piece.settings.get("batch_first", True) or array.ndim != 3
+    return array if first else np.moveaxis(array, 1, 0)
 
 
 def _array(value: Any) -> npt.NDArray[Any]:

@@ -92,8 +92,10 @@ class Layers:
             for role in _ROLES[kind]:
                 yield from self._plain(name, role, getattr(layer, role, None))
         else:
-            for variable in (*layer._trainable_variables, *layer._non_trainable_variables):
+            for variable in layer._trainable_variables:
                 yield from self._plain(name, variable.name, variable)
+            for variable in layer._non_trainable_variables:
+                yield from self._plain(name, variable.name, variable, constant=True)
 
     def _attention(self, name: str, layer: Any) -> Iterator[VariablePart]:
         for role in ("query", "key", "value", "output"):
@@ -108,10 +110,12 @@ class Layers:
                 source = self._keep(name, f"{role}_bias", dense.bias)
                 yield reshaped(f"{role}_bias", source, (math.prod(own),), own)
 
-    def _plain(self, name: str, role: str, variable: Any) -> Iterator[VariablePart]:
+    def _plain(
+        self, name: str, role: str, variable: Any, *, constant: bool = False
+    ) -> Iterator[VariablePart]:
         if variable is not None:
             source = self._keep(name, role, variable)
-            yield plain(role, source, fixed=not variable.trainable)
+            yield plain(role, source, fixed=not variable.trainable, constant=constant)
 
     def _is_new(self, part: VariablePart) -> bool:
         """Say whether no layer before has the part's variable, as with tied weights."""
@@ -141,6 +145,10 @@ def _settings(layer: Any, kind: str) -> dict[str, PortSetting]:
     if kind == "DepthwiseConv2D":
         settings = {name: _setting(getattr(layer, name)) for name in _SETTINGS["Conv2D"][:3]}
         settings["groups"] = int(layer.kernel.shape[2])
+    if kind == "Embedding":
+        settings["mask_zero"] = layer.mask_zero
+    if kind in {"LSTM", "GRU"}:
+        settings["go_backwards"] = layer.go_backwards
     if kind == "GRU":
         settings["reset_after"] = layer.reset_after
     return settings

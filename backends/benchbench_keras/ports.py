@@ -192,8 +192,9 @@ class KerasPort(Port):
 def _recorder(name: str, call: Any, traced: ForwardTrace) -> Any:
     def record(*arguments: Any, **named: Any) -> Any:
         output = call(*arguments, **named)
-        if name not in traced.inputs and arguments:
-            traced.inputs[name] = _array(arguments[0])
+        values = [*arguments, *named.values()]
+        if name not in traced.inputs and values:
+            traced.inputs[name] = _array(values[0])
             first = output[0] if isinstance(output, tuple | list) else output
             traced.outputs.setdefault(name, _array(first))
         return output

@@ -24,7 +24,7 @@ from benchbench.plugins.ports import Piece, PortSetting, VariablePart
 _CONVOLUTIONS = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 _TRANSPOSED = {nn.ConvTranspose1d: 1, nn.ConvTranspose2d: 2, nn.ConvTranspose3d: 3}
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-_RECURRENT = (nn.LSTM, nn.GRU)
+_LSTM, _GRU = (nn.LSTM, nn.LSTMCell), (nn.GRU, nn.GRUCell)
 # torch keeps the gates of a GRU as r, z, n; Keras as z, r, h.
 _GRU_GATES = (1, 0, 2)
 
@@ -53,7 +53,7 @@ def find_pieces(module: nn.Module, arrays: Mapping[str, torch.Tensor]) -> list[P
 def _pieces(name: str, layer: nn.Module) -> Iterator[Piece]:
     prefix = f"{name}." if name else ""
     label = name or type(layer).__name__
-    if isinstance(layer, _RECURRENT):
+    if isinstance(layer, (*_LSTM, *_GRU)):
         yield from _recurrent(label, prefix, layer)
         return
     for kind, build in _KINDS:
@@ -63,7 +63,7 @@ def _pieces(name: str, layer: nn.Module) -> Iterator[Piece]:
             return
     own = {**layer._parameters, **layer._buffers}
     unknown = [
-        plain(key, f"{prefix}{key}")
+        plain(key, f"{prefix}{key}", constant=key in layer._buffers)
         for key, value in own.items()
         if value is not None
         and value.is_floating_point()
@@ -162,34 +162,47 @@ def _embedding(layer: Any, prefix: str) -> tuple[str, list[VariablePart], dict[s
 def _attention(layer: Any, prefix: str) -> tuple[str, list[VariablePart], dict[str, PortSetting]]:
     parts: list[VariablePart] = []
     for place, role in enumerate(("query", "key", "value")):
-        parts.append(transposed(f"{role}_kernel", f"{prefix}in_proj_weight#{place}", (1, 0)))
+        # Where keys or values have other features than queries, each has a tensor of its own.
+        own = f"{role[0]}_proj_weight"
+        packed = f"in_proj_weight#{place}" if layer.in_proj_weight is not None else own
+        parts.append(transposed(f"{role}_kernel", f"{prefix}{packed}", (1, 0)))
         parts.append(plain(f"{role}_bias", f"{prefix}in_proj_bias#{place}"))
     parts.append(transposed("output_kernel", f"{prefix}out_proj.weight", (1, 0)))
     parts.append(plain("output_bias", f"{prefix}out_proj.bias"))
-    return "MultiHeadAttention", parts, {"heads": layer.num_heads}
+    parts += [plain(f"{role}_row", f"{prefix}bias_{role[0]}") for role in ("key", "value")]
+    settings: dict[str, PortSetting] = {"heads": layer.num_heads, "batch_first": layer.batch_first}
+    return "MultiHeadAttention", parts, settings
 
 
 def _recurrent(name: str, prefix: str, layer: Any) -> Iterator[Piece]:
-    """Yield a piece for each layer and direction of a stack."""
-    kind = type(layer).__name__
+    """Yield a piece for a cell, and for each layer and direction of a stack."""
+    if isinstance(layer, nn.RNNCellBase):
+        yield _gated(name, prefix, "", layer)
+        return
     directions = ("", "_reverse") if layer.bidirectional else ("",)
     for number in range(layer.num_layers):
         for direction in directions:
             tail = f"l{number}{direction}"
             label = name if layer.num_layers == len(directions) == 1 else f"{name}.{tail}"
-            biases = (f"{prefix}bias_ih_{tail}", f"{prefix}bias_hh_{tail}")
-            parts = [
-                transposed("kernel", f"{prefix}weight_ih_{tail}", (1, 0)),
-                transposed("recurrent_kernel", f"{prefix}weight_hh_{tail}", (1, 0)),
-            ]
-            if kind == "GRU":
-                parts = [gates(part, _GRU_GATES) for part in parts]
-                rows = [gates(plain("bias", source), _GRU_GATES) for source in biases]
-                parts.append(stacked("bias", rows))
-            else:
-                parts.append(summed("bias", biases))
-            settings: dict[str, PortSetting] = {"batch_first": layer.batch_first}
-            yield Piece(label, kind, layer, tuple(parts), settings)
+            piece = _gated(label, prefix, f"_{tail}", layer)
+            piece.settings["batch_first"] = layer.batch_first
+            piece.settings["go_backwards"] = bool(direction)
+            yield piece
+
+
+def _gated(label: str, prefix: str, tail: str, layer: Any) -> Piece:
+    """Return the piece of the arrays whose names end so."""
+    biases = (f"{prefix}bias_ih{tail}", f"{prefix}bias_hh{tail}")
+    parts = [
+        transposed("kernel", f"{prefix}weight_ih{tail}", (1, 0)),
+        transposed("recurrent_kernel", f"{prefix}weight_hh{tail}", (1, 0)),
+    ]
+    if isinstance(layer, _LSTM):
+        projection = transposed("projection", f"{prefix}weight_hr{tail}", (1, 0))
+        return Piece(label, "LSTM", layer, (*parts, summed("bias", biases), projection))
+    rows = [gates(plain("bias", source), _GRU_GATES) for source in biases]
+    arranged = (*(gates(part, _GRU_GATES) for part in parts), stacked("bias", rows))
+    return Piece(label, "GRU", layer, arranged, {"reset_after": True})
 
 
 _KINDS: tuple[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from torch import nn
 
 from benchbench.plugins.ports import (
     ForwardTrace,
+    Piece,
     Port,
     PortBatch,
     PortDescription,
@@ -99,8 +101,11 @@ class TorchPort(Port):
 
     def trace(self, inputs: npt.NDArray[Any]) -> ForwardTrace:
         traced = ForwardTrace(np.empty(0))
+        owners = Counter(id(piece.owner) for piece in self.pieces)
         hooks = [
-            piece.owner.register_forward_hook(_recorder(piece.name, piece.kind, traced))
+            piece.owner.register_forward_hook(
+                _recorder(piece, traced, ends=owners[id(piece.owner)] == 1), with_kwargs=True
+            )
             for piece in self.pieces
         ]
         self.module.eval()
@@ -174,22 +179,38 @@ class TorchPort(Port):
         return tensor.to(self.dtype)
 
 
-def _recorder(name: str, kind: str, traced: ForwardTrace) -> Any:
-    def record(_module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
-        if name not in traced.inputs and arguments:
-            traced.inputs[name] = _canonical(arguments[0], kind)
-            first = output[0] if isinstance(output, tuple) else output
-            traced.outputs[name] = _canonical(first, kind)
+def _recorder(piece: Piece, traced: ForwardTrace, *, ends: bool) -> Any:
+    """Return a hook; without `ends` it keeps the call alone, as of a layer of several blocks.
+
+    Of a cell, which is called at every step, too.
+    """
+    ends = ends and not isinstance(piece.owner, nn.RNNCellBase)
+
+    def record(
+        _module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any], output: Any
+    ) -> None:
+        if piece.name in traced.called:
+            return
+        traced.called.append(piece.name)
+        value = next(iter((*arguments, *named.values())), None)
+        answer = output[0] if isinstance(output, tuple) else output
+        if ends and isinstance(value, torch.Tensor) and isinstance(answer, torch.Tensor):
+            traced.inputs[piece.name] = _canonical(value, piece)
+            traced.outputs[piece.name] = _canonical(answer, piece)
 
     return record
 
 
-def _canonical(value: torch.Tensor, kind: str) -> npt.NDArray[Any]:
-    """Return images, and the channels of what convolves, with the channels last."""
+def _canonical(value: torch.Tensor, piece: Piece) -> npt.NDArray[Any]:
+    """Return channels last, of images and of what convolves, and sequences with the batch first."""
     array = _array(value)
-    if kind.startswith("Conv") or (kind == "BatchNormalization" and array.ndim > 2):
+    if piece.settings.get("batch_first") is False and array.ndim == 3:
+        return np.moveaxis(array, 1, 0)
+    if piece.kind.startswith("Conv") or (piece.kind == "BatchNormalization" and array.ndim > 2):
         return np.moveaxis(array, 1, -1)
-    return np.moveaxis(array, 1, -1) if array.ndim == 4 and kind == "GroupNormalization" else array
+    if array.ndim == 4 and piece.kind == "GroupNormalization":
+        return np.moveaxis(array, 1, -1)
+    return array
 
 
 def _array(value: torch.Tensor) -> npt.NDArray[Any]:

@@ -9,9 +9,11 @@ import numpy as np
 from benchbench.plugins.ports import VariablePart
 
 
-def plain(role: str, source: str, *, fixed: bool = False) -> VariablePart:
+def plain(role: str, source: str, *, fixed: bool = False, constant: bool = False) -> VariablePart:
     """Return a variable that is an array of the framework's as it is."""
-    return VariablePart(role, (source,), lambda arrays: arrays[0], lambda value: [value], fixed)
+    return VariablePart(
+        role, (source,), lambda arrays: arrays[0], lambda value: [value], fixed, constant
+    )
 
 
 def transposed(role: str, source: str, axes: Sequence[int], *, fixed: bool = False) -> VariablePart:

@@ -31,14 +31,16 @@ class PortBlock(msgspec.Struct, frozen=True, kw_only=True):
     """A layer that holds variables: its name in the file, its kind, its variables' shapes by role.
 
     `kind` is Keras's name of such a layer where there is one ("Dense", "BatchNormalization"), else
-    that of its class. `fixed` are the roles that no optimizer moves. `settings` are what changes
-    the function, by Keras's names ("epsilon", "strides").
+    that of its class. `fixed` are the roles that no optimizer moves; `constants` are those of them
+    that the file sets, no statistics: each network keeps its own. `settings` are what changes the
+    function, by Keras's names ("epsilon", "strides").
     """
 
     name: str
     kind: str
     variables: dict[str, tuple[int, ...]]
     fixed: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
     settings: dict[str, PortSetting] = {}
 
 
@@ -124,6 +126,7 @@ class VariablePart:
     join: Callable[[list[npt.NDArray[Any]]], npt.NDArray[Any]]
     split: Callable[[npt.NDArray[Any]], list[npt.NDArray[Any]]]
     fixed: bool = False
+    constant: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,11 +145,13 @@ class ForwardTrace:
     """One forward pass: the output, and of each block, in the order of the calls, its ends.
 
     Images are (batch, height, width, channels). A block's output is that before its activation.
+    `called` are all blocks called, where the ends of some are not seen.
     """
 
     output: npt.NDArray[Any]
     inputs: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
     outputs: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    called: list[str] = field(default_factory=list)
 
 
 PortBatch: TypeAlias = "tuple[npt.NDArray[Any], npt.NDArray[Any]]"
@@ -237,12 +242,13 @@ class Port(ABC):
         }
 
     def set_variables(self, values: dict[str, npt.NDArray[Any]]) -> None:
-        """Set all variables."""
+        """Set the variables that are given."""
         for piece in self.pieces:
             for part in piece.parts:
-                arrays = part.split(values[f"{piece.name}.{part.role}"])
-                for name, array in zip(part.sources, arrays, strict=True):
-                    self.write(name, array)
+                value = values.get(f"{piece.name}.{part.role}")
+                if value is not None:
+                    for name, array in zip(part.sources, part.split(value), strict=True):
+                        self.write(name, array)
 
     def blocks(self) -> tuple[PortBlock, ...]:
         """Return the pieces as data."""
@@ -253,6 +259,7 @@ class Port(ABC):
                 kind=piece.kind,
                 variables={part.role: shapes[f"{piece.name}.{part.role}"] for part in piece.parts},
                 fixed=tuple(part.role for part in piece.parts if part.fixed),
+                constants=tuple(part.role for part in piece.parts if part.constant),
                 settings=piece.settings,
             )
             for piece in self.pieces

@@ -15,9 +15,10 @@ from benchbench.ports.climb import broken, climb
 from benchbench.ports.evidence import Network, PortEvidence
 from benchbench.ports.map_file import read_map, write_map
 from benchbench.ports.messages import NamedArrays
-from benchbench.ports.pairing import Unpaired, VariablePairing, first_weights, pair, pair_by
+from benchbench.ports.pairing import VariablePairing, first_weights, pair, pair_by
 from benchbench.ports.process import PortFailure, PortProcess
 from benchbench.ports.report import Break, PortReport, Trap
+from benchbench.ports.sizes import Unpaired
 from benchbench.ports.subjects import PortSubject
 
 TIMEOUT_SECONDS = 600.0
@@ -75,7 +76,7 @@ def compare(
         pairing=pairing,
         shape=settled,
         targets=targets,
-        weights=first_weights(network_a.first),
+        weights=first_weights(network_a.first, network_a.blocks),
         output_shape=output,
     )
     for side in (network_a, network_b):
@@ -115,7 +116,7 @@ def _settle(
     known = given or a.description.input_shape or b.description.input_shape
     shapes = [known] if known else list(inputs.candidates(a.description, b.description))
     for shape in shapes:
-        tokens = inputs.vocabulary(a.description) or inputs.vocabulary(b.description)
+        tokens = inputs.vocabulary(shape, a.description, b.description)
         sample = inputs.draw(shape, tokens, 3, seed=0)
         try:
             found = [_try(side, of, sample) for side, of in zip((a, b), subjects, strict=True)]
@@ -151,7 +152,8 @@ def _try(side: Network, subject: PortSubject, sample: np.ndarray) -> tuple[int, 
             answer, arrays = side.process.ask("trace", {"x0": sample})
     named = {block.name: block for block in side.description.blocks}
     called = [named[name] for name in answer.called]
-    side.blocks = (*called, *(one for one in side.description.blocks if one not in called))
+    ordered = (*called, *(one for one in side.description.blocks if one not in called))
+    side.blocks = tuple(one for one in ordered if set(one.constants) != set(one.variables))
     if arrays["output0"].ndim == 0 or len(arrays["output0"]) != len(sample):
         raise PortFailure(
             f"{side.label} answers {arrays['output0'].shape} for {len(sample)} samples"

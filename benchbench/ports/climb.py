@@ -86,8 +86,8 @@ def _measures(evidence: PortEvidence) -> dict[str, Callable[[], float]]:
         return max(forward.layers(evidence), forward.outputs(evidence))
 
     def updates(rung: str, moved: Callable[[], Mapping[str, Triple]], least: float) -> float:
-        fixed = evidence.fixed()
-        found = {name: one for name, one in moved().items() if name not in fixed}
+        left_out = evidence.fixed() | evidence.silent
+        found = {name: one for name, one in moved().items() if name not in left_out}
         return _variables(
             rung,
             found,

@@ -21,6 +21,8 @@ AnyArray: TypeAlias = npt.NDArray[Any]
 SNAPSHOTS = (1, 2, 10)
 # So much smaller is the last layer where small gradients are wanted.
 _SMALL = 1e-3
+# A gradient that is zero by construction is smaller than this fraction of the others.
+_ZERO = {"float64": 1e-12, "float32": 1e-7}
 
 
 @dataclass
@@ -66,7 +68,7 @@ class PortEvidence:
     @cached_property
     def batches(self) -> list[tuple[AnyArray, AnyArray]]:
         """Ten batches, the last of them short: a backend is given them as one epoch."""
-        tokens = inputs.vocabulary(self.a.description) or inputs.vocabulary(self.b.description)
+        tokens = inputs.vocabulary(self.shape, self.a.description, self.b.description)
         made = []
         for number in range(SNAPSHOTS[-1]):
             last = number == SNAPSHOTS[-1] - 1
@@ -107,6 +109,23 @@ class PortEvidence:
     def gradients(self) -> dict[str, Triple]:
         """The gradients of the first batch."""
         return self._triples([made for made, _ in self._passes])
+
+    @cached_property
+    def silent(self) -> set[str]:
+        """Variables whose gradient is zero by construction, and rounding alone what moves them.
+
+        The bias of attention's keys is one, and a bias before BatchNorm.
+        """
+        norms = {name: np.linalg.norm(one.exact) for name, one in self.gradients.items()}
+        least = _ZERO[self.exact_precision] * max(norms.values(), default=0.0)
+        moving = {name for name, one in self.gradients.items() if np.any(one.own)}
+        found = {name for name in moving if norms[name] <= least}
+        if found:
+            self.notes.append(
+                f"the gradient of {', '.join(sorted(found))} is zero by construction, rounding "
+                f"alone moves it: its updates are not compared"
+            )
+        return found
 
     @property
     def dropout_rates(self) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -9,7 +9,8 @@ import numpy as np
 from benchbench.ports.evidence import PortEvidence, sums_to_one
 from benchbench.ports.pairing import channels_last
 from benchbench.ports.report import Break, Trap
-from benchbench.ports.traps import functions, settings
+from benchbench.ports.traps import functions
+from benchbench.ports.traps import layers as traps
 from benchbench.ports.triple import Triple, relative
 
 # At least so much is rounding; more where A's own float32 is further from its float64.
@@ -34,7 +35,9 @@ def modes(evidence: PortEvidence) -> float:
     worst = 0.0
     answers = evidence.trace("output0")
     if answers.difference and not np.isfinite(answers.other).all():
-        raise Break("evaluation mode", words=f"{evidence.b.label} answers NaN or infinity")
+        layer, trap = traps.of_not_finite(evidence)
+        words = f"{evidence.b.label} answers NaN or infinity"
+        raise Break("evaluation mode", layer=layer, trap=trap, words=words)
     for side, index in ((evidence.a, 1), (evidence.b, 2)):
         traced = evidence.traces[index]
         again = relative(traced["output1"], traced["output0"])
@@ -66,7 +69,7 @@ def layers(evidence: PortEvidence) -> float:
                     continue
                 worst = max(worst, one.difference)
                 if one.difference > tolerance(one):
-                    found = _between if end == "in" else _inside
+                    found = traps.between if end == "in" else traps.inside
                     trap, words = found(evidence, trace, (a, b), one)
                     raise _layer_break(
                         one, trap, words + where, before if end == "in" else None, (a, b)
@@ -135,82 +138,30 @@ def _padded_outside(evidence: PortEvidence, trace: str, one: Triple, pair: tuple
 def _ends(evidence: PortEvidence, end: str, a: str, b: str) -> Triple | None:
     """Return what went into or came out of a layer; None where one of them was not seen."""
     exact, own, other = evidence.traces
+    if end.startswith("in"):
+        a, b = evidence.pairing.entry(a, b)
     if f"{end}:{a}" not in exact or f"{end}:{b}" not in other:
         return None
     value = other[f"{end}:{b}"]
     if end.startswith("in"):
         value = evidence.pairing.features_to_a(b, value)
     arrays = [exact[f"{end}:{a}"], own[f"{end}:{a}"], value]
+    return Triple(*_alike(arrays, end))
+
+
+def _alike(arrays: list[np.ndarray], end: str) -> list[np.ndarray]:
+    """Return the arrays in one shape where they are laid out otherwise and have as many values."""
     ranks = {one.ndim for one in arrays}
+    if len({one.shape for one in arrays}) == 1:
+        return arrays
+    if len({one.size for one in arrays}) == 1:
+        if len({len(one) for one in arrays}) == 1:
+            return [one.reshape(len(one), -1) for one in arrays]
+        # One has the steps among its samples. Where all have steps, two axes were exchanged.
+        return arrays if ranks == {3} else [one.reshape(1, -1) for one in arrays]
     if ranks == {2, 3} and end.startswith("out"):  # a recurrent layer: all steps, or the last
-        arrays = [one[:, -1] if one.ndim == 3 else one for one in arrays]
-    elif len({one.size for one in arrays}) == 1 and len({one.shape for one in arrays}) > 1:
-        arrays = [one.reshape(len(one), -1) for one in arrays]
-    return Triple(*arrays)
-
-
-def _inside(
-    evidence: PortEvidence, trace: str, pair: tuple[str, str], one: Triple
-) -> tuple[Trap | None, str]:
-    a, b = evidence.a.block(pair[0]), evidence.b.block(pair[1])
-    trap = settings.of_layers(a, b) or functions.of_precision(one.other)
-    went_in = evidence.traces[0].get(f"in{trace}:{pair[0]}")
-    if trap is None and a.kind == "LSTM" and went_in is not None:
-        names = [f"{a.name}.{role}" for role in ("kernel", "recurrent_kernel", "bias")]
-        if all(name in evidence.weights for name in names):
-            variables = tuple(evidence.weights[name].astype(np.float64) for name in names)
-            trap = functions.of_lstm(went_in, variables, one.exact, one.other)  # type: ignore[arg-type]
-    return trap, "what goes into it agrees, what comes out does not"
-
-
-def _between(
-    evidence: PortEvidence,
-    trace: str,
-    pair: tuple[str, str],
-    one: Triple,
-) -> tuple[Trap | None, str]:
-    exact = evidence.traces[0]
-    a, b = one.exact.astype(np.float64), one.other.astype(np.float64)
-    trap = None
-    for earlier in _earlier(evidence, pair[0], trace):
-        trap = trap or functions.of_function(earlier, a, b)
-    for earlier in _earlier(evidence, pair[0], trace):
-        named = ((n.partition(":")[2], v) for n, v in exact.items() if f"{trace}:" in n)
-        trap = trap or functions.of_shortcut(earlier, a, b, named)
-    if trap is None:
-        known = (
-            (n.partition(":")[2], v) for n, v in exact.items() if n[:3] in {f"in{trace}", "out"}
-        )
-        trap = functions.of_residual(a, b, ((n, v) for n, v in known if v.shape == a.shape))
-    if trap is None:
-        trap = _attention(evidence, trace, pair[0], a, b)
-    trap = trap or functions.of_order(a, b) or functions.of_precision(one.other)
-    return trap, "what goes into it differs already, and all layers before agree"
-
-
-def _earlier(evidence: PortEvidence, name: str, trace: str) -> list[np.ndarray]:
-    """Return outputs of A's blocks called before, the nearest first."""
-    names = [one.name for one in evidence.a.blocks]
-    found = [f"out{trace}:{one}" for one in reversed(names[: names.index(name)])]
-    exact = evidence.traces[0]
-    return [exact[one].astype(np.float64) for one in found if one in exact][:3]
-
-
-def _attention(
-    evidence: PortEvidence, trace: str, name: str, a: np.ndarray, b: np.ndarray
-) -> Trap | None:
-    nearest = _earlier(evidence, name, trace)
-    if len(nearest) < 3:
-        return None
-    by_role = {}
-    for block in evidence.a.blocks:
-        tail = block.name.lower().replace("/", ".").rpartition(".")[2]
-        if f"out{trace}:{block.name}" in evidence.traces[0] and tail[:1] in {"q", "k", "v"}:
-            by_role[tail[:1]] = evidence.traces[0][f"out{trace}:{block.name}"].astype(np.float64)
-    value, key, query = nearest
-    if len(by_role) == 3:
-        query, key, value = by_role["q"], by_role["k"], by_role["v"]
-    return functions.of_attention(query, key, value, a, b)
+        return [one[:, -1] if one.ndim == 3 else one for one in arrays]
+    return arrays
 
 
 def _of_output(evidence: PortEvidence, trace: str, last: tuple[str, str]) -> Trap | None:

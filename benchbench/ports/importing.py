@@ -101,9 +101,8 @@ def _settle(
     known = given or description.input_shape
     shapes = [known] if known else list(inputs.candidates(description, description))
     failure: PortFailure | None = None
-    tokens = inputs.vocabulary(description)
     for shape in shapes:
-        sample = inputs.draw(shape, tokens, 3, seed=0)
+        sample = inputs.draw(shape, inputs.vocabulary(shape, description), 3, seed=0)
         try:
             process.ask("trace", _named(sample))
         except PortFailure as error:

@@ -23,9 +23,11 @@ _STEPS = 12
 
 def candidates(a: PortDescription, b: PortDescription) -> Iterator[tuple[int, ...]]:
     """Yield shapes of one sample to try, channels last: guesses from the first layer."""
-    for blocks in (a.blocks, b.blocks):
+    for network in (a, b):
+        blocks = [one for one in network.blocks if set(one.constants) != set(one.variables)]
         first = next((one for one in blocks if one.kind != "Embedding"), None)
-        if any(one.kind == "Embedding" for one in blocks):
+        images = first is not None and first.kind in {"Conv2D", "Conv2DTranspose"}
+        if any(one.kind == "Embedding" for one in blocks) and not images:
             rows = [one.variables["embeddings"][0] for one in blocks if one.kind == "Embedding"]
             yield (min(_STEPS, *rows, _STEPS),)
             lengths = {s[-2] for one in blocks for s in one.variables.values() if len(s) == 3}
@@ -47,10 +49,18 @@ def candidates(a: PortDescription, b: PortDescription) -> Iterator[tuple[int, ..
         return
 
 
-def vocabulary(description: PortDescription) -> int | None:
-    """Return the number of tokens where the network starts with an embedding, else None."""
-    rows = [one.variables["embeddings"][0] for one in description.blocks if one.kind == "Embedding"]
-    return rows[0] if rows else None
+def vocabulary(shape: tuple[int, ...], *networks: PortDescription) -> int | None:
+    """Return the number of tokens where samples of this shape are rows of them, else None.
+
+    So it is where one of the networks has an embedding. An image has one for places only.
+    """
+    if len(shape) != 1:
+        return None
+    for network in networks:
+        for one in network.blocks:
+            if one.kind == "Embedding":
+                return one.variables["embeddings"][0]
+    return None
 
 
 def draw(shape: tuple[int, ...], tokens: int | None, count: int, *, seed: int) -> AnyArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,18 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchbench.plugins.ports import PortBlock
+from benchbench.ports import split_attention
 from benchbench.ports.messages import WEIGHT, NamedArrays
+from benchbench.ports.sizes import Unpaired, different_sizes, signature
 
 ArrayShape = tuple[int, ...]
-
-
-class Unpaired(Exception):  # noqa: N818 - an answer: the two networks differ here
-    """The networks do not have the same variables. `trap` names the mistake it looks like."""
-
-    def __init__(self, reason: str, trap: str = "", layers: tuple[str, str] = ("", "")) -> None:
-        super().__init__(reason)
-        self.trap = trap
-        self.layers = layers
 
 
 @dataclass
@@ -31,12 +23,15 @@ class VariablePairing:
     `unsure` are variables of B with those of A that each may be. `channels`: blocks of B whose
     kernel's rows run over (channels, positions), where A's run over (positions, channels); the
     other way round the number is negative.
+    `entries`: of a block that is one layer in one network and several in the other, the blocks of
+    both that its inputs go into; the key has the side of the one layer.
     """
 
     variables: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
     unsure: dict[str, tuple[str, ...]] = field(default_factory=dict)
     channels: dict[str, int] = field(default_factory=dict)
+    entries: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     def to_b(self, values: NamedArrays, shapes: dict[str, ArrayShape]) -> NamedArrays:
         """Return A's arrays as B's: by B's names, in B's shapes."""
@@ -57,6 +52,10 @@ class VariablePairing:
                 value = value.T if value.T.shape == shapes[other] else value.reshape(shapes[other])
             made[other] = value
         return made
+
+    def entry(self, a: str, b: str) -> tuple[str, str]:
+        """Return the blocks of A and B whose inputs are those of a pair of blocks."""
+        return self.entries.get(("b", b)) or self.entries.get(("a", a)) or (a, b)
 
     def features_to_a(self, block: str, value: np.ndarray) -> np.ndarray:
         """Return the input of a block of B with its features in A's order."""
@@ -94,15 +93,26 @@ def pair(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> VariablePairing:
     """Pair blocks given in the order of their calls. Raises Unpaired, with a table of both."""
     pairing = VariablePairing()
     groups_a, groups_b = _groups(a), _groups(b)
-    if {key: len(value) for key, value in groups_a.items()} != {
-        key: len(value) for key, value in groups_b.items()
-    }:
-        raise _different(a, b)
+    if not _alike(groups_a, groups_b):
+        groups_a, groups_b = (_groups(split_attention.split(one)) for one in (a, b))
+        if not _alike(groups_a, groups_b):
+            raise different_sizes(a, b)
     for key, own in groups_b.items():
         for block_b, block_a in zip(own, _by_name(groups_a[key], own), strict=True):
-            pairing.blocks[block_b.name] = block_a.name
+            _pair_blocks(block_a.name, block_b.name, pairing)
             _pair_roles(block_a, block_b, pairing)
     return pairing
+
+
+def _pair_blocks(a: str, b: str, pairing: VariablePairing) -> None:
+    """Pair two blocks; of attention in four layers, the last one with the whole."""
+    whole = split_attention.whole_name
+    names = whole(a), whole(b)
+    if split_attention.has_role(a, b, "output"):
+        pairing.blocks[names[1]] = names[0]
+    if (a, b) != names and split_attention.has_role(a, b, "query"):
+        side = "b" if split_attention.is_part(b) else "a"
+        pairing.entries[side, names[side == "b"]] = names
 
 
 def pair_by(
@@ -128,13 +138,16 @@ def pair_by(
     return pairing
 
 
-def first_weights(values: NamedArrays) -> NamedArrays:
+def first_weights(values: NamedArrays, blocks: Sequence[PortBlock]) -> NamedArrays:
     """Return A's first values, with noise on what starts constant, so that each matters."""
     random = np.random.default_rng(0)
     made = {}
+    known = shapes_of(blocks)
     for name, value in values.items():
         key = name.removeprefix(WEIGHT)
         role = key.rpartition(".")[2]
+        if key not in known:
+            continue
         if value.ndim > 1 and np.ptp(value) > 0:
             made[key] = value
         elif "variance" in role:
@@ -144,33 +157,31 @@ def first_weights(values: NamedArrays) -> NamedArrays:
     return made
 
 
-def _groups(blocks: Sequence[PortBlock]) -> dict[tuple[object, ...], list[PortBlock]]:
-    groups = defaultdict(list)
+_Groups = dict[tuple[object, ...], list[PortBlock]]
+
+
+def _groups(blocks: Sequence[PortBlock]) -> _Groups:
+    groups: _Groups = defaultdict(list)
     for block in blocks:
-        groups[_signature(block)].append(block)
+        groups[signature(block)].append(block)
     return groups
 
 
-def _signature(block: PortBlock) -> tuple[object, ...]:
-    """Return what paired blocks share: of known kinds the first shape, of others all shapes."""
-    shapes = [tuple(shape) for shape in block.variables.values()]
-    if block.kind in _KNOWN:
-        return (len(shapes[0]), shapes[0])
-    return tuple(sorted(tuple(sorted(shape)) for shape in shapes))
-
-
-_KNOWN = {"Dense", "Conv1D", "Conv2D", "Conv3D", "BatchNormalization", "LayerNormalization"}
+def _alike(a: _Groups, b: _Groups) -> bool:
+    return {key: len(own) for key, own in a.items()} == {key: len(own) for key, own in b.items()}
 
 
 def _by_name(a: list[PortBlock], b: list[PortBlock]) -> list[PortBlock]:
     """Return A's blocks in B's order: where names say more than the order of calls, by names."""
-    if len(a) == 1 or len(a) > 8:
-        return a
-    tails_a = [_tail(block.name) for block in a]
-    tails_b = [_tail(block.name) for block in b]
-    if len(set(tails_a)) == len(a) and set(tails_a) == set(tails_b):
+    tails_a, tails_b = (_numbered([_tail(block.name) for block in one]) for one in (a, b))
+    if set(tails_a) == set(tails_b):
         return [a[tails_a.index(tail)] for tail in tails_b]
     return a
+
+
+def _numbered(tails: list[str]) -> list[tuple[str, int]]:
+    """Return each with how often it was there before."""
+    return [(tail, tails[:place].count(tail)) for place, tail in enumerate(tails)]
 
 
 _ALIASES = {"q": "query", "k": "key", "v": "value", "o": "output", "out": "output"}
@@ -188,22 +199,23 @@ def _pair_roles(a: PortBlock, b: PortBlock, pairing: VariablePairing) -> None:
     """Pair the variables of two blocks: by role, else by a shape that is there once."""
     if len(a.variables) != len(b.variables):
         raise _missing_role(a, b)
+    name_a, name_b = (split_attention.whole_name(one.name) for one in (a, b))
     left_a = {role: tuple(shape) for role, shape in a.variables.items()}
     left_b = {role: tuple(shape) for role, shape in b.variables.items()}
     for role in [role for role in left_b if role in left_a]:
         if _fits(left_a[role], left_b[role]):
-            pairing.variables[f"{b.name}.{role}"] = f"{a.name}.{role}"
+            pairing.variables[f"{name_b}.{role}"] = f"{name_a}.{role}"
             del left_a[role], left_b[role]
     for role, shape in left_b.items():
         fitting = [other for other, own in left_a.items() if _fits(own, shape)]
         if not fitting:
             raise Unpaired(
-                f"'{b.name}' has {role} {shape}, and nothing of '{a.name}' has that shape",
-                layers=(a.name, b.name),
+                f"'{name_b}' has {role} {shape}, and nothing of '{name_a}' has that shape",
+                layers=(name_a, name_b),
             )
-        pairing.variables[f"{b.name}.{role}"] = f"{a.name}.{fitting[0]}"
+        pairing.variables[f"{name_b}.{role}"] = f"{name_a}.{fitting[0]}"
         if len(fitting) > 1:
-            pairing.unsure[f"{b.name}.{role}"] = tuple(f"{a.name}.{one}" for one in fitting)
+            pairing.unsure[f"{name_b}.{role}"] = tuple(f"{name_a}.{one}" for one in fitting)
         else:
             del left_a[fitting[0]]
 
@@ -218,53 +230,9 @@ def _missing_role(a: PortBlock, b: PortBlock) -> Unpaired:
     trap = (
         "bias missing" if any("bias" in role for role in (*only_a, *only_b)) else "variable missing"
     )
+    name_a, name_b = (split_attention.whole_name(one.name) for one in (a, b))
     return Unpaired(
-        f"'{a.name}' has {', '.join(a.variables)}; '{b.name}' has {', '.join(b.variables)}",
+        f"'{name_a}' has {', '.join(a.variables)}; '{name_b}' has {', '.join(b.variables)}",
         trap,
-        (a.name, b.name),
+        (name_a, name_b),
     )
-
-
-def _different(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> Unpaired:
-    """Return the error for networks of different sizes: the first difference in a table of both."""
-    rows: list[tuple[str, str, str]] = []
-    first, layers = None, ("", "")
-    matcher = difflib.SequenceMatcher(
-        None, [_signature(one) for one in a], [_signature(one) for one in b], autojunk=False
-    )
-    for tag, a0, a1, b0, b1 in matcher.get_opcodes():
-        for place in range(max(a1 - a0, b1 - b0)):
-            left = a[a0 + place] if a0 + place < a1 else None
-            right = b[b0 + place] if b0 + place < b1 else None
-            differs = tag != "equal"
-            if differs and first is None:
-                first = len(rows)
-                layers = (left.name if left else "", right.name if right else "")
-            rows.append(("->" if differs else "  ", _shown(left), _shown(right)))
-    width = max(len(left) for _, left, _ in rows)
-    shown = rows[max(0, (first or 0) - 2) : (first or 0) + 6]
-    table = "\n".join(f"  {mark} {left:<{width}}  {right}" for mark, left, right in shown)
-    custom = [one for one in (*a, *b) if one.kind not in _KNOWN | _RECURRENT]
-    hint = (
-        "\nwhere these are the same in another form, pair the variables in a map: --map map.toml"
-        if custom
-        else ""
-    )
-    return Unpaired(
-        f"the networks differ in size: {_total(a):,} and {_total(b):,} values\n{table}{hint}",
-        layers=layers,
-    )
-
-
-_RECURRENT = {"LSTM", "GRU", "Embedding", "MultiHeadAttention", "GroupNormalization"}
-
-
-def _shown(block: PortBlock | None) -> str:
-    if block is None:
-        return "-"
-    shapes = ", ".join(f"{role} {tuple(shape)}" for role, shape in block.variables.items())
-    return f"{block.name}: {block.kind}, {shapes}"
-
-
-def _total(blocks: Sequence[PortBlock]) -> int:
-    return sum(int(np.prod(shape)) for block in blocks for shape in block.variables.values())

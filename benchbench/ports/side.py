@@ -90,7 +90,7 @@ def _trace(port: Port, _asked: PortQuestion, arrays: NamedArrays) -> tuple[PortA
         made[f"output{place}"] = traced.output
         made |= {f"in{place}:{name}": value for name, value in traced.inputs.items()}
         made |= {f"out{place}:{name}": value for name, value in traced.outputs.items()}
-        called = called or tuple(traced.inputs)
+        called = called or tuple(traced.called or traced.inputs)
     return PortAnswer(called=called), made
 
 

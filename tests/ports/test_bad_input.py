@@ -10,8 +10,9 @@ from benchbench.plugins.ports import PortBlock
 from benchbench.plugins.registry import load_registry
 from benchbench.ports.certify import compare
 from benchbench.ports.map_file import read_map, write_map
-from benchbench.ports.pairing import Unpaired, pair
+from benchbench.ports.pairing import pair
 from benchbench.ports.process import PortProcess
+from benchbench.ports.sizes import Unpaired
 from benchbench.ports.subjects import find_factory
 
 

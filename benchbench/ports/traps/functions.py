@@ -13,7 +13,7 @@ from benchbench.ports.triple import relative
 
 Values = npt.NDArray[np.float64]
 # A function fits where it leaves so little, and the next best leaves this many times more.
-_FITS = 1e-5
+FITS = 1e-5
 
 
 def of_function(before: Values, a: Values, b: Values) -> Trap | None:
@@ -36,7 +36,7 @@ def of_order(a: Values, b: Values) -> Trap | None:
     if a.size != b.size or len(a) != len(b):
         return None
     left, right = np.sort(a.reshape(len(a), -1)), np.sort(b.reshape(len(b), -1))
-    if relative(right, left) < _FITS:
+    if relative(right, left) < FITS:
         return Trap(
             "Flatten order",
             "the values are the same, in another order: a reshape or flatten of axes that the "
@@ -75,26 +75,9 @@ def of_shortcut(
                 middle = tuple(range(1, before.ndim - 1))
                 left, right = left.mean(middle), right.mean(middle)
             for words, (first, second) in (("leaves out", (a, b)), ("adds", (b, a))):
-                if relative(left, first) < _FITS and relative(right, second) < _FITS:
+                if relative(left, first) < FITS and relative(right, second) < FITS:
                     return Trap("residual connection", f"B {words} the shortcut from '{name}'")
     return None
-
-
-def of_attention(query: Values, key: Values, value: Values, a: Values, b: Values) -> Trap | None:
-    """Return what A and B do with queries, keys and values (batch, time, features)."""
-    if not query.shape == key.shape == value.shape == a.shape == b.shape or query.ndim != 3:
-        return None
-    left, right = _attention(query, key, value, a), _attention(query, key, value, b)
-    if not left or not right or left == right:
-        return None
-    trap = "attention"
-    if left[1] != right[1]:
-        trap = "attention scale missing" if 1.0 in {left[1], right[1]} else "attention scale"
-    elif left[2] != right[2]:
-        trap = "causal mask"
-    elif left[0] != right[0]:
-        trap = "attention heads"
-    return Trap(trap, f"A has {_shown(left)}; B has {_shown(right)}")
 
 
 def of_precision(values: npt.NDArray[np.generic]) -> Trap | None:
@@ -109,51 +92,13 @@ def of_precision(values: npt.NDArray[np.generic]) -> Trap | None:
     return None
 
 
-def of_lstm(
-    x: Values, variables: tuple[Values, Values, Values], a: Values, b: Values
-) -> Trap | None:
-    """Return in which order B takes the gates, where A is an LSTM (i, f, g, o)."""
-    from itertools import permutations
-
-    last_a, last_b = (one[:, -1] if one.ndim == 3 else one for one in (a, b))
-    if relative(_lstm(x, *variables, (0, 1, 2, 3)), last_a) > 1e-4:
-        return None
-    for order in permutations(range(4)):
-        if order != (0, 1, 2, 3) and relative(_lstm(x, *variables, order), last_b) < 1e-4:
-            names = ", ".join("ifgo"[order.index(place)] for place in range(4))
-            return Trap(
-                "gate order", f"the blocks of columns are gates i, f, g, o; B takes {names}"
-            )
-    for shift in (1.0, -1.0):
-        kernel, recurrent, bias = variables
-        moved = bias.copy()
-        units = len(bias) // 4
-        moved[units : 2 * units] += shift
-        if relative(_lstm(x, kernel, recurrent, moved, (0, 1, 2, 3)), last_b) < 1e-4:
-            return Trap("forget bias", f"B has {shift:+g} in the forget gate besides the bias")
-    return None
-
-
-def _lstm(
-    x: Values, kernel: Values, recurrent: Values, bias: Values, order: tuple[int, ...]
-) -> Values:
-    hidden = np.zeros((len(x), recurrent.shape[0]))
-    cell = np.zeros_like(hidden)
-    for step in range(x.shape[1]):
-        parts = np.split(x[:, step] @ kernel + hidden @ recurrent + bias, 4, axis=-1)
-        i, f, g, o = (parts[place] for place in order)
-        cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
-        hidden = _sigmoid(o) * np.tanh(cell)
-    return hidden
-
-
 def _named(before: Values, after: Values) -> str:
     """Return the name of the function that fits, an empty string where none does."""
     best = min(_ELEMENTWISE, key=lambda name: relative(_ELEMENTWISE[name](before), after))
-    if relative(_ELEMENTWISE[best](before), after) < _FITS:
+    if relative(_ELEMENTWISE[best](before), after) < FITS:
         return best
     negative = before < 0
-    if negative.any() and relative(after[~negative], before[~negative]) < _FITS:
+    if negative.any() and relative(after[~negative], before[~negative]) < FITS:
         slopes = after[negative] / before[negative]
         if np.ptp(slopes) < 1e-4 * max(1e-3, abs(float(slopes.mean()))):
             return f"leaky_relu of slope {float(np.median(slopes)):.4g}"
@@ -181,11 +126,11 @@ def _erf(x: Values) -> Values:
     return np.asarray(erf(x), dtype=np.float64)
 
 
-def _sigmoid(x: Values) -> Values:
+def sigmoid(x: Values) -> Values:
     return 1 / (1 + np.exp(-np.clip(x, -500, 500)))
 
 
-def _softmax(x: Values) -> Values:
+def softmax(x: Values) -> Values:
     powers = np.exp(x - x.max(-1, keepdims=True))
     made: Values = powers / powers.sum(-1, keepdims=True)
     return made
@@ -197,17 +142,17 @@ _ELEMENTWISE: dict[str, Callable[[Values], Values]] = {
     "relu6": lambda x: np.clip(x, 0, 6),
     "gelu": lambda x: x * (1 + _erf(x / np.sqrt(2))) / 2,
     "gelu by tanh": lambda x: x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2,
-    "silu": lambda x: x * _sigmoid(x),
+    "silu": lambda x: x * sigmoid(x),
     "tanh": np.tanh,
-    "sigmoid": _sigmoid,
+    "sigmoid": sigmoid,
     "hard sigmoid": lambda x: np.clip(x / 6 + 0.5, 0, 1),
     "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
     "selu": lambda x: (
         1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
     ),
     "softplus": lambda x: np.logaddexp(x, 0),
-    "softmax": _softmax,
-    "log_softmax": lambda x: np.log(np.maximum(_softmax(x), 1e-300)),
+    "softmax": softmax,
+    "log_softmax": lambda x: np.log(np.maximum(softmax(x), 1e-300)),
 }
 
 
@@ -216,7 +161,7 @@ def _pooling(before: Values, after: Values) -> str:
     for name in ("nothing", "relu", "gelu", "tanh", "leaky 0.01"):
         function: Callable[[Values], Values] = _ELEMENTWISE.get(name, _leaky)
         for pool, value in _pools(function(before), after.shape):
-            if value.shape == after.shape and relative(value, after) < _FITS:
+            if value.shape == after.shape and relative(value, after) < FITS:
                 return f"{pool} of {name}" if name != "nothing" else pool
     return ""
 
@@ -254,24 +199,3 @@ def _pools(images: Values, wanted: tuple[int, ...]) -> Iterator[tuple[str, Value
                         yield f"average pooling {shape} that counts padding", counted
                     else:
                         yield f"average pooling {shape}", counted
-
-
-def _attention(q: Values, k: Values, v: Values, out: Values) -> tuple[int, float, bool] | None:
-    """Return heads, scale and whether causal, of the attention that fits."""
-    batch, time, features = q.shape
-    for heads in (one for one in range(1, features + 1) if features % one == 0):
-        size = features // heads
-        split = [x.reshape(batch, time, heads, size).transpose(0, 2, 1, 3) for x in (q, k, v)]
-        for scale in (size**-0.5, 1.0, features**-0.5, 1 / size):
-            for causal in (False, True):
-                scores = split[0] @ split[1].transpose(0, 1, 3, 2) * scale
-                if causal:
-                    scores = np.where(np.tri(time, dtype=bool), scores, -np.inf)
-                made = (_softmax(scores) @ split[2]).transpose(0, 2, 1, 3).reshape(q.shape)
-                if relative(made, out) < _FITS:
-                    return heads, round(scale, 6), causal
-    return None
-
-
-def _shown(found: tuple[int, float, bool]) -> str:
-    return f"{found[0]} heads, scores times {found[1]:g}, {'a causal' if found[2] else 'no'} mask"

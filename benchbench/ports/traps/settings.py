@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from benchbench.plugins.ports import PortBlock, PortLoss, PortOptimizer, PortSetting
 from benchbench.ports.report import Trap
 
@@ -38,12 +40,19 @@ def of_layers(a: PortBlock, b: PortBlock) -> Trap | None:
             return Trap(trap, words)
         kind = _SHORT.get(a.kind, a.kind)
         return Trap(f"{kind} {name}", f"it has {name} {left}, the other {right}")
-    if b.settings.get("batch_first") is False or a.settings.get("batch_first") is False:
-        return Trap(
-            "batch_first",
-            "torch's recurrent layers take (time, batch, features) without batch_first=True",
-        )
     return None
+
+
+def of_masking(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> Trap | None:
+    """Return that one of two networks passes over token 0."""
+    masked = [any(one.settings.get("mask_zero") for one in side) for side in (a, b)]
+    if masked[0] == masked[1]:
+        return None
+    return Trap(
+        "mask_zero",
+        f"{'AB'[masked[1]]} has an Embedding with mask_zero=True: the layers behind it pass over "
+        f"token 0, and so does the loss",
+    )
 
 
 def of_momentum(a: PortBlock, b: PortBlock) -> Trap | None:

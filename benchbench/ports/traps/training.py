@@ -27,6 +27,7 @@ def of_loss(evidence: PortEvidence) -> Trap | None:
         or _smoothing(evidence, exact, other)
         or _twice(evidence, other)
         or _l2(evidence, exact, other)
+        or settings.of_masking(evidence.a.blocks, evidence.b.blocks)
     )
 
 
@@ -70,7 +71,12 @@ def of_update(name: str, one: Triple, evidence: PortEvidence, rung: str) -> Trap
     moved = evidence.small_update if "small" in rung else evidence.update(_steps(rung))
     fixed = evidence.fixed()
     moved = {key: value for key, value in moved.items() if key not in fixed}
-    found = _decay(moved, evidence) or settings.of_optimizers(a, b) or _rate(moved)
+    found = (
+        _apart(name, moved, evidence)
+        or _decay(moved, evidence)
+        or settings.of_optimizers(a, b)
+        or _rate(moved)
+    )
     if found:
         return found
     if "small" in rung or _grows_with_small_gradients(one, evidence, name):
@@ -82,6 +88,27 @@ def of_update(name: str, one: Triple, evidence: PortEvidence, rung: str) -> Trap
             "that changes from step to step",
         )
     return None
+
+
+def _apart(name: str, moved: Mapping[str, Triple], evidence: PortEvidence) -> Trap | None:
+    """Return that Keras on TensorFlow keeps the gradients of a repeated token apart."""
+    embeddings = {one.name for one in evidence.a.blocks if one.kind == "Embedding"}
+    if name.rpartition(".")[0] not in embeddings:
+        return None
+    others = [
+        one
+        for key, one in moved.items()
+        if key.rpartition(".")[0] not in embeddings and key not in evidence.silent
+    ]
+    sides = {evidence.a.description.framework, evidence.b.description.framework}
+    if "keras" not in sides or any(relative(one.other, one.exact) > 1e-2 for one in others):
+        return None
+    return Trap(
+        "embedding gradients not summed",
+        "only the embedding moves otherwise. Keras on TensorFlow keeps the gradients of a token "
+        "that a batch repeats apart, and Adam and RMSprop square each of them instead of their "
+        "sum: embeddings_regularizer=keras.regularizers.L2(0.0) has them added up",
+    )
 
 
 def _rate(moved: Mapping[str, Triple]) -> Trap | None:

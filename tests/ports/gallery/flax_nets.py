@@ -114,3 +114,97 @@ def sequential():
         nnx.Linear(8, 5, rngs=rngs),
     )
     return network, optax.sgd(0.1), _loss
+
+
+def _per_place(logits, labels):
+    return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+
+
+class _Lstm(nnx.Module):
+    def __init__(self, rngs, cell=nnx.OptimizedLSTMCell):
+        self.embedding = nnx.Embed(20, 6, rngs=rngs)
+        self.lstm = nnx.RNN(cell(6, 5, rngs=rngs))
+        self.last = nnx.Linear(5, 3, rngs=rngs)
+
+    def __call__(self, tokens):
+        return self.last(self.lstm(self.embedding(tokens))[:, -1])
+
+
+def lstm():
+    return _Lstm(nnx.Rngs(0)), optax.sgd(0.1), _loss
+
+
+def lstm_of_four_products():
+    return _Lstm(nnx.Rngs(0), nnx.LSTMCell), optax.sgd(0.1), _loss
+
+
+def lstm_backwards():
+    module = _Lstm(nnx.Rngs(0))
+    module.lstm.reverse = True
+    return module, optax.sgd(0.1), _loss
+
+
+class _Gru(nnx.Module):
+    def __init__(self, rngs, *, both):
+        cell = nnx.GRUCell(6, 5, rngs=rngs)
+        if both:
+            cell.dense_h = nnx.Linear(5, 15, rngs=rngs)
+        self.embedding, self.gru = nnx.Embed(20, 6, rngs=rngs), nnx.RNN(cell)
+        self.last = nnx.Linear(5, 20, rngs=rngs)
+
+    def __call__(self, tokens):
+        return self.last(self.gru(self.embedding(tokens)))
+
+
+def gru():
+    return _Gru(nnx.Rngs(0), both=True), optax.sgd(0.1), _per_place
+
+
+def gru_one_bias():
+    return _Gru(nnx.Rngs(0), both=False), optax.sgd(0.1), _per_place
+
+
+class _Transformer(nnx.Module):
+    def __init__(self, rngs):
+        self.norm1, self.norm2 = (nnx.LayerNorm(8, epsilon=1e-5, rngs=rngs) for _ in range(2))
+        self.attention = nnx.MultiHeadAttention(2, 8, decode=False, rngs=rngs)
+        self.up, self.down = nnx.Linear(8, 16, rngs=rngs), nnx.Linear(16, 8, rngs=rngs)
+        self.last = nnx.Linear(8, 3, rngs=rngs)
+
+    def __call__(self, x):
+        x = x + self.attention(self.norm1(x))
+        x = x + self.down(nnx.gelu(self.up(self.norm2(x)), approximate=False))
+        return self.last(x.mean(1))
+
+
+def transformer():
+    return _Transformer(nnx.Rngs(0)), optax.sgd(0.1), _loss
+
+
+def transformer_adam():
+    return _Transformer(nnx.Rngs(0)), optax.adam(1e-3), _loss
+
+
+class _Decoder(nnx.Module):
+    def __init__(self, rngs, *, turned=False):
+        self.tokens, self.places = nnx.Embed(20, 8, rngs=rngs), nnx.Embed(7, 8, rngs=rngs)
+        self.norm1, self.norm2 = (nnx.LayerNorm(8, epsilon=1e-5, rngs=rngs) for _ in range(2))
+        self.attention = nnx.MultiHeadAttention(2, 8, decode=False, rngs=rngs)
+        self.up, self.down = nnx.Linear(8, 16, rngs=rngs), nnx.Linear(16, 8, rngs=rngs)
+        self.last, self.turned = nnx.Linear(8, 20, rngs=rngs), turned
+
+    def __call__(self, tokens):
+        x = self.tokens(tokens) + self.places(jnp.arange(7))
+        mask = nnx.make_causal_mask(tokens)
+        mask = mask.swapaxes(-1, -2) if self.turned else mask
+        x = x + self.attention(self.norm1(x), mask=mask)
+        x = x + self.down(nnx.gelu(self.up(self.norm2(x)), approximate=False))
+        return self.last(x)
+
+
+def decoder():
+    return _Decoder(nnx.Rngs(0)), optax.sgd(0.1), _per_place
+
+
+def decoder_mask_turned():
+    return _Decoder(nnx.Rngs(0), turned=True), optax.sgd(0.1), _per_place

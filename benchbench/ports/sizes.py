@@ -1,0 +1,96 @@
+"""Networks of different sizes: a table of both that shows the first difference."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchbench.plugins.ports import PortBlock
+from benchbench.ports.report import Trap
+
+
+class Unpaired(Exception):  # noqa: N818 - an answer: the two networks differ here
+    """The networks do not have the same variables. `trap` names the mistake it looks like."""
+
+    def __init__(self, reason: str, trap: str = "", layers: tuple[str, str] = ("", "")) -> None:
+        super().__init__(reason)
+        self.trap = trap
+        self.layers = layers
+
+
+def signature(block: PortBlock) -> tuple[object, ...]:
+    """Return what paired blocks share: of known kinds the first shape, of others all shapes."""
+    shapes = [tuple(shape) for shape in block.variables.values()]
+    if block.kind in _KNOWN:
+        return (len(shapes[0]), shapes[0])
+    return tuple(sorted(tuple(sorted(shape)) for shape in shapes))
+
+
+_KNOWN = {"Dense", "Conv1D", "Conv2D", "Conv3D", "BatchNormalization", "LayerNormalization"}
+
+
+def different_sizes(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> Unpaired:
+    """Return the error for networks of different sizes: the first difference in a table of both."""
+    rows: list[tuple[str, str, str]] = []
+    first, layers, trap = None, ("", ""), None
+    matcher = difflib.SequenceMatcher(
+        None, [signature(one) for one in a], [signature(one) for one in b], autojunk=False
+    )
+    for tag, a0, a1, b0, b1 in matcher.get_opcodes():
+        for place in range(max(a1 - a0, b1 - b0)):
+            left = a[a0 + place] if a0 + place < a1 else None
+            right = b[b0 + place] if b0 + place < b1 else None
+            differs = tag != "equal"
+            if differs and first is None:
+                first = len(rows)
+                layers = (left.name if left else "", right.name if right else "")
+                trap = _of_sizes(left, right)
+            rows.append(("->" if differs else "  ", _shown(left), _shown(right)))
+    width = max(len(left) for _, left, _ in rows)
+    shown = rows[max(0, (first or 0) - 2) : (first or 0) + 6]
+    table = "\n".join(f"  {mark} {left:<{width}}  {right}" for mark, left, right in shown)
+    custom = [one for one in (*a, *b) if one.kind not in _KNOWN | _RECURRENT]
+    hint = (
+        "\nwhere these are the same in another form, pair the variables in a map: --map map.toml"
+        if custom
+        else ""
+    )
+    if trap:
+        hint = f"\n{trap.words}"
+    return Unpaired(
+        f"the networks differ in size: {_total(a):,} and {_total(b):,} values\n{table}{hint}",
+        trap.name if trap else "",
+        layers,
+    )
+
+
+_RECURRENT = {"LSTM", "GRU", "Embedding", "MultiHeadAttention", "GroupNormalization"}
+
+
+def _shown(block: PortBlock | None) -> str:
+    if block is None:
+        return "-"
+    shapes = ", ".join(f"{role} {tuple(shape)}" for role, shape in block.variables.items())
+    return f"{block.name}: {block.kind}, {shapes}"
+
+
+def _total(blocks: Sequence[PortBlock]) -> int:
+    return sum(int(np.prod(shape)) for block in blocks for shape in block.variables.values())
+
+
+def _of_sizes(a: PortBlock | None, b: PortBlock | None) -> Trap | None:
+    """Return why two layers have variables of different sizes."""
+    if a is None or b is None or not a.kind == b.kind == "GRU":
+        return None
+    rows = sorted(len(one.variables.get("bias", ())) for one in (a, b))
+    resets = [one.settings.get("reset_after") for one in (a, b)]
+    if rows != [1, 2]:
+        return None
+    return Trap(
+        "GRU reset_after" if resets[0] != resets[1] else "recurrent bias missing",
+        "a GRU has a bias for the product of its inputs and one for that of its state. Flax's "
+        "GRUCell has only the first; so has Keras's GRU with reset_after=False, which is another "
+        "function",
+    )
