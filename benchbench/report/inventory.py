@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from benchbench.plugins.entry_points import CORE
 from benchbench.report.document import Document, Grid, grid
 from benchbench.report.text import count, data_set
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
         PluginEntry,
     )
     from benchbench.run.probe import Probe
+
+# Which distribution offers it.
+_SOURCE = "from"
 
 
 def build(found: Inventory, probes: Sequence[Probe] | None) -> Document:
@@ -42,8 +47,8 @@ def backends(entries: Sequence[BackendEntry]) -> Grid:
         ]
         for entry in entries
     ]
-    headers = ["backend", "divisions", "status", "installed", "from"]
-    return grid(rows, headers, states=["status"])
+    headers = ["backend", "divisions", "status", "installed", _SOURCE]
+    return _without_source(grid(rows, headers, states=["status"]))
 
 
 def plugins(entries: Sequence[PluginEntry]) -> Grid:
@@ -57,7 +62,7 @@ def plugins(entries: Sequence[PluginEntry]) -> Grid:
         ]
         for entry in entries
     ]
-    return grid(rows, ["plugin left out", "from", "state", "reason"], states=["state"])
+    return grid(rows, ["plugin left out", _SOURCE, "state", "reason"], states=["state"])
 
 
 def devices(probes: Sequence[Probe]) -> Grid:
@@ -79,10 +84,19 @@ def _models(entries: Sequence[ModelEntry]) -> Grid:
         ]
         for entry in entries
     ]
-    return grid(rows, ["model", "parameters", "trained on", "from"], right=("parameters",))
+    headers = ["model", "parameters", "trained on", _SOURCE]
+    return _without_source(grid(rows, headers, right=("parameters",)))
 
 
 def _datasets(entries: Sequence[DatasetEntry]) -> Grid:
     states = {True: "ready", False: "missing", None: "unknown"}
     rows = [[entry.name, states[entry.found], entry.note, entry.distribution] for entry in entries]
-    return grid(rows, ["data set", "status", "where", "from"], states=["status"])
+    return _without_source(grid(rows, ["data set", "status", "where", _SOURCE], states=["status"]))
+
+
+def _without_source(table: Grid) -> Grid:
+    """Leave the last column out where no plugin of another distribution offers anything."""
+    if any(row[-1] != CORE for row in table.rows):
+        return table
+    rows = tuple(row[:-1] for row in table.rows)
+    return replace(table, headers=table.headers[:-1], rows=rows)

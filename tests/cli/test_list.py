@@ -36,6 +36,7 @@ def test_names_what_there_is(benchbench):
     assert "benchbench data fetch" in mnist
     (digits,) = [line for line in lines if line.startswith("digits")]
     assert "ready" in digits
+    assert "benchbench-harness" not in answer.stdout, "where all is ours, nothing says so"
 
 
 def test_mnist_that_is_there_is_found(benchbench, tmp_path, monkeypatch):
