@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 import pytest
+from backends.sequence_tests import PlainEmbeddingTests, SequenceTests
 
 from benchbench.plugins.registry import load_registry
 from benchbench.spec.protocol import TrainingProtocol
@@ -21,7 +22,7 @@ BACKEND = os.environ.get("BACKEND_UNDER_TEST", "keras")
 DEVICE = os.environ.get("DEVICE_UNDER_TEST", "cpu")
 
 
-class ProcessConformance(BackendConformance):
+class ProcessConformance(PlainEmbeddingTests, SequenceTests, BackendConformance):
     backend = BACKEND
     device = DEVICE
 
