@@ -2,9 +2,9 @@
 
 Makes an environment for each version: a virtual environment that holds the package in that version,
 and for all else imports what this Python imports. Then it runs the backend of both, interleaved,
-and prints the comparison. `--same TIMES` compares one version with itself, so often, in two
-environments: every verdict must be SAME or UNDECIDED. Where a version cannot be installed it says
-why and ends with 0: skipped.
+and prints the comparison; a single version is run beside this environment's. `--same TIMES`
+compares one version with itself, so often, in two environments: every verdict must be SAME or
+UNDECIDED. Where a version cannot be installed it says why and ends with 0: skipped.
 
     python studies/two_releases.py --into /tmp/releases --package keras --versions 3.14.1 3.15.1 \\
         --backend keras --results results/releases
@@ -57,6 +57,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--dataset", default="digits")
     parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=11)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--results", type=Path, required=True)
     options = parser.parse_args()
     if options.same:
@@ -93,11 +94,14 @@ def make(folder: Path, package: str, version: str, *, with_needs: bool) -> str |
 
 def run(options: argparse.Namespace, folders: list[Path]) -> list[str]:
     """Hold a session, print what it says, and return the verdicts."""
-    backends = [word for one in folders for word in ("--backend", f"{options.backend}@{one}")]
+    names = [f"{options.backend}@{folder}" for folder in folders]
+    if len(names) == 1:
+        names.insert(0, options.backend)
+    backends = [word for name in names for word in ("--backend", name)]
     words = [
         *("run", *backends, "--model", options.model, "--dataset", options.dataset),
         *("--blocks", str(options.blocks), "--epochs", str(options.epochs)),
-        *("--results", str(options.results)),
+        *("--threads", str(options.threads), "--results", str(options.results)),
     ]
     before = (
         {record.run_id for record in read(options.results)[0]}

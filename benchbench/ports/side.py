@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from benchbench.children import answer_pipe
-from benchbench.errors import nearest
+from benchbench.errors import Unsupported, nearest
 from benchbench.plugins.ports import Port, PortBatch, PortError
 from benchbench.ports.backend_port import CORE_NETWORKS, BackendPort
 from benchbench.ports.messages import (
@@ -223,7 +223,7 @@ def _kind(value: Any) -> str:
 def _safe_answer(side: PortSide, asked: PortQuestion) -> PortAnswer:
     try:
         return side.answer(asked)
-    except PortError as error:
+    except (PortError, Unsupported) as error:
         return PortAnswer(trouble=str(error))
     # A user's file may raise anything, SystemExit too.
     except BaseException as error:

@@ -140,6 +140,15 @@ def test_the_verdicts_are_what_compare_makes_of_the_records():
     assert {one.steady.block_count for one in section.contrasts} == {5}
 
 
+def test_two_releases_are_what_compare_makes_of_the_records():
+    folder = RESULTS / "releases"
+    published = (folder / "compare.md").read_text().strip()
+    assert published == printed(folder, "markdown", comparison.build, Baseline("torch"))
+    versions = {run.versions["torch"] for run in records(folder)}
+    assert len(versions) == 2
+    assert all(f"(torch {one})" in published or f", torch {one})" in published for one in versions)
+
+
 def test_one_verdict_took_no_more_blocks_than_its_width_wanted():
     """`run --until 5%`: with the last block the interval is that narrow, without it it is not."""
     runs, width = records(RESULTS / "until"), 0.05
