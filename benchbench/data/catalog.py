@@ -155,9 +155,9 @@ def _choose(
         return _choose_folder(Path(name), offered)
     known_names = (*RESERVED, *offered)
     raise UsageError(
-        f"there is no data set '{name}', nor a folder of that name{nearest(name, known_names)} "
-        f"(known: {', '.join(known_names)}; or name a folder of IDX files, an npz, a csv file, or "
-        f"text:FILE)"
+        f"there is no data set '{name}', nor a file or a folder of that "
+        f"name{nearest(name, known_names)} (known: {', '.join(known_names)}; or name a folder "
+        f"of IDX files, an npz, a csv file, or text:FILE)"
     )
 
 

@@ -21,7 +21,9 @@ def fetch(name: str, told: Callable[[str], None]) -> str:
         folder, downloaded = published.fetch(name, told)
     else:
         known = ("mnist", *names.PUBLISHED)
-        own = f"'{name}' needs no download" if name in names.RESERVED else f"there is no '{name}'"
-        raise UsageError(f"{own}{nearest(name, known)}: expected one of {', '.join(known)}")
+        what = f"there is no '{name}'{nearest(name, known)}"
+        if name in names.RESERVED:
+            what = f"'{name}' needs no download"
+        raise UsageError(f"{what}: expected one of {', '.join(known)}")
     how = "was downloaded to" if downloaded else "is already in"
     return f"{title} {how} {folder}; its hashes are verified"

@@ -89,9 +89,10 @@ def examine(name: str) -> Examined:
         return Examined(name, "SHA-256", (FoundHash("the whole", place, whole, whole),))
     chosen = catalog.choose(name, {})
     if chosen.location is None or chosen.autoencoder:
+        known = ", ".join(one for one in names.RESERVED if one != "synthetic")
         raise UsageError(
-            f"'{name}' has no parts with hashes of their own: expected one of "
-            f"{', '.join(names.RESERVED)} but synthetic, a plugin's data set, or a folder or file"
+            f"'{name}' has no parts with hashes of their own: expected one of {known}, a plugin's "
+            f"data set, or a folder or file"
         )
     content_or_arrays = None if _is_whole(name) else folder.read_any(folder.locate(Path(name)))
     if not isinstance(content_or_arrays, Content):

@@ -52,5 +52,6 @@ def extent(timing: Timing | None) -> str:
 
 def data_set(name: str) -> str:
     """Write the data set that a model is for: "mnist or digits", "diabetes"."""
-    plain, _, rest = name.partition(":")
-    return ":".join(filter(None, ["mnist or digits" if plain == "auto" else plain, rest]))
+    plain, colon, rest = name.partition(":")
+    words = "mnist or digits" if plain == "auto" else plain
+    return f"{words}, with :{rest}" if colon else words

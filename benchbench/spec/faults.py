@@ -6,6 +6,7 @@ What is allowed is read off the types here, so a new layer, field or value needs
 
 from __future__ import annotations
 
+import math
 import sys
 import types
 from collections.abc import Iterator, Sequence
@@ -52,7 +53,18 @@ def find_faults(value: object, kind: Any, path: Path = ()) -> Iterator[Fault]:
                 yield fault
         if found:
             return
+        most = _most_items(kind)
+        if len(value) > most:
+            yield Fault(f"expected a list of at most {most:,}, but it has {len(value):,}", path)
+            return
     yield from _conversion_faults(value, kind, path, allowed=_allowed(kind))
+
+
+def _most_items(kind: Any) -> float:
+    """Return how many items a list may have."""
+    limits = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    known = [one.max_length for one in limits if getattr(one, "max_length", None) is not None]
+    return min(known, default=math.inf)
 
 
 def _table_faults(table: dict[str, object], structs: Sequence[Any], path: Path) -> Iterator[Fault]:

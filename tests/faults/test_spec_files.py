@@ -186,3 +186,14 @@ def test_bytes_that_are_no_text_and_a_file_without_end_are_refused(tmp_path):
         load_model(path)
     with pytest.raises(UsageError, match="File name too long"):
         load_model(tmp_path / ("x" * 4_000))
+
+
+def test_more_layers_than_are_allowed_are_counted(refused):
+    flat = '[[layers]]\ntype = "Flatten"\n' * 1000
+    told = refused(HEAD + flat + LAYER)
+    assert told.endswith("line 3: expected a list of at most 1,000, but it has 1,001 (at layers)")
+
+
+def test_a_residual_in_itself_200_times_is_refused(refused):
+    deep = '{type = "Residual", layers = [' * 200 + '{type = "Flatten"}' + "]}" * 200
+    assert "nested too deeply" in refused(f"{HEAD}layers = [{deep}]\n")
