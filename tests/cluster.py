@@ -71,7 +71,7 @@ class Slurm:
         port = 20_000 + os.getpid() % 20_000
         conf = CONF.format(folder=folder, host=host, port=port, first=port + 1, second=port + 2)
         (folder / "slurm.conf").write_text(conf)
-        self._call("slurmctld", "-f", str(folder / "slurm.conf"))
+        self.start_controller()
         for node in NODES:
             (folder / f"spool-{node}").mkdir()
             self.start_node(node)
@@ -79,6 +79,15 @@ class Slurm:
 
     def start_node(self, node: str) -> None:
         self._call("slurmd", "-f", str(self.folder / "slurm.conf"), "-N", node)
+
+    def stop_controller(self) -> None:
+        """End slurmctld, as before a restart."""
+        controller = psutil.Process(int((self.folder / "slurmctld.pid").read_text()))
+        controller.terminate()
+        controller.wait(30)
+
+    def start_controller(self) -> None:
+        self._call("slurmctld", "-f", str(self.folder / "slurm.conf"))
 
     def kill_node(self, node: str) -> None:
         """Kill a node's daemon and all that runs under it, as when the machine dies."""
@@ -111,9 +120,13 @@ class Slurm:
 
     def stop(self) -> None:
         self.say("scancel", "--user=root")
+        found = []
         for name in ("slurmd-node1", "slurmd-node2", "slurmctld", "munge/munged"):
-            with suppress(OSError, ValueError):
-                os.kill(int((self.folder / f"{name}.pid").read_text()), signal.SIGTERM)
+            with suppress(OSError, ValueError, psutil.Error):
+                found.append(psutil.Process(int((self.folder / f"{name}.pid").read_text())))
+                found[-1].terminate()
+        for process in psutil.wait_procs(found, timeout=10)[1]:
+            process.kill()
 
     def _start_munge(self) -> None:
         folder = self.folder / "munge"
@@ -203,6 +216,25 @@ class Dask:
                 stderr=subprocess.STDOUT,
                 env=dict(os.environ) | (environment or {}),
             )
+
+
+@contextmanager
+def tracked(command) -> Iterator[None]:
+    """End the commands that a test has started and not waited for."""
+    started, start = [], command.start
+
+    def start_tracked(*arguments, **options):
+        started.append(start(*arguments, **options))
+        return started[-1]
+
+    command.start = start_tracked
+    try:
+        yield
+    finally:
+        for process in started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
 
 @contextmanager

@@ -173,6 +173,8 @@ def _must_make_sense(matrix: Matrix, fleet: FleetExecutor | None) -> None:
             f"--detach: blocks of the executor '{matrix.executor}' end with the command; it goes "
             f"with --executor slurm"
         )
+    if fleet and matrix.detach:
+        fleet.must_detach()
     if fleet and matrix.until:
         raise UsageError(
             f"--until looks after each block, and all nodes but one would be idle: with --executor "

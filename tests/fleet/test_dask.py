@@ -18,7 +18,7 @@ pytestmark = pytest.mark.exhaustive
 def dask(command, tmp_path):
     folder = tmp_path / "dask"
     folder.mkdir()
-    with cluster.running(cluster.Dask, folder) as found:
+    with cluster.running(cluster.Dask, folder) as found, cluster.tracked(command):
         command.dask = ("--executor", "dask", "--executor-options", found.address)
         yield found
 

@@ -35,7 +35,8 @@ def fleet(slurm, command, tmp_path):
     options = tmp_path / "slurm.toml"
     options.write_text('partition = "bench"\ntime = 5\n')
     command.slurm = ("--executor", "slurm", "--executor-options", str(options))
-    return command
+    with cluster.tracked(command):
+        yield command
 
 
 def session_of(command):
@@ -165,3 +166,33 @@ def test_what_slurm_would_refuse_is_refused_before_anything_is_submitted(fleet, 
     assert too_many.returncode == 2
     assert "10,001 blocks are more than this cluster takes" in too_many.stderr
     assert not slurm.say("squeue", "-h", "--states=PENDING,RUNNING").strip()
+
+
+def test_a_controller_that_restarts_is_waited_for(fleet, slurm):
+    process = fleet.start(
+        *("run", "--backend", "slow", "--model", "single-layer", "--blocks", "2", "--epochs", "2"),
+        *("--dataset", str(fleet.dataset), "--results", str(fleet.results), "--threads", "1"),
+        *("--no-certify", *fleet.slurm),
+    )
+    wait_for(lambda: on_node(fleet))
+    slurm.stop_controller()
+    time.sleep(8)
+    slurm.start_controller()
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors
+    assert "does not answer" in errors
+    assert "answers again" in errors
+    assert [record.status for record in fleet.records()] == ["ok"] * 2
+
+
+def test_a_block_that_comes_to_its_time_limit_is_lost_with_what_gives_more(fleet, tmp_path):
+    (tmp_path / "slurm.toml").write_text('partition = "bench"\ntime = 1\n')
+    done = fleet.run("slow", "--blocks", "1", "--epochs", "200", *fleet.slurm)
+    assert done.returncode == 1
+    assert re.search(
+        r"block 0: LOST on node\d: the job came to its time limit.*`time`", done.stderr
+    )
+    assert "done again" not in done.stderr
+    (record,) = fleet.records()
+    assert record.status in {"interrupted", "crashed"}
+    assert record.epochs or record.status == "crashed"

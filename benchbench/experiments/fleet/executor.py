@@ -61,12 +61,16 @@ class FleetExecutor:
         self, plan: SavedPlan, units: Sequence[Unit], store: Store, listener: Listener
     ) -> None:
         """Hand out units as jobs and leave them to themselves. Raises UsageError."""
+        self.must_detach()
+        with self._watching(plan, store, listener) as watch, watch.cancelled_on_interrupt():
+            watch.submit(units)
+
+    def must_detach(self) -> None:
+        """Raise UsageError where blocks do not outlive the command."""
         if not self.engine.can_detach():
             raise UsageError(
                 f"--detach: {self.owner} loses blocks when the command ends; leave it out"
             )
-        with self._watching(plan, store, listener) as watch, watch.cancelled_on_interrupt():
-            watch.submit(units)
 
     def go_on(self, plan: SavedPlan, store: Store, listener: Listener) -> bool:
         """Take in what is under way, run what the session lacks; say whether there was anything."""
