@@ -143,10 +143,11 @@ def test_a_block_that_is_lost_twice_stays_lost_until_it_is_resumed(fleet):
     assert len(one.told("LOST")) == 2
     assert not one.told("as block 5")
     assert [unit.replaces for unit in one.lacking()] == [(1, 4)]
+    one.engine.faults[5] = "node dies"
     records = one.resume()
     assert not one.lacking()
-    good = {record.block for record in records if record.status == "ok"}
-    assert good == {0, 2, 3, 5}
+    good = {record.block: record.replaces_blocks for record in records if record.status == "ok"}
+    assert good == {0: (), 2: (), 3: (), 6: (1, 4, 5)}
     with pytest.raises(UsageError, match="is whole"):
         one.resume()
 
