@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from benchbench import __version__
+from benchbench.errors import must_be_known
 
 # What the list of verbs says of each; the help of the verb itself says more.
 SHORT_HELP = {
@@ -46,8 +47,7 @@ class Verbs(TyperGroup):
         return list(SHORT_HELP)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in SHORT_HELP:
-            return None
+        must_be_known("command", cmd_name, SHORT_HELP)
         name = _MODULES.get(cmd_name, cmd_name)
         module = importlib.import_module(f"benchbench.cli.{name}")
         verb = getattr(module, "app", None)

@@ -135,7 +135,7 @@ def _choose_digits(reason: str) -> Chosen:
         name="digits",
         location=str(location) if location else None,
         sha256=container.dataset_sha256(digits.HASHES, digits.VALIDATION_COUNT),
-        note=f"digits, scikit-learn's, brought to MNIST's size: {reason}",
+        note=f"digits (scikit-learn's, scaled to MNIST's size): {reason}",
         input_shape=(28, 28, 1),
         targets=TargetKind((), classes=10),
     )

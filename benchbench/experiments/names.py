@@ -67,8 +67,8 @@ def find_divisions(info: BackendInfo, choice: str) -> tuple[str, ...]:
     if not chosen:
         raise UsageError(
             f"the backend '{info.name}' has no division '{choice}'"
-            f"{nearest(choice, info.divisions)}; it has {', '.join(info.divisions)} "
-            f"(--division all takes what there is)"
+            f"{nearest(choice, info.divisions)} (it has {', '.join(info.divisions)}; "
+            f"--division all takes what there is)"
         )
     return chosen
 

@@ -39,7 +39,7 @@ def find_subject(networks: Sequence[str], given: Collection[str]) -> Certificati
         raise UsageError(
             f"expected --backend NAME, to certify a backend, or two things to compare, such as "
             f"my_port.py:net my_model.py:build, or my.toml my_port.py:net; got {len(networks)} "
-            f"networks and {backend}"
+            f"network{'' if len(networks) == 1 else 's'} and {backend}"
         )
     subject: CertificationSubject = (
         "two" if networks else "outcome" if "--outcome" in given else "ladder"

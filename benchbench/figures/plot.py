@@ -69,7 +69,7 @@ def kind_of(path: Path) -> str:
     kind = path.suffix.removeprefix(".").lower()
     if kind not in KINDS:
         raise UsageError(
-            f"{path}: a figure is written as {', '.join(KINDS)}, told from the end of the file's "
-            f"name{nearest(kind, KINDS) if kind else ''}: name it like figure.svg"
+            f"{path}: expected a file whose name ends in .svg, .png or .pdf, the kind of the "
+            f"figure{nearest(kind, KINDS) if kind else ''}"
         )
     return kind

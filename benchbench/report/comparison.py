@@ -13,13 +13,23 @@ from benchbench.compare.model_runs import NotComparable
 from benchbench.compare.summary import CellSummary
 from benchbench.records import Stopping
 from benchbench.report import over_machines, text
-from benchbench.report.document import Block, Document, Grid, Heading, Paragraph, grid, items
+from benchbench.report.document import (
+    Block,
+    CodeText,
+    Document,
+    Grid,
+    Heading,
+    Paragraph,
+    grid,
+    items,
+)
 from benchbench.report.labels import Label, label_of, machine_label
 from benchbench.report.metrics import metric_column, metric_text
 from benchbench.report.sentences import sentences
 from benchbench.spec.losses import ACCURACY
 
 _WORDS = {"model", "backend", "machine", "outcome", "verdict"}
+_NOTHING = CodeText("There is nothing to compare: no run finished. `benchbench report` says why.")
 # Of more machines a table shows those with the least and the greatest ratios.
 _MOST_MACHINES = 24
 # A list of lost blocks is no longer.
@@ -29,7 +39,8 @@ _MOST_NAMES = 4
 
 def build(comparisons: Sequence[Comparison]) -> Document:
     """Return a section each: its table, a sentence a model, and what is not comparable."""
-    return tuple(block for one in comparisons for block in _section(one))
+    found = tuple(block for one in comparisons for block in _section(one))
+    return found or (Paragraph(_NOTHING),)
 
 
 def _section(one: Comparison) -> Document:

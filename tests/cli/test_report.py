@@ -133,10 +133,10 @@ def test_a_figure_reaches_a_file(benchbench, results, tmp_path):
     ("arguments", "code", "reason"),
     [
         (["plot", "memroy", "-o", "x.svg"], 2, "did you mean 'memory'?"),
-        (["plot", "memory", "-o", "x.jpg"], 2, "svg, png, pdf"),
+        (["plot", "memory", "-o", "x.jpg"], 2, ".svg, .png or .pdf"),
         (["plot", "memory", "-o", "no/such/x.svg"], 2, "cannot write no/such/x.svg"),
         (["plot", "ratios", "-o", "x.svg"], 3, "there is no ratio to draw"),
-        (["report", "--format", "html", "-o", "."], 2, "cannot write .: Is a directory"),
+        (["report", "--format", "html", "-o", "."], 2, "cannot write .: it is a folder"),
         (["report", "--format", "htlm"], 2, "did you mean 'html'?"),
     ],
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 import typer
 
 from benchbench.cli.groups import SHORT_HELP
 from benchbench.cli.verbs import app
+from benchbench.errors import UsageError
 
 
 def test_every_verb_of_the_list_is_one():
@@ -16,7 +18,8 @@ def test_every_verb_of_the_list_is_one():
     assert line.list_commands(None) == list(SHORT_HELP)
     for name in SHORT_HELP:
         assert line.get_command(None, name).name == name
-    assert line.get_command(None, "lst") is None
+    with pytest.raises(UsageError, match="there is no command 'lst', did you mean 'list'"):
+        line.get_command(None, "lst")
 
 
 def test_a_verb_does_not_import_another():

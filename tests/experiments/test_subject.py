@@ -20,7 +20,7 @@ def test_what_is_given_says_what_is_certified():
     ("networks", "given", "message"),
     [
         ((), [], "got 0 networks and no backend"),
-        (FILES[:1], ["--backend"], "got 1 networks and --backend"),
+        (FILES[:1], ["--backend"], "got 1 network and --backend"),
         (FILES, ["--backend"], "--backend cannot be used to certify two networks"),
         (FILES, ["--seeds", "--epochs"], "--seeds, --epochs cannot"),
         ((), ["--backend", "--input"], "--input cannot be used to certify backends without"),

@@ -180,5 +180,5 @@ def test_what_is_named_to_be_written_to_stays_what_it_is(tmp_path, write):
 def test_a_place_to_write_a_file_is_refused(tmp_path, monkeypatch, write, place):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.svg").mkdir()
-    with pytest.raises(UsageError, match=r"cannot write|a figure is written as"):
+    with pytest.raises(UsageError, match=r"cannot write|expected a file whose name ends in"):
         write(Path(place))

@@ -91,7 +91,7 @@ def test_unknown_figures_and_endings_are_named(tmp_path):
     with pytest.raises(UsageError, match="no figure 'ratio', did you mean 'ratios'"):
         draw("ratio", SESSION)
     plot = Results(tuple(SESSION)).plot("memory")
-    with pytest.raises(UsageError, match="svg, png, pdf"):
+    with pytest.raises(UsageError, match=r"\.svg, \.png or \.pdf"):
         plot.save(tmp_path / "figure.gif")
     with pytest.raises(UsageError, match="cannot write"):
         plot.save(tmp_path / "no" / "figure.svg")

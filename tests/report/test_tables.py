@@ -170,3 +170,10 @@ def test_no_ratio_no_rank_no_verdict():
     text = render([make_record(), make_record(backend="keras")]).lower()
     for word in ("ratio", "faster", "slower", "winner", "rank"):
         assert word not in text
+
+
+def test_where_nothing_can_be_compared_it_is_said():
+    skipped = [make_record(run_id=name, backend=name, status="skipped", epochs=()) for name in "ab"]
+    for records in ([], skipped):
+        (paragraph,) = comparison.build(compare(records, Question()))
+        assert paragraph.text.startswith("There is nothing to compare: no run finished.")
