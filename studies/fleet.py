@@ -216,19 +216,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fleets", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--part", type=int, help="only this part, 0 to 8, of the page")
     options = parser.parse_args()
-    random = np.random.default_rng(options.seed)
-    _say(
-        f"Blocks scatter by {100 * WITHIN:g} % on a machine, machines by tau. {options.fleets:,} "
-        f"fleets a figure: its standard error is 0.5 % near 95 %. Made by "
-        f"`python studies/fleet.py --fleets {options.fleets}`."
-    )
-    for design in DESIGNS:
-        _say("", f"## Coverage: {design.title}", *coverage(design, options.fleets, random))
-    _say("", f"## False verdicts: {DESIGNS[0].title}", "")
-    _say(*false_verdicts(DESIGNS[0], options.fleets, random))
-    _say("", f"## Verdicts that are found: {DESIGNS[0].title}", "")
-    _say(*found(DESIGNS[0], options.fleets // 2, random))
+    parts = [0, *range(1, len(DESIGNS) + 3)] if options.part is None else [options.part]
+    for part in parts:
+        # Each has numbers of its own: alone it comes out as among the others.
+        random = np.random.default_rng([options.seed, part])
+        _say(*_part(part, options.fleets, random))
+
+
+def _part(part: int, fleets: int, random: np.random.Generator) -> Iterator[str]:
+    """Yield the lines of one part: 0 is the head, then come the designs, then verdicts."""
+    if part == 0:
+        yield (
+            f"Blocks scatter by {100 * WITHIN:g} % on a machine, machines by tau. {fleets:,} "
+            f"fleets a figure: its standard error is 0.5 % near 95 %. Made by "
+            f"`python studies/fleet.py --fleets {fleets}`."
+        )
+    elif part <= len(DESIGNS):
+        design = DESIGNS[part - 1]
+        yield from ("", f"## Coverage: {design.title}")
+        yield from coverage(design, fleets, random)
+    elif part == len(DESIGNS) + 1:
+        yield from ("", f"## False verdicts: {DESIGNS[0].title}", "")
+        yield from false_verdicts(DESIGNS[0], fleets, random)
+    else:
+        yield from ("", f"## Verdicts that are found: {DESIGNS[0].title}", "")
+        yield from found(DESIGNS[0], fleets // 2, random)
 
 
 def _say(*lines: str) -> None:

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import platform
+import re
 import socket
 import subprocess
 from collections.abc import Callable
@@ -26,6 +27,7 @@ _DEVICES = Path("/sys/devices")
 _TOPOLOGY = _DEVICES / "system" / "cpu"
 _PRESSURE = Path("/proc/pressure/cpu")
 _CPUINFO = Path("/proc/cpuinfo")
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 # The product takes half of the tenth of a second on two cores of 2023, the streaming the rest.
 _PRODUCT_SIDE = 512
@@ -50,13 +52,22 @@ def machine(*, include_host: bool = False) -> Machine:
         accelerators=gpu.accelerators(),
         cpu_quota=quota.cores if quota else None,
         slow_cores=len(slow_cores() & affinity()) or None,
-        host=node_name() if include_host else hashed(node_name()),
+        host=node_name() if include_host else hashed(_identity(node_name())),
     )
 
 
 def node_name() -> str:
     """Return the name of this machine: Slurm's where it started this process, else the system's."""
     return os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+
+
+def _identity(name: str, boot: Path = _BOOT) -> str:
+    """Return what tells this machine from others: its name.
+
+    A container without a name of its own has a random one, in Docker twelve hexadecimal digits: two
+    on one machine would seem to be two machines. So that is known by the boot of its kernel.
+    """
+    return (_read(boot) or name) if re.fullmatch(r"[0-9a-f]{12}", name) else name
 
 
 def hashed(name: str) -> str:

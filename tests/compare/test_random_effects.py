@@ -123,3 +123,13 @@ def test_residuals_are_those_of_a_t_test_of_one_machine_against_the_others():
     others = means[:4]
     expected = (0.30 - others.mean()) / (others.std(ddof=1) * math.sqrt(1 + 1 / 4))
     assert effects.residuals()[4] == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_scatter_of_blocks_that_is_hardly_known_makes_the_prediction_wider():
+    means, variances = np.array([0.1, 0.12, 0.11]), np.full(3, 4e-4)
+    widths = []
+    for freedom in (3, 30, None):
+        low, high = RandomEffects(means, variances, freedom).prediction.interval(0.95)
+        widths.append(high - low)
+    assert widths == sorted(widths, reverse=True)
+    assert widths[0] > 1.1 * widths[2]
