@@ -30,7 +30,12 @@ def candidates(a: PortDescription, b: PortDescription) -> Iterator[tuple[int, ..
         if any(one.kind == "Embedding" for one in blocks) and not images:
             rows = [one.variables["embeddings"][0] for one in blocks if one.kind == "Embedding"]
             yield (min(_STEPS, *rows, _STEPS),)
-            lengths = {s[-2] for one in blocks for s in one.variables.values() if len(s) == 3}
+            lengths = {
+                shape[-2]
+                for one in network.blocks
+                for shape in one.variables.values()
+                if len(shape) == 3 or (one.constants and len(shape) > 1)
+            }
             yield from ((length,) for length in sorted(lengths))
             return
         if first is None:

@@ -17,7 +17,12 @@ GALLERY = Path(__file__).parent / "gallery"
 # Where neither side says what it takes.
 SHAPES = {"attention": (6, 8), "resnet": (8, 8, 3), "mlp": (64,), "mlp_adam": (64,)}
 SHAPES |= {"volumes": (5, 5, 5, 2), "weight_norm": (64,)}
-SHAPES |= {"transformer": (6, 8), "transformer_by_hand": (6, 8), "transformer_adam": (6, 8)}
+SHAPES |= {
+    "transformer_no_scale": (6, 8),
+    "transformer": (6, 8),
+    "transformer_by_hand": (6, 8),
+    "transformer_adam": (6, 8),
+}
 
 
 class Gallery:

@@ -137,7 +137,7 @@ WRONG = [
     Pair(
         "keras:decoder",
         "torch:decoder_true_means_seen",
-        "evaluation mode",
+        "forward",
         "causal mask",
         "attention",
     ),

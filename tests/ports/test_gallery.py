@@ -23,6 +23,34 @@ QUICK = {
     "mlp_frozen": ("gradients", "not trained"),
 }
 
+# The same of sequences: a right form, and a form with a mistake.
+QUICK_SEQUENCES = {
+    ("lstm", "lstm_cell"): ("", ""),
+    ("lstm", "lstm_steps_first"): ("", ""),
+    ("lstm", "lstm_by_hand"): ("", ""),
+    ("lstm", "lstm_gate_order"): ("forward", "gate order"),
+    ("lstm", "lstm_forget_bias"): ("forward", "forget bias"),
+    ("lstm", "lstm_time_first"): ("forward", "batch_first"),
+    ("lstm", "lstm_padding_idx"): ("gradients", "padding_idx"),
+    ("gru", "gru_by_hand"): ("", ""),
+    ("gru_by_hand", "gru_gate_order"): ("forward", ""),
+    ("gru", "gru_gate_order"): ("forward", "gate order"),
+    ("gru_update_gate", "gru"): ("forward", "update gate"),
+    ("transformer", "transformer_by_hand"): ("", ""),
+    ("transformer_by_hand", "transformer_steps_first"): ("", ""),
+    ("transformer", "transformer_no_scale"): ("forward", "attention scale missing"),
+    ("transformer_no_scale", "transformer"): ("forward", "attention scale missing"),
+    ("transformer", "transformer_heads"): ("forward", "attention heads"),
+    ("transformer", "transformer_batch_first"): ("evaluation mode", "batch_first"),
+    ("transformer_adam", "transformer_adam"): ("", ""),
+    ("decoder", "decoder_no_mask"): ("forward", "causal mask"),
+    ("decoder", "decoder_true_means_seen"): ("forward", "causal mask"),
+    ("decoder", "decoder_true_means_seen_slowly"): ("evaluation mode", "causal mask"),
+    ("decoder", "decoder_mask_transposed"): ("forward", "causal mask"),
+    ("waves", "waves"): ("", ""),
+    ("waves", "waves_of_another_rate"): ("forward", ""),
+}
+
 
 def check(report, rung, trap, layer=""):
     assert report.same is not bool(rung), report.explanation
@@ -45,6 +73,11 @@ def test_a_network_trains_as_itself(gallery):
 @pytest.mark.parametrize("name", QUICK)
 def test_a_mistake_in_torch_is_named(gallery, name):
     check(gallery("torch:mlp", f"torch:{name}"), *QUICK[name])
+
+
+@pytest.mark.parametrize("pair", QUICK_SEQUENCES, ids=".".join)
+def test_a_mistake_in_a_sequence_is_named(gallery, pair):
+    check(gallery(*(f"torch:{name}" for name in pair)), *QUICK_SEQUENCES[pair])
 
 
 @pytest.mark.exhaustive

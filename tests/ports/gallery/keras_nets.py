@@ -131,7 +131,7 @@ def transformer():
 
 def lstm_adam():
     network = lstm()
-    network.compile(keras.optimizers.Adam(1e-2, epsilon=1e-3), _logits())
+    network.compile(keras.optimizers.Adam(1e-2, epsilon=1e-10), _logits())
     return network
 
 
