@@ -8,13 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchbench.certify import diagnosis
+from benchbench.certify.answer_limits import answer_limit, moved_loss, moved_predictions
 from benchbench.certify.calls import call
 from benchbench.certify.exercise import ONE_STEP, Exercise, relative_difference
 from benchbench.certify.metrics import decision_count, loss_difference, miscount
 from benchbench.certify.mistaken_losses import mistaken_losses
 from benchbench.certify.reference import Reference
 from benchbench.certify.rows import Arrays
-from benchbench.certify.rungs import Finding, finite
+from benchbench.certify.rungs import Finding, finite, limit_of
 from benchbench.certify.suspects import Suspects, suspected_scores
 from benchbench.certify.variants import mistaken_predictions
 from benchbench.data.dataset import Split
@@ -38,14 +39,20 @@ class AnswerMeasures:
         if observed.shape != expected.shape:
             words = f"`predict` gives {observed.shape}, expected {expected.shape}"
             return Finding(None, lambda: words)
+        difference = relative_difference(observed, expected)
         return Finding(
-            finite(relative_difference(observed, expected)),
+            finite(difference),
             lambda: diagnosis.of_predictions(
                 expected,
                 observed,
                 task=self._exercise.task,
                 trained=own,
                 suspects=self._suspects(weights, start, split, own),
+            ),
+            answer_limit(
+                difference,
+                limit_of("forward", self._exercise.model),
+                lambda: moved_predictions(self._reference, weights, split),
             ),
         )
 
@@ -56,6 +63,11 @@ class AnswerMeasures:
         task, outputs = self._exercise.task, self._reference.predict(weights, split.inputs)
         miscounted = miscount(task, expected.metric, observed.metric, outputs)
         of_loss = loss_difference(task, expected.loss, observed.loss)
+        limit = answer_limit(
+            of_loss,
+            limit_of("loss", self._exercise.model),
+            lambda: moved_loss(self._reference, weights, split, task),
+        )
         return Finding(
             finite(max(of_loss, miscounted)),
             lambda: diagnosis.of_score(
@@ -69,6 +81,7 @@ class AnswerMeasures:
                     self._reference, self._exercise, weights, split, expected.loss
                 ),
             ),
+            limit,
         )
 
     def _suspects(self, weights: Arrays, start: str, split: Split, own: bool) -> Suspects:

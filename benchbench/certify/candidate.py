@@ -15,6 +15,7 @@ from benchbench.certify.acting import changes, why_unsteady
 from benchbench.certify.answers import AnswerMeasures
 from benchbench.certify.calls import call
 from benchbench.certify.causality import is_causal
+from benchbench.certify.delicate import beyond_rounding, rounded_share
 from benchbench.certify.dropout import rates_of
 from benchbench.certify.exercise import (
     FRESH,
@@ -25,7 +26,6 @@ from benchbench.certify.exercise import (
     Exercise,
     Implementation,
     Program,
-    float32_rounding,
     relative_difference,
 )
 from benchbench.certify.probes import causality_finding, dropout_finding, order_finding
@@ -187,10 +187,7 @@ class CandidateMeasures:
             trainer = self._candidate.train(self._exercise, given, program, draw)
         before = as_row(given)
         observed = as_row(call("variables", trainer.variables)) - before
-        # A step rounds the weights as it decays them, and as it moves them.
-        decays = getattr(self._exercise.protocol.optimizer, "weight_decay", 0.0) > 0
-        rounding = program.steps * (1 + decays) * float32_rounding(before + expected)
-        beyond = np.maximum(np.abs(observed - expected) - rounding, 0)
+        beyond = beyond_rounding(self._exercise, program, before, expected, observed)
         counts = self._reference.counted(program)
         differences = [relative_difference((expected + beyond)[counts], expected[counts])]
         # A state is compared by itself: in the norm of all variables it would drown.
@@ -224,10 +221,13 @@ class CandidateMeasures:
             limit = Limit(MARGIN * moved, f"{MARGIN} x the reference's own, nudged by roundings")
         _, observed = self._trained_long
         before = as_row(self._exercise.fresh())
+        counts = self._reference.counted(self._exercise.long)
+        rounded = MARGIN * rounded_share(self._exercise, before, expected, counts)
+        if rounded > limit.tolerance:
+            limit = Limit(rounded, f"{MARGIN} x what float32 rounds the weights by")
         if len(observed) != len(expected):
             words = f"`fit` reported {len(observed)} epochs, expected {len(expected)}"
             return Finding(None, lambda: words, limit)
-        counts = self._reference.counted(self._exercise.long)
         differences = [
             relative_difference((ours - before)[counts], (theirs - before)[counts])
             for ours, theirs in zip(observed, expected, strict=True)

@@ -34,6 +34,9 @@ DRAWS = 12
 # nats more leaves the others 2e-9 of the probability, or so: what clamps it to 1e-7 acts there too.
 _LARGE_SCALE = 4
 SATURATING_NATS = 20
+# What makes likenesses and states stays as it is, and what norms make of their inputs there.
+_TAME_BY = frozenset({"query_kernel", "key_kernel", "recurrent_kernel"})
+_TAME = _TAME_BY | {"gamma"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,10 @@ class Exercise:
     def large(self, draw: int, last: int) -> list[npt.NDArray[Any]]:
         """Return the fresh weights four times as large, the last layer's `2**last` times that."""
         scales = [
-            np.float32(_LARGE_SCALE * (2.0**last if variable.name in self.output_names else 1))
+            np.float32(
+                (1 if variable.name in self._tame else _LARGE_SCALE)
+                * (2.0**last if variable.name in self.output_names else 1)
+            )
             for variable in self.model.variables
         ]
         return [array * scale for array, scale in zip(self.fresh(draw), scales, strict=True)]
@@ -184,6 +190,15 @@ class Exercise:
             case _:
                 bias += push
         return arrays
+
+    @functools.cached_property
+    def _tame(self) -> frozenset[str]:
+        """The names of what stays as it is among large weights.
+
+        Of 256 times the likeness a softmax is sure, and float32 has nothing left of its derivative.
+        """
+        roles = _TAME if any(one.role in _TAME_BY for one in self.model.variables) else ()
+        return frozenset(one.name for one in self.model.variables if one.role in roles)
 
     @functools.cached_property
     def output_names(self) -> frozenset[str]:

@@ -12,6 +12,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from benchbench.certify.delicate import beyond_rounding, is_delicate
+from benchbench.certify.divergence import refuse_divergence
 from benchbench.certify.exercise import (
     DRAWS,
     FRESH,
@@ -25,11 +27,11 @@ from benchbench.certify.exercise import (
     as_certified,
     relative_difference,
 )
+from benchbench.certify.nudges import NUDGE, nudged
 from benchbench.certify.rows import Arrays, Row, SilentObserver, as_arrays, as_row
 from benchbench.certify.rules import mask
 from benchbench.certify.silent import as_flags, counted, find_silent, from_flags, may_have_silent
 from benchbench.data.dataset import Split
-from benchbench.errors import Unsupported
 from benchbench.plugins.contract import Score
 from benchbench.spec.losses import Loss
 from benchbench.spec.model import ModelSpec
@@ -39,14 +41,10 @@ REFERENCE = "numpy-float64"
 
 # An update that is off is measured so many times in all, each on a draw of its own.
 ATTEMPTS = 3
-# Four roundings of float32: about what a sum of some hundred products collects.
-_NUDGE = 4 * 2.0**-24
 # What Keras rounds 1 - beta^t by at first, and so its first steps.
 _RATE_NUDGE = 2e-5
 # A draw is steady if the nudge moves the update by less than this, relative to its size.
 STEADY = 5e-5
-# Training that makes weights so many times as large, of 1 or of the largest, diverges.
-_DIVERGED = 1e8
 # So often may the last layer's large weights be halved.
 _HALVINGS = 60
 
@@ -182,7 +180,7 @@ class Reference:
 
             kept = self._memory(f"{name}-{program.name}-{attempt}".replace(" ", "-"), work_out)
             given = as_row(self._weights(name, int(kept["draw"])))
-            _refuse_divergence(given, given + kept["update"], program)
+            refuse_divergence(given, given + kept["update"], program)
             self._settled[key] = int(kept["draw"]), kept["update"], float(kept["moved"])
         return self._settled[key]
 
@@ -190,23 +188,35 @@ class Reference:
         """Return the update, and how far a nudge moves it, relative to its size."""
         weights = self._weights(name, draw)
         update = self._train(weights, program, draw)
-        random = np.random.default_rng(draw)
-        signs = [random.choice([-_NUDGE, _NUDGE], array.shape) for array in weights]
         moved = 0.0
-        for direction in (1, -1):
-            nudged = [
-                array * (1 + direction * sign) for array, sign in zip(weights, signs, strict=True)
-            ]
+        for direction, others in nudged(weights, draw):
             # Probabilities are rounded even where no weight counts: of a dead network the gradient
             # of a logit may be a sum of thirds, which is 0 but for that. All logits up is no nudge.
             bias = self._exercise.output_bias
             if bias is not None:
-                shape = nudged[bias].shape
-                nudged[bias] = nudged[bias] + direction * np.resize([_NUDGE, -_NUDGE], shape)
-            other = self._train(nudged, program, draw)
+                push = np.resize([NUDGE, -NUDGE], others[bias].shape)
+                others[bias] = others[bias] + direction * push
+            other = self._train(others, program, draw)
             rows = self.counted(program)
             moved = max(moved, relative_difference(other[rows], update[rows]))
-        return update, moved
+        return update, max(moved, self._rounded(weights, program, draw, update))
+
+    def _rounded(self, weights: Arrays, program: Program, draw: int, update: Row) -> float:
+        """Return how far the reference is off in float32; 0 if the network is not delicate."""
+        if self._in_float32 is None:
+            return 0.0
+        trainer = self._in_float32.train(self.exercise, weights, program, draw)
+        before, rows = as_row(weights), self.counted(program)
+        observed = as_row(trainer.variables()) - before
+        beyond = beyond_rounding(self.exercise, program, before, update, observed)
+        return relative_difference((update + beyond)[rows], update[rows])
+
+    @functools.cached_property
+    def _in_float32(self) -> Implementation | None:
+        rounded = getattr(self._implementation.backend, "rounded", None)
+        if rounded is None or not is_delicate(self._exercise.model):
+            return None
+        return replace(self._implementation, backend=rounded())
 
     def _train(self, start: Arrays, program: Program, draw: int) -> Row:
         trainer = self._implementation.train(self.exercise, start, program, draw)
@@ -227,21 +237,17 @@ class Reference:
             return {"rows": rows, "moved": np.array(moved)}
 
         kept = self._memory("long", work_out)
-        _refuse_divergence(as_row(self._exercise.fresh()), kept["rows"], self._exercise.long)
+        refuse_divergence(as_row(self._exercise.fresh()), kept["rows"], self._exercise.long)
         return kept["rows"], float(kept["moved"])
 
     def _long_moved(self, start: Arrays, rows: npt.NDArray[np.float64], direction: int) -> float:
-        random = np.random.default_rng(0)
-        nudged = [
-            array * (1 + direction * random.choice([-_NUDGE, _NUDGE], array.shape))
-            for array in start
-        ]
+        others = dict(nudged(start))[direction]
         exercise = self.exercise.with_rate(1 + direction * _RATE_NUDGE)
-        _, others = self._implementation.train_long(exercise, nudged)
+        _, course = self._implementation.train_long(exercise, others)
         counts = self.counted(self.exercise.long)
         return max(
-            relative_difference((other - as_row(nudged))[counts], (row - as_row(start))[counts])
-            for other, row in zip(others, rows, strict=True)
+            relative_difference((other - as_row(others))[counts], (row - as_row(start))[counts])
+            for other, row in zip(course, rows, strict=True)
         )
 
     def _weights(self, name: str, draw: int) -> Arrays:
@@ -285,16 +291,5 @@ class Reference:
             return {"weights": as_row(trainer.variables())}
 
         row = self._memory("trained", work_out)["weights"]
-        _refuse_divergence(as_row(self._exercise.fresh()), row, SCHOOLING)
+        refuse_divergence(as_row(self._exercise.fresh()), row, SCHOOLING)
         return as_arrays(self._exercise.model, row.astype(np.float32))
-
-
-def _refuse_divergence(before: Row, after: npt.NDArray[np.float64], program: Program) -> None:
-    """Raise Unsupported where training took the weights so far that float32 cannot follow."""
-    most = _DIVERGED * max(1.0, float(np.abs(before).max()))
-    if not np.abs(after).max() <= most:
-        raise Unsupported(
-            f"no certificate can be made of this model and protocol: in {program.steps} steps the "
-            f"reference's weights grow beyond {most:.0e}; a learning rate at which the loss grows "
-            f"does this: try a smaller one"
-        )

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from benchbench_numpy.backend import NumpyBackend
 from faulty.scoring import catch, sides
-from faulty.sequence_models import SEQUENCE_MODELS, TINY_LSTM, TRANSFORMER
+from faulty.sequence_models import SEQUENCE_MODELS, TINY_GRU, TINY_LSTM, TRANSFORMER
 from faulty.sequences import FAULTS
 
 import benchbench as bb
@@ -102,7 +102,7 @@ def test_a_fault_is_caught_in_every_model_in_which_it_exists(fault, model):
         assert catch(fault, model).rung is not None
 
 
-@pytest.mark.parametrize("model", SEQUENCE_MODELS, ids=lambda model: model.name)
+@pytest.mark.parametrize("model", [TINY_GRU, TRANSFORMER], ids=lambda model: model.name)
 def test_the_right_backend_holds(model):
     rungs = climb(model, bb.TrainingProtocol(batch_size=32))
     assert [rung for rung in rungs if rung.verdict != "holds"] == []
