@@ -106,7 +106,7 @@ class EpochRecord(msgspec.Struct, frozen=True):
 
     `turn` is its place, from 0, among the workers that trained this epoch in turn; a loss that is
     not finite is null (and fails the check of that name). `waiting_cpu_seconds` is the CPU time
-    that the process used after the epoch, while another had its turn; `foreign_cpu_fraction` is
+    that the process used after the epoch, while another one trained; `foreign_cpu_fraction` is
     the share of all usable cores' time during the turn that neither this process, with those that
     it started, nor the conductor used; `throttled_periods` are those of a CPU quota during the turn
     in which it was used up, null without a quota.
@@ -130,7 +130,7 @@ class EpochRecord(msgspec.Struct, frozen=True):
 class Phases(msgspec.Struct, frozen=True, rename={"import_": "import"}):
     """Where the wall time of the worker's process went, in seconds; the parts are the whole.
 
-    `waiting` is the time in which another worker had its turn, or in which the core watched the
+    `waiting` is the time in which another worker trained, or in which the core watched the
     process for work left over; `other` is what no phase claims, the start of the interpreter among
     it.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -71,3 +72,23 @@ def test_no_experiment_prints():
         ]
         names = {ast.unparse(call.func) for call in calls}
         assert not names & {"print", "typer.echo", "sys.stdout.write"}, path
+
+
+# Sentences that were read twice (the field has a word), and their siblings.
+RIDDLES = re.compile(
+    r"took turns|reaches across|among so many rows|had its turn|what this machine can tell apart|"
+    r"fault can sleep|another state of|until every ratio is known|run of it was well|all well\b|"
+    r"uncorrected root(?!\]|`|\")|nothing to be it"
+)
+
+
+def test_no_riddle_is_back():
+    pages = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    rooms = ("cli", "report", "compare", "experiments", "figures", "exports", "spec", "data")
+    code = [path for room in rooms for path in (ROOT / "benchbench" / room).rglob("*.py")]
+    found = [
+        f"{path.relative_to(ROOT)}: {one}"
+        for path in (*pages, *code)
+        for one in RIDDLES.findall(path.read_text())
+    ]
+    assert not found

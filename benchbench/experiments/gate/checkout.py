@@ -1,4 +1,4 @@
-"""A git checkout: what state it is in, another state of it beside it, what is imported from it."""
+"""A git checkout: its state, another revision beside it, and what is imported from it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def find_checkout(folder: Path, *, aside: Path | None = None) -> Checkout:
     except CheckoutError as error:
         raise CheckoutError(
             f"{folder.resolve()} is not in a git checkout ({error}): change to the folder of the "
-            f"repository whose state is to be compared"
+            f"repository to be compared"
         ) from None
     try:
         commit = _git(root, "rev-parse", "--verify", "HEAD").strip()
@@ -128,7 +128,7 @@ def import_folders(root: Path, modules: Iterable[str]) -> tuple[Path, ...]:
     folders = tuple(dict.fromkeys(folder for folder in found if folder is not None))
     if not folders:
         raise CheckoutError(
-            f"nothing is imported from {root}, so another state of it would make no difference: "
+            f"nothing is imported from {root}, so another revision would make no difference: "
             f"install the checkout itself with `pip install -e {root}`"
         )
     return folders
