@@ -211,3 +211,11 @@ def test_a_session_with_environments_is_itself_again_as_json(misfits, tmp_path):
     assert isinstance(session, Session)
     again = session_from_json(session_to_json(session), source="a test")
     assert again == session
+
+
+def test_nothing_of_the_working_folder_is_imported_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "benchbench").mkdir()
+    (tmp_path / "benchbench" / "__init__.py").write_text("raise RuntimeError('from here')")
+    (found,) = find_elsewhere("numpy", str(_this(tmp_path / "old")))
+    assert found.divisions == ("idiomatic",)
