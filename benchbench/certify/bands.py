@@ -23,7 +23,7 @@ _FALSE_ALARM = 0.001
 FEWEST_SEEDS = 10
 
 
-class Band(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Band(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Test accuracies, or other metrics, over `n` seeds of one model, protocol and data set."""
 
     model: str

