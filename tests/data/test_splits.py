@@ -68,3 +68,27 @@ def test_an_unfit_plugin_s_data_set_is_refused(change, message, dataset):
     unfit = dataclasses.replace(dataset, test=change(dataset.test))
     with pytest.raises(DataError, match=f"'noise' is unfit: test .*{message}"):
         splits.check(unfit)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "tokens", "message"),
+    [
+        (np.ones((6, 4), np.int32), 5, None),
+        (np.ones((6, 4), np.int32), None, "expected `tokens`, how many there are"),
+        (np.ones((6, 4), np.int32), 1, "expected tokens from 0 to 0"),
+        (np.ones((6, 4, 2), np.int32), 5, r"tokens \(n, steps\), but they are \(6, 4, 2\)"),
+        (
+            np.ones((6, 4), np.int64),
+            5,
+            r"int32 \(n, steps\), all of one shape, but .*int64",
+        ),
+    ],
+)
+def test_tokens_of_a_plugin_are_held_to_their_number(inputs, tokens, message):
+    split = Split(inputs, np.arange(6) % 2)
+    dataset = Dataset("theirs", split, split, split, 2, "0" * 64, "a plugin", tokens=tokens)
+    if message is None:
+        splits.check(dataset)
+    else:
+        with pytest.raises(DataError, match=message):
+            splits.check(dataset)

@@ -158,6 +158,8 @@ def test_both_views_name_the_metric_of_a_model_that_learns_values(compared):
     scaled = Standardization(("age", "price"), (1.0, 200.0), (2.0, 40.0))
     values = [msgspec.structs.replace(one, standardization=scaled) for one in values]
     assert "0.25 (10 in price)" in render(values, view=tables.build)
+    own = [msgspec.structs.replace(one, dataset="housing:autoencoder") for one in values]
+    assert "in price" not in render(own, view=tables.build)
 
 
 def _column(text, header):

@@ -6,9 +6,12 @@ import sys
 import time
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pytest
 
+from benchbench import GRU, Dense, Embedding, ModelSpec
+from benchbench.data import catalog
 from benchbench.data.dataset import Dataset, DatasetInfo, Split
 from benchbench.plugins import registry
 from benchbench.records import Built, DatasetChoice, EpochDone, Finished, Ready, Variant
@@ -220,3 +223,22 @@ def test_a_data_set_that_the_model_does_not_take_is_skipped(offered):
     ending = worker.execute(request_for("null"), lambda event: None)
     assert ending.status == "skipped"
     assert "takes inputs of shape (28, 28, 1)" in ending.reason
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_a_text_is_cut_for_the_model_and_its_characters_are_reported(offered, tmp_path, every):
+    import benchbench_numpy
+
+    offered.backends["numpy"] = benchbench_numpy.benchbench_backends()[0]
+    path = tmp_path / "novel.txt"
+    path.write_text("the quick brown fox jumps over the lazy dog\n" * 9)
+    layers = (Embedding(30, 4), GRU(3, return_sequences=every), Dense(30, "softmax"))
+    request = msgspec.structs.replace(
+        request_for("numpy"),
+        model=ModelSpec("reader", (8,), layers, "int32"),
+        dataset=catalog.choose(f"text:{path}", {}),
+    )
+    ending = worker.execute(request, lambda event: None)
+    assert ending.outcome.characters == "\n abcdefghijklmnopqrstuvwxyz"
+    assert [check for check in ending.outcome.checks if check.passed is False] == []
+    assert 0 < ending.outcome.test.accuracy < 1
