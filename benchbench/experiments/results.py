@@ -181,8 +181,10 @@ class Comparisons:
         return f"Comparisons({count} ratios in {len(self.sections)} sections)"
 
     def _repr_html_(self) -> str:
-        shown = ["model", "cell", "baseline", "time_ratio", "time_ratio_low", "time_ratio_high"]
-        return str(self.to_dataframe()[[*shown, "verdict"]].to_html(index=False))
+        hosts = ["host"] if any(section.hosts for section in self.sections) else []
+        shown = ["model", "cell", *hosts, "baseline"]
+        shown += ["time_ratio", "time_ratio_low", "time_ratio_high", "verdict"]
+        return str(self.to_dataframe()[shown].to_html(index=False))
 
 
 def load_results(*places: str | Path) -> Results:

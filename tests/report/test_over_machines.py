@@ -98,6 +98,7 @@ def test_a_program_gets_frames():
     found = Comparisons(sections(FIVE))
     frame = found.to_dataframe()
     assert list(frame["host"]) == list(FIVE)
+    assert "node3" in found._repr_html_()
     over = found.over_machines()
     assert over.loc[0, "machine_count"] == 5
     assert over.loc[0, "verdict"] == "FASTER"
