@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import msgspec
 
 from benchbench.errors import UsageError, nearest
 from benchbench.experiments.environments.backends import BackendElsewhere
@@ -48,14 +51,48 @@ def certify_two(
         for option, given in (("--protocol", protocol_path), ("--division", division)):
             if given not in {None, ALL_DIVISIONS}:
                 raise UsageError(f"{option} is for backends and specs, but both sides are files")
-    return certify_ports(
-        a,
-        b,
-        ports_of(registry),
+    certify = functools.partial(
+        certify_ports,
+        ports=ports_of(registry),
         shape=samples,
         map_path=map_path,
         timeout_seconds=timeout_seconds,
     )
+    backends = [one for one in (a, b) if isinstance(one, SpecSubject) and one.info]
+    if not backends:
+        return certify(a, b)
+    return _by_the_spec(a, b, backends[0], certify)
+
+
+def _by_the_spec(
+    a: PortSubject,
+    b: PortSubject,
+    backend: SpecSubject,
+    certify: Callable[[PortSubject, PortSubject], PortReport],
+) -> PortReport:
+    """Compare both with the spec that the backend trains, in float64, which no backend runs in.
+
+    Two that are its function are one function; the first that is not is the answer.
+    """
+    trained = backend.trained
+    label = f"the spec '{trained.model.name}'"
+    spec = SpecSubject(TrainedSpec(model=trained.model, protocol=trained.protocol), label)
+    reports = []
+    for one in (a, b):
+        if isinstance(one, SpecSubject) and not one.info and one.trained == spec.trained:
+            continue
+        report = certify(spec, one)
+        if not report.same:
+            return report
+        reports.append(report)
+    rungs = tuple(
+        max(rung, key=lambda one: one.difference or 0.0)
+        for rung in zip(*(report.rungs for report in reports), strict=True)
+    )
+    told = f"each was compared with {spec.label}, in float64"
+    notes = dict.fromkeys([told, *(note for report in reports for note in report.notes)])
+    last = reports[-1]
+    return msgspec.structs.replace(last, a=a.label, b=b.label, rungs=rungs, notes=tuple(notes))
 
 
 def find_subjects(
