@@ -47,10 +47,12 @@ def certify_two(
     # `all`, the default of other certifications, is none of one network.
     chosen = "idiomatic" if division == ALL_DIVISIONS else division
     a, b = find_subjects(networks, registry, models, chosen, protocol)
-    if not any(isinstance(one, SpecSubject) for one in (a, b)):
-        for option, given in (("--protocol", protocol_path), ("--division", division)):
-            if given not in {None, ALL_DIVISIONS}:
-                raise UsageError(f"{option} is for backends and specs, but both sides are files")
+    specs = [one for one in (a, b) if isinstance(one, SpecSubject)]
+    backends = [one for one in specs if one.info]
+    if protocol_path and not specs:
+        raise UsageError("--protocol is for backends and specs, but both sides are files")
+    if division != ALL_DIVISIONS and not backends:
+        raise UsageError("--division is for backends, but neither side is one")
     certify = functools.partial(
         certify_ports,
         ports=ports_of(registry),
@@ -58,7 +60,6 @@ def certify_two(
         map_path=map_path,
         timeout_seconds=timeout_seconds,
     )
-    backends = [one for one in (a, b) if isinstance(one, SpecSubject) and one.info]
     if not backends:
         return certify(a, b)
     return _by_the_spec(a, b, backends[0], certify)

@@ -136,3 +136,8 @@ def test_bad_input_is_refused_before_anything_runs(files, case):
 def test_a_protocol_for_two_files_would_change_nothing(files):
     with pytest.raises(UsageError, match="--protocol is for backends and specs"):
         _certify("right.py:net", "wrong.py:net", protocol_path=files / "sgd.toml")
+
+
+def test_a_division_of_no_backend_would_change_nothing(files):
+    with pytest.raises(UsageError, match="--division is for backends"):
+        _certify("net.toml", "right.py:net", division="tuned")
