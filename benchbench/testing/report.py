@@ -37,7 +37,7 @@ def build(result: Conformance) -> Document:
 def _summary(result: Conformance) -> Paragraph:
     """Return the answer, the totals, and what they are of: the lines above the table."""
     chosen = f" of the tests that match '{result.selected}'" if result.selected else ""
-    chosen += f" with {', '.join(result.models)} for a model" if result.models else ""
+    chosen += f" on the models {', '.join(result.models)}" if result.models else ""
     verdict = "conforms" if result.passed else "does not conform"
     if chosen:
         verdict = "passed" if result.passed else "did not pass"
