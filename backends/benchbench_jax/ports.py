@@ -100,10 +100,15 @@ class FlaxPort(Port):
     def trace(self, inputs: npt.NDArray[Any]) -> ForwardTrace:
         traced = ForwardTrace(np.empty(0))
         pieces = {id(piece.owner): piece for piece in self.pieces}
+        holders = {
+            id(piece.owner)
+            for piece in self.pieces
+            if any(id(one) in pieces for name, one in modules_of(piece.owner) if name)
+        }
         kinds = {type(piece.owner) for piece in self.pieces}
         originals = {kind: kind.__call__ for kind in kinds if "__call__" in vars(kind)}
         for kind, original in originals.items():
-            kind.__call__ = _recorder(original, pieces, traced)
+            kind.__call__ = _recorder(original, pieces, holders, traced)
         self.module.eval()
         try:
             traced.output = np.array(self._call(inputs, training=False))
@@ -174,7 +179,9 @@ class FlaxPort(Port):
         return jnp.mean(self._loss(output, labels))
 
 
-def _recorder(original: Any, pieces: dict[int, Piece], traced: ForwardTrace) -> Any:
+def _recorder(
+    original: Any, pieces: dict[int, Piece], holders: set[int], traced: ForwardTrace
+) -> Any:
     def record(self: Any, *arguments: Any, **named: Any) -> Any:
         output = original(self, *arguments, **named)
         piece = pieces.get(id(self))
@@ -185,8 +192,9 @@ def _recorder(original: Any, pieces: dict[int, Piece], traced: ForwardTrace) -> 
         answer = output
         if isinstance(output, tuple):  # an RNN may give its last state first
             answer = output[-1] if isinstance(self, nnx.RNN) else output[0]
-        # A cell is called at every step.
-        if not isinstance(self, CELLS) and _is_known(value) and _is_known(answer):
+        # A cell is called at every step; a layer that holds others is more than its own block.
+        one = id(self) not in holders and not isinstance(self, CELLS)
+        if one and _is_known(value) and _is_known(answer):
             traced.inputs[piece.name] = _canonical(value, piece)
             traced.outputs[piece.name] = _canonical(answer, piece)
         return output

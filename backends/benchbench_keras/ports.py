@@ -99,10 +99,14 @@ class KerasPort(Port):
     def trace(self, inputs: npt.NDArray[Any]) -> ForwardTrace:
         traced = ForwardTrace(np.empty(0))
         restore = []
+        owners = {id(piece.owner) for piece in self.pieces}
         for piece in self.pieces:
             if piece.owner is not self.model:
                 restore.append((piece.owner, "call", piece.owner.call))
-                piece.owner.call = _recorder(piece.name, piece.owner.call, traced)
+                # A layer that holds others is more than its own block.
+                inner = {id(one) for one in piece.owner._flatten_layers(include_self=False)}
+                ends = not inner & owners
+                piece.owner.call = _recorder(piece.name, piece.owner.call, traced, ends=ends)
             if piece.kind in _WITH_ACTIVATION:
                 activation = piece.owner.activation
                 restore.append((piece.owner, "activation", activation))
@@ -189,11 +193,13 @@ class KerasPort(Port):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
 
 
-def _recorder(name: str, call: Any, traced: ForwardTrace) -> Any:
+def _recorder(name: str, call: Any, traced: ForwardTrace, *, ends: bool) -> Any:
     def record(*arguments: Any, **named: Any) -> Any:
         output = call(*arguments, **named)
+        if name not in traced.called:
+            traced.called.append(name)
         values = [*arguments, *named.values()]
-        if name not in traced.inputs and values:
+        if ends and name not in traced.inputs and values:
             traced.inputs[name] = _array(values[0])
             first = output[0] if isinstance(output, tuple | list) else output
             traced.outputs.setdefault(name, _array(first))

@@ -101,10 +101,11 @@ class TorchPort(Port):
 
     def trace(self, inputs: npt.NDArray[Any]) -> ForwardTrace:
         traced = ForwardTrace(np.empty(0))
-        owners = Counter(id(piece.owner) for piece in self.pieces)
+        # How many blocks a module computes: of a stack, or one that holds layers, more than one.
+        held = Counter(id(one) for piece in self.pieces for one in _around(self.module, piece))
         hooks = [
             piece.owner.register_forward_hook(
-                _recorder(piece, traced, ends=owners[id(piece.owner)] == 1), with_kwargs=True
+                _recorder(piece, traced, ends=held[id(piece.owner)] == 1), with_kwargs=True
             )
             for piece in self.pieces
         ]
@@ -177,6 +178,11 @@ class TorchPort(Port):
         if self._channels_first and tensor.ndim > 2:
             tensor = tensor.movedim(-1, 1)
         return tensor.to(self.dtype)
+
+
+def _around(module: nn.Module, piece: Piece) -> list[nn.Module]:
+    """Return the piece's own module and those that hold it."""
+    return [one for one in module.modules() if any(own is piece.owner for own in one.modules())]
 
 
 def _recorder(piece: Piece, traced: ForwardTrace, *, ends: bool) -> Any:

@@ -158,7 +158,7 @@ class PortEvidence:
     @cached_property
     def small_update(self) -> dict[str, Triple]:
         """How far each variable goes in a step where gradients are small: the last layer is."""
-        last = self.a.blocks[-1].name
+        last = next((b.name for b in reversed(self.a.blocks) if "kernel" in b.variables), "")
         weights = {
             name: (value * np.float32(_SMALL) if name == f"{last}.kernel" else value)
             for name, value in self.weights.items()

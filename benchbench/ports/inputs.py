@@ -30,11 +30,12 @@ def candidates(a: PortDescription, b: PortDescription) -> Iterator[tuple[int, ..
         if any(one.kind == "Embedding" for one in blocks) and not images:
             rows = [one.variables["embeddings"][0] for one in blocks if one.kind == "Embedding"]
             yield (min(_STEPS, *rows, _STEPS),)
+            # A row for each step is a parameter, or a constant, of a layer that has no kernel.
             lengths = {
                 shape[-2]
                 for one in network.blocks
                 for shape in one.variables.values()
-                if len(shape) == 3 or (one.constants and len(shape) > 1)
+                if len(shape) > 1 and not {"kernel", "embeddings"} & set(one.variables)
             }
             yield from ((length,) for length in sorted(lengths))
             return

@@ -43,6 +43,8 @@ QUICK_SEQUENCES = {
     ("transformer", "transformer_heads"): ("forward", "attention heads"),
     ("transformer", "transformer_batch_first"): ("evaluation mode", "batch_first"),
     ("transformer_adam", "transformer_adam"): ("", ""),
+    ("decoder", "decoder_of_rows"): ("", ""),
+    ("decoder_of_rows", "decoder_mask_transposed"): ("forward", "causal mask"),
     ("decoder", "decoder_no_mask"): ("forward", "causal mask"),
     ("decoder", "decoder_true_means_seen"): ("forward", "causal mask"),
     ("decoder", "decoder_true_means_seen_slowly"): ("evaluation mode", "causal mask"),

@@ -244,11 +244,30 @@ class _Decoder(nn.Module):
         self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, tokens):
-        x = self.tokens(tokens) + self.places(torch.arange(tokens.shape[1]))
+        x = self.tokens(tokens) + self.rows(tokens.shape[1])
         y = self.norm1(x)
         x = x + self.attention(y, y, y, attn_mask=self.mask, need_weights=self.need_weights)[0]
         x = x + self.down(functional.gelu(self.up(self.norm2(x))))
         return self.last(x)
+
+    def rows(self, steps):
+        return self.places(torch.arange(steps))
+
+
+class _DecoderOfRows(_Decoder):
+    """The places are a parameter of the whole network, beside its layers."""
+
+    def __init__(self):
+        super().__init__(torch.ones(7, 7, dtype=torch.bool).triu(1))
+        del self.places
+        self.places = nn.Parameter(torch.randn(7, 8))
+
+    def rows(self, steps):
+        return self.places[:steps]
+
+
+def decoder_of_rows():
+    return _per_place(_DecoderOfRows())
 
 
 def decoder():
