@@ -111,12 +111,18 @@ def _made_there() -> Backend:
     raise PluginError("a backend of another environment is made in its own worker")
 
 
-def noted(environment: Mapping[str, str], notes: Iterable[str] = ()) -> dict[str, str]:
+def noted(
+    environment: Mapping[str, str], notes: Iterable[str] = (), *, home: Path | None = None
+) -> dict[str, str]:
     """Return the variables that can change what is measured, for the record.
 
-    `notes` are the beginnings of the names that a backend declares.
+    `notes` are the beginnings of the names that a backend declares. The run's own folder `home`,
+    which is another in every run, stands as `{home}`.
     """
     beginnings = (*_NOTED_PREFIXES, *notes)
-    return {
+    found = {
         name: value for name, value in sorted(environment.items()) if name.startswith(beginnings)
     }
+    if home is None:
+        return found
+    return {name: value.replace(str(home), "{home}") for name, value in found.items()}

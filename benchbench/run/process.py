@@ -53,7 +53,7 @@ class WorkerProcess:
                 variables=run.environment.variables,
             )
             environment |= apart(run.environment.python)
-            self.environment = noted(environment, info.notes)
+            self.environment = noted(environment, info.notes, home=folder)
             self.started = utc_now()
             self.request = msgspec.structs.replace(run.request, spawned_ns=now_ns())
             self._since_ns = self.request.spawned_ns

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from benchbench import BackendInfo
 from benchbench.plugins.registry import load_registry
 from benchbench.run.environment import noted, worker_environment
@@ -61,6 +63,12 @@ def test_the_record_notes_what_bends_a_measurement_and_nothing_private():
     outer = {"X_FLAGS": "x", "OMP_NUM_THREADS": "2", "HOME": "/h", "API_TOKEN": "t"}
     assert noted(outer) == {"OMP_NUM_THREADS": "2"}
     assert noted(outer, INFO.notes) == {"OMP_NUM_THREADS": "2", "X_FLAGS": "x"}
+
+
+def test_a_record_does_not_name_the_folder_of_its_run():
+    outer = {"X_CACHE": "/tmp/benchbench-abc/cache", "X_OTHER": "/opt/x"}
+    expected = {"X_CACHE": "{home}/cache", "X_OTHER": "/opt/x"}
+    assert noted(outer, INFO.notes, home=Path("/tmp/benchbench-abc")) == expected
 
 
 def test_a_worker_runs_on_its_processors_with_its_threads(command):
