@@ -102,10 +102,11 @@ def timed(
 
 
 def scale(nodes: int, counts: Sequence[int]) -> Iterator[str]:
-    """Yield a table: seconds of CPU time and peak memory of a session on made-up nodes, a process a row."""
+    """Yield a table: CPU time and memory of a session on made-up nodes, a process a row."""
     yield (
         f"Two cells a block on {nodes:,} made-up nodes; records are made up and saved one by one, "
-        f"as nodes do, into memory. Seconds are of CPU time; peak memory is that of the whole process.\n"
+        f"as nodes do, into memory. Seconds are of CPU time, peak memory is that of the whole "
+        f"process.\n"
     )
     yield (
         "| blocks | records | submit and collect s | of it making records s | status s | "

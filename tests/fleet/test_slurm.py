@@ -10,8 +10,6 @@ import time
 import cluster
 import pytest
 
-pytestmark = pytest.mark.exhaustive
-
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory):
@@ -67,6 +65,7 @@ def on_node(command, node="node"):
     return None
 
 
+@pytest.mark.exhaustive
 def test_eight_blocks_over_two_nodes(fleet):
     done = fleet.run("numpy", "--blocks", "8", "--certify", *fleet.slurm)
     assert done.returncode == 0, done.stderr
@@ -80,6 +79,7 @@ def test_eight_blocks_over_two_nodes(fleet):
     assert {block["state"] for block in found["blocks"]} == {"done"}
 
 
+@pytest.mark.exhaustive
 def test_a_node_that_dies_mid_block_has_its_block_done_again_elsewhere(fleet, slurm):
     process = fleet.start(
         *("run", "--backend", "slow", "--model", "single-layer", "--blocks", "2", "--epochs", "2"),
@@ -101,6 +101,7 @@ def test_a_node_that_dies_mid_block_has_its_block_done_again_elsewhere(fleet, sl
     assert process.returncode == 0
 
 
+@pytest.mark.exhaustive
 def test_a_cancelled_job_is_lost_with_its_reason_and_resume_completes(fleet, slurm):
     process = fleet.start(
         *("run", "--backend", "slow", "--model", "single-layer", "--blocks", "3", "--epochs", "2"),
@@ -131,6 +132,7 @@ def test_detached_blocks_are_looked_at_and_collected(fleet):
     assert len(fleet.records()) == 2
 
 
+@pytest.mark.exhaustive
 def test_ctrl_c_and_cancel_end_the_jobs(fleet, slurm):
     arguments = (
         *("run", "--backend", "slow", "--model", "single-layer", "--blocks", "4", "--epochs", "2"),
@@ -154,6 +156,7 @@ def test_ctrl_c_and_cancel_end_the_jobs(fleet, slurm):
     wait_for(lambda: not slurm.say("squeue", "-h").strip())
 
 
+@pytest.mark.exhaustive
 def test_what_slurm_would_refuse_is_refused_before_anything_is_submitted(fleet, slurm, tmp_path):
     options = tmp_path / "bad.toml"
     options.write_text('partition = "nowhere"')
@@ -168,6 +171,7 @@ def test_what_slurm_would_refuse_is_refused_before_anything_is_submitted(fleet, 
     assert not slurm.say("squeue", "-h", "--states=PENDING,RUNNING").strip()
 
 
+@pytest.mark.exhaustive
 def test_a_controller_that_restarts_is_waited_for(fleet, slurm):
     process = fleet.start(
         *("run", "--backend", "slow", "--model", "single-layer", "--blocks", "2", "--epochs", "2"),
@@ -184,6 +188,7 @@ def test_a_controller_that_restarts_is_waited_for(fleet, slurm):
     assert [record.status for record in fleet.records()] == ["ok"] * 2
 
 
+@pytest.mark.exhaustive
 def test_a_block_that_comes_to_its_time_limit_is_lost_with_what_gives_more(fleet, tmp_path):
     (tmp_path / "slurm.toml").write_text('partition = "bench"\ntime = 1\n')
     done = fleet.run("slow", "--blocks", "1", "--epochs", "200", *fleet.slurm)

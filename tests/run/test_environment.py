@@ -66,9 +66,9 @@ def test_the_record_notes_what_bends_a_measurement_and_nothing_private():
 
 
 def test_a_record_does_not_name_the_folder_of_its_run():
-    outer = {"X_CACHE": "/tmp/benchbench-abc/cache", "X_OTHER": "/opt/x"}
+    outer = {"X_CACHE": "/of/a/run/cache", "X_OTHER": "/opt/x"}
     expected = {"X_CACHE": "{home}/cache", "X_OTHER": "/opt/x"}
-    assert noted(outer, INFO.notes, home=Path("/tmp/benchbench-abc")) == expected
+    assert noted(outer, INFO.notes, home=Path("/of/a/run")) == expected
 
 
 def test_a_worker_runs_on_its_processors_with_its_threads(command):
