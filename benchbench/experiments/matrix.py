@@ -221,7 +221,7 @@ def must_have_records(plan: SavedPlan, store: Store, records: Sequence[RunRecord
         raise BlocksLost(
             plan.session.session_id,
             records,
-            f"{len(gone)} blocks left no record ({'; '.join(told)}{more})",
+            f"blocks that left no record: {len(gone)} ({'; '.join(told)}{more})",
         )
 
 

@@ -54,6 +54,7 @@ def test_what_was_kept_comes_back(certificate):
         {"seed": 1},
         {"sources_sha256": "9" * 64},
         {"versions": {"torch": "2.14.0"}},
+        {"processor": "another"},
     ],
 )
 def test_any_other_cell_has_another_place(certificate, change):

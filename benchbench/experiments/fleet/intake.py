@@ -107,7 +107,9 @@ class Intake:
         if answer is None:
             words = self._book.last_words(job)
             said = f" (its log ends: {words})" if words else ""
-            reason = state.reason or "its job ended without an answer"
+            reason = state.reason or (
+                f"its job ended without an answer: does its node see {self._book.folder}?"
+            )
             return f"{reason}{said}", state.elsewhere
         for remark in answer.remarks:
             self._listener.note(f"block {order.number}: {remark}")

@@ -139,7 +139,7 @@ class OrderWatch:
                 with suppress(BenchbenchError):
                     self.cancel()
                 if count:
-                    interrupt.add_note(f"{count} blocks were under way and have been cancelled")
+                    interrupt.add_note(f"blocks that were under way and have been cancelled: {count}")
             raise
 
     def cancel(self) -> None:

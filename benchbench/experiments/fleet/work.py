@@ -75,6 +75,8 @@ def run_order(
         ending, trouble = "unfit", f"its records cannot be saved: {error}"
     except BenchbenchError as error:
         ending, trouble = "failed", str(error)
+    except OSError as error:
+        ending, trouble = "unfit", crash.describe(error)
     except KeyboardInterrupt as error:
         notes = getattr(error, "__notes__", ())
         ending, trouble = "ended", "\n".join([str(error) or "it was interrupted", *notes])
