@@ -23,7 +23,7 @@ with machine_lock(name=sys.argv[1].replace("@", "\\0")):
 """
 
 
-class GaveUp(Exception):
+class GaveUp(Exception):  # noqa: N818 - it is caught where it is meant
     """Raised in the place of waiting on."""
 
 

@@ -139,7 +139,8 @@ class OrderWatch:
                 with suppress(BenchbenchError):
                     self.cancel()
                 if count:
-                    interrupt.add_note(f"blocks that were under way and have been cancelled: {count}")
+                    told = "blocks that were under way and have been cancelled"
+                    interrupt.add_note(f"{told}: {count}")
             raise
 
     def cancel(self) -> None:
