@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchbench.certify import diagnosis
 from benchbench.certify.answer_limits import answer_limit, moved_loss, moved_predictions
@@ -14,7 +16,7 @@ from benchbench.certify.exercise import ONE_STEP, Exercise, relative_difference
 from benchbench.certify.metrics import decision_count, loss_difference, miscount
 from benchbench.certify.mistaken_losses import mistaken_losses
 from benchbench.certify.reference import Reference
-from benchbench.certify.rows import Arrays
+from benchbench.certify.rows import Arrays, Row, as_row
 from benchbench.certify.rungs import Finding, finite, limit_of
 from benchbench.certify.suspects import Suspects, suspected_scores
 from benchbench.certify.variants import mistaken_predictions
@@ -28,13 +30,14 @@ class AnswerMeasures:
     def __init__(self, reference: Reference, exercise: Exercise) -> None:
         self._reference = reference
         self._exercise = exercise
+        self._latest: tuple[Split, Row, npt.NDArray[Any]] | None = None
 
     def predictions(
         self, trainer: Trainer, start: str, split: Split, *, own: bool = False
     ) -> Finding:
         """Compare with what the reference predicts from the start, or from the trainer's `own`."""
         weights = self._weights(trainer, start, own=own)
-        expected = self._reference.predict(weights, split.inputs)
+        expected = self._outputs(weights, split)
         observed = np.asarray(call("predict", trainer.predict, split.inputs))
         if observed.shape != expected.shape:
             words = f"`predict` gives {observed.shape}, expected {expected.shape}"
@@ -60,7 +63,7 @@ class AnswerMeasures:
         weights = self._weights(trainer, start, own=own)
         expected = self._reference.evaluate(weights, split)
         observed: Score = call("evaluate", trainer.evaluate, split)
-        task, outputs = self._exercise.task, self._reference.predict(weights, split.inputs)
+        task, outputs = self._exercise.task, self._outputs(weights, split)
         miscounted = miscount(task, expected.metric, observed.metric, outputs)
         of_loss = loss_difference(task, expected.loss, observed.loss)
         limit = answer_limit(
@@ -98,6 +101,17 @@ class AnswerMeasures:
         older = self._reference.start(start, ONE_STEP)
         size = self._exercise.protocol.batch_size
         return suspected_scores(self._reference.evaluate, split, weights, older, batch_size=size)
+
+    def _outputs(self, weights: Arrays, split: Split) -> npt.NDArray[Any]:
+        """Return what the reference predicts; loss and predictions are compared on the same."""
+        row = as_row(weights)
+        if (
+            self._latest is None
+            or self._latest[0] is not split
+            or not np.array_equal(self._latest[1], row)
+        ):
+            self._latest = split, row, self._reference.predict(weights, split.inputs)
+        return self._latest[2]
 
     def _weights(self, trainer: Trainer, start: str, *, own: bool) -> Arrays:
         if own:

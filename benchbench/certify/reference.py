@@ -39,8 +39,8 @@ from benchbench.spec.optimizers import SGD
 
 REFERENCE = "numpy-float64"
 
-# An update that is off is measured so many times in all, each on a draw of its own.
-ATTEMPTS = 3
+# An update that is off at the first look is measured so many times more, each on its own draw.
+ATTEMPTS = (1, 2, 3)
 # What Keras rounds 1 - beta^t by at first, and so its first steps.
 _RATE_NUDGE = 2e-5
 # A draw is steady if the nudge moves the update by less than this, relative to its size.
@@ -62,9 +62,8 @@ class Reference:
 
     Where an input of a ReLU, or the lead of a maximum, is no larger than float32's rounding, two
     right implementations may take different sides, and their updates part by far more than they
-    were rounded. So every program has a draw of weights and samples of its own: the first that is
-    steady, by the reference's word alone. Steady: its weights and logits nudged by a few roundings,
-    up or down, the reference's own update hardly moves.
+    were rounded. So what is off at a first look, on draw 0, is measured on draws that are steady by
+    the reference's word alone: a few roundings, up or down, hardly move its own update.
 
     `memory(name, work_out)` returns the arrays kept under that name, or works them out first.
     """
@@ -161,16 +160,20 @@ class Reference:
         return self._settle(name, program, attempt)[2]
 
     def _settle(self, name: str, program: Program, attempt: int) -> tuple[int, Row, float]:
-        """Find the next steady draw, or else the steadiest: the draw, the update, how steady.
+        """Return the draw of an attempt, the update, and how far a nudge moves it.
 
-        Draws are dealt out to the attempts like cards, so that no two attempts share one.
+        Of attempt 0, the first look, that is draw 0, and nobody asks how steady. The others find
+        the next steady draw, or else the steadiest. Draws are dealt out to them like cards.
         """
         key = name, program, attempt
         if key not in self._settled:
 
             def work_out() -> Answers:
+                if attempt == 0:
+                    update = self._train(self._weights(name, 0), program, 0)
+                    return {"update": update, "draw": np.array(0), "moved": np.array(np.inf)}
                 found: list[tuple[float, int, Row]] = []
-                for draw in range(attempt, DRAWS, ATTEMPTS):
+                for draw in range(attempt - 1, DRAWS, len(ATTEMPTS)):
                     update, unsteadiness = self._try(name, program, draw)
                     found.append((unsteadiness, draw, update))
                     if unsteadiness <= STEADY:
@@ -222,23 +225,25 @@ class Reference:
         trainer = self._implementation.train(self.exercise, start, program, draw)
         return as_row(trainer.variables()) - as_row(start)
 
-    def long(self) -> tuple[npt.NDArray[np.float64], float]:
-        """Return the weights after each epoch of the long program (epochs, parameters), and a size.
-
-        That is how far what right implementations are off by at first, in the weights and in the
-        learning rate, moved the change of all parameters, relative to it: the largest over the
-        epochs, up and down.
-        """
+    def long(self) -> npt.NDArray[np.float64]:
+        """Return the weights after each epoch of the long program, (epochs, parameters)."""
 
         def work_out() -> Answers:
             start = self._exercise.fresh()
-            rows = np.array(self._implementation.train_long(self.exercise, start)[1])
-            moved = max(self._long_moved(start, rows, direction) for direction in (1, -1))
-            return {"rows": rows, "moved": np.array(moved)}
+            return {"rows": np.array(self._implementation.train_long(self.exercise, start)[1])}
 
-        kept = self._memory("long", work_out)
-        refuse_divergence(as_row(self._exercise.fresh()), kept["rows"], self._exercise.long)
-        return kept["rows"], float(kept["moved"])
+        rows = self._memory("long", work_out)["rows"]
+        refuse_divergence(as_row(self._exercise.fresh()), rows, self._exercise.long)
+        return rows
+
+    def long_moved(self) -> float:
+        """Return how far roundings of weights and rate move the change, up or down, at most."""
+
+        def work_out() -> Answers:
+            start, rows = self._exercise.fresh(), self.long()
+            return {"moved": np.array(max(self._long_moved(start, rows, one) for one in (1, -1)))}
+
+        return float(self._memory("long-moved", work_out)["moved"])
 
     def _long_moved(self, start: Arrays, rows: npt.NDArray[np.float64], direction: int) -> float:
         others = dict(nudged(start))[direction]

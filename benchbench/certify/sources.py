@@ -26,6 +26,7 @@ _COMPARED = (
             "exercise",
             "ladder",
             "metrics",
+            "nudges",
             "reference",
             "rungs",
         )

@@ -13,6 +13,7 @@ import msgspec
 
 from benchbench.certificates import CRASHED, Certificate, seal
 from benchbench.certify import crash
+from benchbench.certify.ahead import SharedMemory, worked_out_ahead
 from benchbench.certify.cache import KeptAnswers
 from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.exercise import Exercise, Implementation
@@ -23,6 +24,7 @@ from benchbench.children import tell_progress
 from benchbench.errors import BenchbenchError, Unavailable, Unsupported
 from benchbench.experiments.certification_messages import Certification, CertificationRequest
 from benchbench.measure.clock import now_ns, utc_now
+from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.devices import resolve_device
 from benchbench.plugins.registry import load_registry
 from benchbench.records import GaveUp
@@ -53,18 +55,29 @@ def _certification(request: CertificationRequest) -> Certification:
 
 def _certificate(request: CertificationRequest) -> Certificate:
     """Climb the ladder here. Raises Unsupported, Unavailable, and what the plugin raises."""
-    started = now_ns()
     registry = load_registry(retry=False)
     info, reference_info = registry.backend(request.backend), registry.backend(REFERENCE)
+    exercise = Exercise(request.model, request.protocol, request.seed)
+    reference = Reference(
+        Implementation(reference_info.create()),
+        exercise,
+        SharedMemory(KeptAnswers.of(exercise, reference_info)),
+    )
+    with worked_out_ahead(reference):
+        return _compared(request, info, reference_info, exercise, reference)
+
+
+def _compared(
+    request: CertificationRequest,
+    info: BackendInfo,
+    reference_info: BackendInfo,
+    exercise: Exercise,
+    reference: Reference,
+) -> Certificate:
+    started = now_ns()
     backend = info.create()
     device = resolve_device(request.device, backend.devices(), request.backend)
     candidate = Implementation(backend, request.division, device, request.threads)
-    exercise = Exercise(request.model, request.protocol, request.seed)
-    reference = Reference(
-        Implementation(reference_info.create(), threads=request.threads),
-        exercise,
-        KeptAnswers.of(exercise, reference_info),
-    )
     measures = CandidateMeasures(candidate, reference, exercise)
     ladder = Ladder(measures, info.deviations_of(request.division, request.model))
     cell = f"{request.model.name} {request.backend} {request.division}"

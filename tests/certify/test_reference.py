@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from benchbench_numpy.backend import NumpyBackend
@@ -16,6 +18,7 @@ from benchbench import (
     TrainingProtocol,
     Unsupported,
 )
+from benchbench.certify.ahead import SharedMemory, worked_out_ahead
 from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.exercise import (
     FRESH,
@@ -136,7 +139,7 @@ def test_a_draw_on_which_only_probabilities_are_rounded_is_passed_over():
     dead = as_row(float64.train(exercise, exercise.fresh(), ONE_STEP).variables())
     assert off(0, dead - as_row(exercise.fresh())) > 1e-3, "no draw on which rounding decides"
     reference = Reference(float64, exercise)
-    draw, expected = reference.draw(FRESH, ONE_STEP), reference.update(FRESH, ONE_STEP)
+    draw, expected = reference.draw(FRESH, ONE_STEP, 1), reference.update(FRESH, ONE_STEP, 1)
     assert off(draw, expected) < 1e-4
 
 
@@ -152,25 +155,26 @@ def test_an_unsteady_draw_is_passed_over(implementation, monkeypatch):
         return trainer
 
     monkeypatch.setattr(Implementation, "train", unsteady)
-    assert reference.draw(FRESH, TEN_STEPS) == 3, "draws 0, 3, 6, ... are the first attempt's"
-    np.testing.assert_array_equal(reference.start(FRESH, TEN_STEPS)[0], exercise.fresh(3)[0])
+    assert reference.draw(FRESH, TEN_STEPS, 1) == 3, "draws 0, 3, 6, ... are attempt 1's"
+    np.testing.assert_array_equal(reference.start(FRESH, TEN_STEPS, 1)[0], exercise.fresh(3)[0])
 
 
 def test_every_attempt_has_a_draw_of_its_own(implementation):
     _, reference = _reference(implementation)
-    draws = {reference.draw(FRESH, TEN_STEPS, attempt) for attempt in range(ATTEMPTS)}
-    assert len(draws) == ATTEMPTS
+    draws = {reference.draw(FRESH, TEN_STEPS, attempt) for attempt in ATTEMPTS}
+    assert len(draws) == len(ATTEMPTS)
 
 
 def test_a_nudge_of_float32_size_moves_no_update_far(implementation):
     exercise = Exercise(MODELS["two-layer"], TrainingProtocol())
     reference = Reference(implementation, exercise)
-    start = reference.start(FRESH, TEN_STEPS)
+    start = reference.start(FRESH, TEN_STEPS, 1)
     random = np.random.default_rng(99)
     nudged = [array * (1 + random.choice([-6e-8, 6e-8], array.shape)) for array in start]
-    trainer = implementation.train(exercise, nudged, TEN_STEPS, reference.draw(FRESH, TEN_STEPS))
+    draw = reference.draw(FRESH, TEN_STEPS, 1)
+    trainer = implementation.train(exercise, nudged, TEN_STEPS, draw)
     update = as_row(trainer.variables()) - as_row(nudged)
-    assert 0 < relative_difference(update, reference.update(FRESH, TEN_STEPS)) < STEADY
+    assert 0 < relative_difference(update, reference.update(FRESH, TEN_STEPS, 1)) < STEADY
 
 
 def test_where_rounding_moves_the_reference_itself_no_backend_is_flagged():
@@ -181,3 +185,50 @@ def test_where_rounding_moves_the_reference_itself_no_backend_is_flagged():
     right = CandidateMeasures(Implementation(NumpyBackend("float32")), reference, exercise)
     with pytest.raises(Unsupported, match=r"no certificate can be made .* beta_2 <= beta_1\^2"):
         Ladder(right).climb()
+
+
+def test_what_agrees_at_first_sight_costs_the_reference_one_run_of_each_program(monkeypatch):
+    """Nudges say whether a difference is rounding's: without one nobody asks."""
+    exercise = Exercise(SMALL, TrainingProtocol(batch_size=16))
+    reference = Reference(Implementation(NumpyBackend("float64")), exercise)
+    asked = []
+    monkeypatch.setattr(Reference, "_try", lambda *_: asked.append("steady") or (None, 0))
+    monkeypatch.setattr(Reference, "_long_moved", lambda *_: asked.append("long") or 0.0)
+    right = CandidateMeasures(Implementation(NumpyBackend("float32")), reference, exercise)
+    rungs = Ladder(right).climb()
+    assert {rung.verdict for rung in rungs} == {"holds"}
+    assert not asked
+
+
+def test_two_threads_work_every_answer_out_once():
+    exercise = Exercise(SMALL, TrainingProtocol(batch_size=16))
+    worked_out = Counter()
+
+    def memory(name, work_out):
+        worked_out[name] += 1
+        return work_out()
+
+    def reference(memory):
+        return Reference(Implementation(NumpyBackend("float64")), exercise, memory)
+
+    shared = reference(SharedMemory(memory))
+    with worked_out_ahead(shared):
+        ours = {(s, p): shared.update(s, p) for p in PROGRAMS for s in STARTS}
+        rows = shared.long()
+    alone = reference(memory=lambda _, work_out: work_out())
+    for (start, program), update in ours.items():
+        np.testing.assert_array_equal(update, alone.update(start, program))
+    np.testing.assert_array_equal(rows, alone.long())
+    assert set(worked_out.values()) == {1}
+    assert len(worked_out) >= len(PROGRAMS) * len(STARTS) + 1
+
+
+def test_who_asks_for_what_another_thread_failed_at_is_told():
+    shared = SharedMemory(lambda _, work_out: work_out())
+
+    def fails():
+        raise Unsupported("no such thing")
+
+    for _ in range(2):
+        with pytest.raises(Unsupported, match="no such thing"):
+            shared("answer", fails)

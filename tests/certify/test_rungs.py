@@ -91,13 +91,13 @@ def test_what_float32_rounds_a_large_bias_by_is_no_difference():
     [
         ((0.2,), 0.2),
         ((0.3, 0.2), 0.2),
-        ((0.9, 0.5, 0.3), 0.3),
-        ((3.0, 2.0, 2.5), 2.0),
-        ((None, 2.0, None), 2.0),
+        ((9.0, 0.9, 0.5, 0.3), 0.3),
+        ((0.3, 3.0, 2.0, 2.5), 2.0),
+        ((None, None, 2.0, None), 2.0),
     ],
 )
 def test_what_is_more_than_right_backends_show_is_measured_again(sizes, found, monkeypatch):
-    """On three draws at most, of which the least counts; sizes in tolerances."""
+    """On three steady draws at most, of which the least counts; sizes in tolerances."""
     tolerance = limit_of(ONE_STEP.name, STILL).tolerance
     scripted = [Finding(None if size is None else size * tolerance, lambda: "") for size in sizes]
     asked = []
