@@ -21,8 +21,10 @@ _COMPARED = (
         f"benchbench.certify.{name}"
         for name in (
             "acting",
+            "answer_limits",
             "answers",
             "candidate",
+            "delicate",
             "exercise",
             "ladder",
             "metrics",
