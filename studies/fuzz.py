@@ -29,7 +29,10 @@ from benchbench.measure.clock import now_ns
 from benchbench.plugins.registry import load_registry
 from benchbench.run.environment import worker_environment
 
-HEADERS = ("backend", "division", "device", "seed", "specs", "skipped", "failures", "seconds")
+HEADERS = (
+    *("backend", "division", "device", "seed", "specs"),
+    *("skipped", "no certificate", "failures", "seconds"),
+)
 # TensorFlow keeps 70 MB of each spec, and XLA's programs up to two thousand memory maps, of which
 # the kernel grants a process 65,530.
 PORTION = 20
@@ -82,7 +85,7 @@ def cells_of(options: argparse.Namespace) -> list[Cell]:
 def fuzz_apart(cell: Cell, options: argparse.Namespace) -> int:
     """Fuzz one cell in processes of its own, to the first break; return its exit code."""
     started = now_ns()
-    tried = skipped = failures = 0
+    tried = skipped = uncertified = failures = 0
     with tempfile.TemporaryDirectory(prefix="benchbench-fuzzing-") as home:
         for first in range(0, options.specs, PORTION):
             done = fuzz_portion(cell, options, first, Path(home))
@@ -96,11 +99,24 @@ def fuzz_apart(cell: Cell, options: argparse.Namespace) -> int:
             if not done.stdout:
                 return done.returncode
             counts = [int(word) for word in done.stdout.splitlines()[-1].split()]
-            tried, skipped, failures = tried + counts[0], skipped + counts[1], counts[2]
+            tried, skipped, uncertified = (
+                total + count
+                for total, count in zip((tried, skipped, uncertified), counts, strict=False)
+            )
+            failures = counts[3]
             if failures:
                 break
     seconds = (now_ns() - started) // 10**9
-    row = (cell.backend, cell.division, cell.device, options.seed, tried, skipped, failures)
+    row = (
+        cell.backend,
+        cell.division,
+        cell.device,
+        options.seed,
+        tried,
+        skipped,
+        uncertified,
+        failures,
+    )
     print(f"| {' | '.join(map(str, (*row, seconds)))} |", flush=True)
     return failures
 

@@ -36,7 +36,10 @@ class ProcessConformance(PlainEmbeddingTests, SequenceTests, BackendConformance)
         broken = Fuzzer(cell, quick=not exhaustive).fuzz(specs, 0, range(specs))
         said = capfd.readouterr()
         assert not broken, said.err
-        assert said.out.split() == [str(specs), "0", "0"], "every layer of the spec is supported"
+        tried, skipped, _uncertified, failures = map(int, said.out.split())
+        assert (tried, failures) == (specs, 0)
+        if self.division != "tuned":
+            assert skipped == 0, "every layer of the spec is supported"
 
 
 class TestIdiomatic(ProcessConformance): ...

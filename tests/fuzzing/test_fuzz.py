@@ -13,16 +13,33 @@ import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, seed, settings
 
+from benchbench.certify.causality import is_causal
 from benchbench.certify.exercise import Exercise
 from benchbench.certify.size import too_large
 from benchbench.plugins.registry import install_command, load_registry, missing_requirements
 from benchbench.spec.files import dump, load_model, load_protocol
-from benchbench.spec.layers import Conv2D, Dense, Flatten, MaxPool2D
-from benchbench.spec.optimizers import Adam
+from benchbench.spec.layers import (
+    GRU,
+    LSTM,
+    AvgPool2D,
+    BatchNorm,
+    Concat,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    LayerNorm,
+    MaxPool2D,
+    MultiHeadAttention,
+    PositionEmbedding,
+    Residual,
+)
+from benchbench.spec.optimizers import SGD, Adam, AdamW, RMSprop
 
 STUDIES = Path(__file__).parents[2] / "studies"
 CELLS = (
@@ -30,8 +47,8 @@ CELLS = (
     ("torch", "idiomatic"),
     ("torch", "tuned"),
 )
-# 25 are more than a portion.
-MANY = {"numpy": 25, "torch": 20}
+# 50 are more than a portion.
+MANY = {"numpy": 50, "torch": 20}
 
 fuzzer = importlib.import_module("fuzzer")
 strategies = importlib.import_module("strategies")
@@ -61,8 +78,10 @@ def assert_holds(done: Finished[str], backend: str, division: str, specs: int) -
     _, _, row = done.stdout.splitlines()
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[:5] == [backend, division, "cpu", "0", str(specs)]
-    assert cells[5] == "0", "every layer of the spec is supported"
-    assert cells[6] == "0"
+    if division == "idiomatic":
+        assert cells[5] == "0", "every layer of the spec is supported"
+    assert int(cells[6]) < specs, "most specs can be certified"
+    assert cells[7] == "0"
 
 
 @pytest.mark.parametrize(("backend", "division"), CELLS)
@@ -77,10 +96,8 @@ def test_random_specs_hold(backend: str, division: str, tmp_path: Path, exhausti
 CORNERS: dict[str, Callable[[Exercise], bool]] = {
     "batches of one": lambda e: e.protocol.batch_size == 1,
     "a short last batch of several": lambda e: e.protocol.batch_size >= 5,
-    "an image of one pixel": lambda e: e.model.input_shape[:2] == (1, 1),
-    "an odd image, not square": lambda e: (
-        {side % 2 for side in e.model.input_shape[:2]} == {1} and _sides_differ(e)
-    ),
+    "an image of one pixel": lambda e: _sides(e) == (1, 1),
+    "an odd image, not square": lambda e: {side % 2 for side in _sides(e)} == {1} and _differ(e),
     "no convolution": lambda e: not _count(e, Conv2D),
     "three convolutions": lambda e: _count(e, Conv2D) == 3,
     "three pools": lambda e: _count(e, MaxPool2D) == 3,
@@ -95,6 +112,45 @@ CORNERS: dict[str, Callable[[Exercise], bool]] = {
         isinstance(trace.layer, MaxPool2D) and trace.input_shape[0] % trace.layer.pool_size[0]
         for trace in e.model.trace()
     ),
+    "strides with same padding": lambda e: _has(
+        e, Conv2D, lambda one: one.strides != (1, 1) and one.padding == "same"
+    ),
+    "a depthwise convolution": lambda e: _has(e, Conv2D, lambda one: one.groups > 1),
+    "a dilated convolution": lambda e: _has(e, Conv2D, lambda one: one.dilation != (1, 1)),
+    "no bias": lambda e: _has(e, Conv2D, lambda one: not one.use_bias),
+    "a pool of averages with same padding": lambda e: _has(
+        e, AvgPool2D, lambda one: one.padding == "same"
+    ),
+    "a block with a projection": lambda e: any(
+        isinstance(layer, Residual) and layer.shortcut for layer in e.model.layers
+    ),
+    "branches side by side": lambda e: _count(e, Concat) > 0,
+    "BatchNorm": lambda e: _has(e, BatchNorm),
+    "LayerNorm": lambda e: _has(e, LayerNorm),
+    "dropout": lambda e: _has(e, Dropout),
+    "a row of a table": lambda e: len(e.model.input_shape) == 1 and not e.model.vocabulary,
+    "a sequence of values": lambda e: len(e.model.input_shape) == 2,
+    "tokens": lambda e: e.model.vocabulary is not None,
+    "one token": lambda e: e.model.vocabulary == 1,
+    "three hundred tokens": lambda e: e.model.vocabulary == 300,
+    "a sequence of one step": lambda e: e.model.vocabulary and e.model.input_shape == (1,),
+    "positions": lambda e: _has(e, PositionEmbedding),
+    "several heads": lambda e: _has(e, MultiHeadAttention, lambda one: one.heads > 1),
+    "causal attention": lambda e: _has(e, MultiHeadAttention, lambda one: one.causal),
+    "attention that looks ahead": lambda e: _has(e, MultiHeadAttention, lambda one: not one.causal),
+    "an LSTM of every step": lambda e: _has(e, LSTM, lambda one: one.return_sequences),
+    "a GRU of the last": lambda e: _has(e, GRU, lambda one: not one.return_sequences),
+    "a prediction at each place": lambda e: len(e.model.output_shape) == 2,
+    "a causal network": lambda e: is_causal(e.model),
+    "values to learn": lambda e: e.model.output_activation == "linear",
+    "answers to learn": lambda e: e.model.output_activation == "sigmoid",
+    "smoothed labels": lambda e: e.protocol.loss is not None,
+    "clipped gradients": lambda e: e.protocol.clip_norm is not None,
+    "a schedule": lambda e: e.protocol.optimizer.schedule is not None,
+    **{
+        kind.__name__: lambda e, kind=kind: isinstance(e.protocol.optimizer, kind)
+        for kind in (SGD, AdamW, RMSprop)
+    },
     "a hundred thousand operations": lambda e: e.model.forward_flops > 100_000,
     "no hidden layer": lambda e: _count(e, Dense) == 1,
     "three hidden layers": lambda e: _count(e, Dense) == 4,
@@ -112,9 +168,19 @@ def _count(exercise: Exercise, kind: type) -> int:
     return sum(isinstance(layer, kind) for layer in exercise.model.layers)
 
 
-def _sides_differ(exercise: Exercise) -> bool:
-    height, width, _ = exercise.model.input_shape
-    return height != width
+def _has(exercise: Exercise, kind: type, fits: Callable[[Any], bool] = lambda _: True) -> bool:
+    layers = [leaf.layer for leaf in exercise.model.leaves()]
+    return any(isinstance(layer, kind) and fits(layer) for layer in layers)
+
+
+def _sides(exercise: Exercise) -> tuple[int, ...]:
+    """Return height and width; nothing of what is no image."""
+    shape = exercise.model.input_shape
+    return shape[:2] if len(shape) == 3 else ()
+
+
+def _differ(exercise: Exercise) -> bool:
+    return len(set(_sides(exercise))) == 2
 
 
 def test_the_corners_are_reached() -> None:
@@ -127,7 +193,7 @@ def test_the_corners_are_reached() -> None:
         drawn.append(exercise)
 
     draw()
-    reached = {name: sum(map(corner, drawn)) for name, corner in CORNERS.items()}
+    reached = {name: sum(map(bool, map(corner, drawn))) for name, corner in CORNERS.items()}
     assert min(reached.values()) > 0, reached
 
 
