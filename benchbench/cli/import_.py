@@ -17,7 +17,7 @@ _TIMEOUT_SECONDS = 600.0
 def import_(
     network: Annotated[str, typer.Argument(help="A network of your own file: my_model.py:build.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The spec's file; its protocol goes beside it.")
+        Path, typer.Option("--output", "-o", help="The file to write; its protocol goes beside it.")
     ],
     port_input: Annotated[
         str | None, typer.Option("--input", help="The shape of a sample, 28,28,1.")
