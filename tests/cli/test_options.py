@@ -17,8 +17,8 @@ OPTIONS = [
 
 
 def meaning(words: str) -> str:
-    """Return what an option's help says before its first colon or semicolon."""
-    return re.split("[:;]", words.removeprefix("With --outcome: "))[0].rstrip(".")
+    """Return what the help says before its first colon or semicolon, and after "With ...: "."""
+    return re.split("[:;]", re.sub("^With [^:]*: ", "", words))[0].rstrip(".").casefold()
 
 
 def by_name():
