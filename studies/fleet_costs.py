@@ -34,9 +34,11 @@ def main() -> None:
     scale_options.add_argument("--blocks", type=int, nargs="+", default=[1_000, 10_000])
     options = parser.parse_args()
     if options.verb == "overhead":
-        print("\n".join(overhead(options.blocks, options.epochs)))
+        lines = overhead(options.blocks, options.epochs)
     else:
-        print("\n".join(scale(options.nodes, options.blocks)))
+        lines = scale(options.nodes, options.blocks)
+    for line in lines:
+        print(line, flush=True)
 
 
 def overhead(blocks: int, epochs: int) -> Iterator[str]:
