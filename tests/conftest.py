@@ -61,6 +61,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(skip)
 
 
+@pytest.fixture(autouse=True)
+def signals_are_heeded() -> Iterator[None]:
+    """Undo what a command that ends within the tests' process does: it heeds no signal any more."""
+    endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {ending: signal.getsignal(ending) for ending in endings}
+    yield
+    for ending, handler in before.items():
+        signal.signal(ending, handler)
+
+
 @pytest.fixture(scope="session")
 def exhaustive(pytestconfig: pytest.Config) -> bool:
     """Say whether what takes long is to be done in full."""

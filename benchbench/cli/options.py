@@ -176,7 +176,8 @@ PortMap = Annotated[
     ),
 ]
 PortInput = Annotated[
-    str | None, typer.Option("--input", help="With two networks: the shape of a sample, 28,28,1.")
+    str | None,
+    typer.Option("--input", help="The shape of a sample, 28,28,1; for two networks."),
 ]
 Seeds = Annotated[
     int | None,

@@ -111,6 +111,9 @@ class Answering:
     def sources_sha256(self, info):
         return "s"
 
+    def versions(self, info):
+        return {}
+
     def ask(self, requests, info, *, timeout_seconds):
         if len(requests) > 1 or requests[0].seed == 1:
             return Returned(self._garble(requests[0]), "", "")

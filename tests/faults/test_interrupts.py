@@ -20,14 +20,6 @@ VERBS = [
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@pytest.fixture(autouse=True)
-def handlers():
-    before = {ending: signal.getsignal(ending) for ending in ENDING}
-    yield
-    for ending, handler in before.items():
-        signal.signal(ending, handler)
-
-
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
 def test_an_interrupt_within_a_verb_is_told_with_its_notes(monkeypatch, capsys, words):
     def interrupted(*_, **__):
@@ -52,7 +44,7 @@ def test_an_interrupt_within_a_verb_is_told_with_its_notes(monkeypatch, capsys, 
         ((), 2, "Usage: benchbench"),
         (("--help",), 0, ""),
         (("run",), 2, "run needs a --backend and a --model"),
-        (("nonsense",), 2, "No such command 'nonsense'"),
+        (("nonsense",), 2, "there is no command 'nonsense' (known: run, "),
         (("describe", "single-layer"), 0, ""),
         (("describe", "no-model"), 2, "error: "),
         (("results", "verify", "nowhere"), 2, "error: "),

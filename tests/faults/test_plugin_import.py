@@ -148,9 +148,10 @@ def test_a_damaged_cache_is_made_anew(install, tmp_path):
     install("good-plugin", GOOD)
     for content in (b"", b"[]", b"[" * 100_000):
         assert "swift" in load_registry().backends
-        (path,) = (tmp_path / "cache" / "declarations").iterdir()
-        assert path.stat().st_size > 100
-        path.write_bytes(content)
+        kept = list((tmp_path / "cache" / "declarations").iterdir())  # ours are read so too
+        for path in kept:
+            assert path.stat().st_size > 100
+            path.write_bytes(content)
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(install, monkeypatch, tmp_path):
