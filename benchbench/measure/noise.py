@@ -102,8 +102,8 @@ def noise_marks(
     - the calibration before it took more than 1.25 times the usual, or more than 5 % of the time
       before it was stolen, or the pressure was above 50 %. Source: the sessions in `results/` that
       carry machine states; these mark 5 of 442 epochs on a quiet machine (costs, tuned-cpu,
-      two-layer-torch) and 563 of 590 where other work kept every core busy (matrix-cpu-loaded,
-      outcome);
+      two-layer-torch) and 563 of 590 where other work kept every core busy (outcome, and a
+      session that is kept no longer);
     - others used more than 10 % of the usable cores' time during it: a run that needs all of them
       is slower by up to as much, beyond any margin of interest. It marks 3 of 2,582 epochs of quiet
       sessions (until, gate), and 10 of 20 of the block that ran beside tests (verdicts);

@@ -70,7 +70,9 @@ def _row(one: OverMachines, label: Label, further: str, level: str) -> dict[str,
         "machines": str(one.machine_count),
         "blocks": str(one.block_count),
         f"ratio, middle machine ({level})": _ratio(one.ratio, one.low, one.high),
-        further: _ratio(one.ratio, one.predicted_low, one.predicted_high),
+        further: text.UNKNOWN
+        if one.predicted_low is None
+        else _ratio(one.ratio, one.predicted_low, one.predicted_high),
         "machines differ by": _percent(one.between),
         f"differ by, {level} interval": _range(one.between_low, one.between_high),
         "blocks scatter by": _percent(one.within),

@@ -115,3 +115,10 @@ def test_the_page_shows_them():
     assert "on machines like these, torch trains an epoch 1.25 times faster" in text
     assert "torch idiomatic, a further machine" in text
     assert "torch idiomatic, node3" in text
+
+
+def test_of_two_machines_no_ratio_stands_under_the_header_of_a_further_one():
+    lines = shown(even(0.8, machines=2), "markdown").splitlines()
+    headers, row = ([cell.strip() for cell in lines[at].split("|")] for at in (2, 4))
+    place = next(at for at, one in enumerate(headers) if one.startswith("ratio, further machine"))
+    assert row[place] == "\N{EN DASH}"
