@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import msgspec
 import pytest
@@ -193,14 +192,16 @@ def test_an_answer_that_cannot_be_left_has_an_exit_code(planned, tmp_path, monke
 
 
 def test_a_process_that_is_ended_saves_what_there_is(planned, tmp_path):
-    plan = planned(backend="slow")
+    begun = tmp_path / "begun"
+    os.mkfifo(begun)
+    plan = planned(backend="hangs")
     command = [sys.executable, "-m", "benchbench.experiments.fleet.node"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(command, **pipes, env=dict(os.environ))
+    process = subprocess.Popen(command, **pipes, env=os.environ | {"HANGS_AT": str(begun)})
     process.stdin.write(msgspec.json.encode(Parcel(plan=plan, order=order())))
     process.stdin.close()
     process.stdin = None
-    time.sleep(4)
+    begun.read_text()  # returns when the epoch that hangs has begun
     process.send_signal(signal.SIGTERM)
     answer, log = process.communicate(timeout=60)
     found = msgspec.json.decode(answer, type=BlockAnswer)
