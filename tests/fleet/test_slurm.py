@@ -18,7 +18,7 @@ def slurm(tmp_path_factory):
     # Every folder above munged's key must be root's alone to write: pytest's are.
     folder = tmp_path_factory.mktemp("slurm")
     for above in folder.parents:
-        if above.name.startswith("pytest-"):
+        if above.name.startswith(("pytest-", "popen-")):  # and those of its workers
             above.chmod(0o755)
     with cluster.running(cluster.Slurm, folder) as found:
         yield found
