@@ -39,11 +39,12 @@ from benchbench.certify.rungs import (
     Measure,
     finite,
     limit_of,
+    long_limit,
     sensitive_limit,
 )
 from benchbench.certify.silent import without_text
 from benchbench.certify.state import state_differences
-from benchbench.certify.tolerances import MARGIN, is_smooth
+from benchbench.certify.tolerances import MARGIN
 from benchbench.certify.update_words import explain_update
 from benchbench.errors import Unsupported
 from benchbench.plugins.contract import Trainer
@@ -236,10 +237,8 @@ class CandidateMeasures:
             relative_difference((ours - before)[counts], (theirs - before)[counts])
             for ours, theirs in zip(observed, expected, strict=True)
         ]
-        if not max(differences) <= limit.tolerance and not is_smooth(self._exercise.model):
-            allowed = MARGIN * self._reference.long_moved()
-            if allowed > limit.tolerance:
-                limit = Limit(allowed, f"{MARGIN} x the reference's own, nudged by roundings")
+        if not max(differences) <= limit.tolerance:
+            limit = long_limit(limit, self._exercise.model, self._reference.long_moved())
         return Finding(
             finite(max(differences)),
             lambda: diagnosis.of_epochs(differences, limit.tolerance),

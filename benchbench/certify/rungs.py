@@ -29,6 +29,8 @@ RUNGS = (
 )
 # What `forward` allows, divided: a leak is no rounding, and the same sums give the same numbers.
 _LEAK = 10
+# Ten times what the learning rate is nudged by.
+_PARTS = 2e-4
 # Where there is one starting point, which no other rung shares.
 ALL_STARTS = "all"
 
@@ -95,6 +97,17 @@ def sensitive_limit(rung: str, model: ModelSpec, moved: float) -> Limit:
     if own >= of_others.tolerance:
         return Limit(of_others.tolerance, of_others.source)
     return Limit(own, f"{4 * MARGIN} x the reference's own, nudged by roundings")
+
+
+def long_limit(limit: Limit, model: ModelSpec, moved: float) -> Limit:
+    """Return the limit of three epochs that roundings of the reference's own move by `moved`.
+
+    A smooth network keeps its own, unless its course parts by far more than the rate was nudged by:
+    float32 itself parts from the reference there, as of a transformer in hundreds of steps.
+    """
+    if (is_smooth(model) and moved <= _PARTS) or MARGIN * moved <= limit.tolerance:
+        return limit
+    return Limit(MARGIN * moved, f"{MARGIN} x the reference's own, nudged by roundings")
 
 
 def finite(value: float) -> float | None:

@@ -20,7 +20,8 @@ from benchbench.certify.exercise import (
     relative_difference,
 )
 from benchbench.certify.reference import Reference
-from benchbench.certify.rungs import Finding, limit_of
+from benchbench.certify.rungs import Finding, limit_of, long_limit
+from benchbench.spec.catalog import MODELS
 from benchbench.testing.cases import ODD_MODELS
 
 # Seven layers with large weights: the right class has all of the probability, in float64 too.
@@ -143,3 +144,10 @@ def test_a_trainer_is_asked_once_before_its_first_step_whatever_the_order(first)
         find[rung](FRESH)
     assert find["predictions"](FRESH).difference > limit_of("predictions", model).tolerance
     assert backend.predicted == 2, "before the step and after it"
+
+
+def test_three_epochs_of_a_smooth_network_are_held_to_less_unless_float32_parts_there():
+    model = MODELS["single-layer"]
+    own = limit_of("three epochs", model)
+    assert long_limit(own, model, 2e-5) == own, "that is the learning rate's nudge"
+    assert long_limit(own, model, 0.1).tolerance == pytest.approx(0.4)
