@@ -100,13 +100,12 @@ def noise_marks(
     An epoch is marked where
 
     - the calibration before it took more than 1.25 times the usual, or more than 5 % of the time
-      before it was stolen, or the pressure was above 50 %. Source: the sessions in `results/` that
-      carry machine states; these mark 5 of 442 epochs on a quiet machine (costs, tuned-cpu,
-      two-layer-torch) and 563 of 590 where other work kept every core busy (outcome, and a
-      session that is kept no longer);
+      before it was stolen, or the pressure was above 50 %. Source: these mark 5 of 442 epochs of
+      sessions on a quiet machine and 563 of 590 where other work kept every core busy
+      (docs/measured.md);
     - others used more than 10 % of the usable cores' time during it: a run that needs all of them
       is slower by up to as much, beyond any margin of interest. It marks 3 of 2,582 epochs of quiet
-      sessions (until, gate), and 10 of 20 of the block that ran beside tests (verdicts);
+      sessions (until, gate), and 10 of 20 of a block that ran beside tests;
     - a control group's CPU quota was used up in a period of its turn: all threads were stopped;
     - the card that the run used was throttled right after it, by the driver's word.
     """

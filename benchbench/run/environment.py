@@ -33,6 +33,20 @@ _NOTED_PREFIXES = (
     *("KMP_", "LD_PRELOAD", "MALLOC_", "MIOPEN_", "MKL_", "NUMEXPR_", "NVIDIA_TF32", "OMP_"),
     *("ONEDNN_", "OPENBLAS_", "ROCBLAS_", "ROCR_", "VECLIB_"),
 )
+# Source: https://developer.hashicorp.com/terraform/cli/config/environment-variables.
+_OF_TERRAFORM = (
+    *(
+        "TF_CLI_",
+        "TF_DATA_DIR",
+        "TF_IGNORE",
+        "TF_IN_AUTOMATION",
+        "TF_INPUT",
+        "TF_LOG",
+        "TF_PLUGIN_",
+    ),
+    *("TF_PLUGIN_", "TF_REGISTRY_", "TF_STATE_", "TF_TOKEN_", "TF_VAR_", "TF_WORKSPACE"),
+)
+_SECRETS = ("KEY", "PASSWORD", "SECRET", "TOKEN")
 
 
 def worker_environment(
@@ -116,12 +130,17 @@ def noted(
 ) -> dict[str, str]:
     """Return the variables that can change what is measured, for the record.
 
-    `notes` are the beginnings of the names that a backend declares. The run's own folder `home`,
+    `notes` are the beginnings of the names that a backend declares. Variables of Terraform, which
+    begin as TensorFlow's do, and what may be a secret are left out. The run's own folder `home`,
     which is another in every run, stands as `{home}`.
     """
     beginnings = (*_NOTED_PREFIXES, *notes)
     found = {
-        name: value for name, value in sorted(environment.items()) if name.startswith(beginnings)
+        name: value
+        for name, value in sorted(environment.items())
+        if name.startswith(beginnings)
+        and not name.startswith(_OF_TERRAFORM)
+        and not any(word in name.split("_") for word in _SECRETS)
     }
     if home is None:
         return found

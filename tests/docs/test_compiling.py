@@ -14,7 +14,7 @@ PAGE = (ROOT / "docs" / "compiling.md").read_text()
 
 def test_the_command_of_the_page_shows_the_columns_of_the_page() -> None:
     (command,) = re.findall(r"^benchbench (compare .*)$", PAGE, re.M)
-    words = [*shlex.split(command), "--results", str(ROOT / "results" / "tuned-cpu")]
+    words = [*shlex.split(command), "--results", str(ROOT / "results" / "verdicts")]
     done = subprocess.run(
         [sys.executable, "-m", "benchbench", *words], capture_output=True, text=True, check=False
     )

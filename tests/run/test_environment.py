@@ -76,3 +76,10 @@ def test_a_worker_runs_on_its_processors_with_its_threads(command):
     record = command.record()
     assert record.threads == 1
     assert record.environment["OMP_NUM_THREADS"] == "1"
+
+
+def test_no_secret_and_nothing_of_terraform_is_noted():
+    """Terraform's variables begin as TensorFlow's do: a record held a path, and could a token."""
+    kept = {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_XLA_FLAGS": "x"}
+    others = {"TF_CLI_CONFIG_FILE": "/of/me", "TF_TOKEN_example_com": "t", "TF_VAR_password": "p"}
+    assert noted(kept | others | {"TF_API_TOKEN": "t"}, ("TF_",)) == kept
