@@ -129,16 +129,15 @@ def scale_one(nodes: int, blocks: int) -> str:
     """Hold one session of made-up blocks; return its row of the table."""
     import msgspec
     from fake_engine import FakeEngine
-    from stage import make_session
+    from stage import make_plan, make_session
 
     from benchbench.compare.comparison import compare
     from benchbench.compare.contrast import Question
-    from benchbench.experiments import saved_plan, session_status
+    from benchbench.experiments import session_status
     from benchbench.experiments.fleet.executor import FleetExecutor
     from benchbench.experiments.listener import Silent
-    from benchbench.experiments.saved_plan import SavedPlan, save_plan
+    from benchbench.experiments.saved_plan import save_plan
     from benchbench.experiments.units import Unit
-    from benchbench.plugins.registry import load_registry
     from benchbench.run.store import Store
 
     class Timed(FakeEngine):
@@ -155,19 +154,8 @@ def scale_one(nodes: int, blocks: int) -> str:
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         store = Store(Path(folder))
         store.prepare()
-        registry = load_registry()
         session = msgspec.structs.replace(make_session("numpy", "torch"), threads=0)
-        plan = SavedPlan(
-            session=session,
-            blocks=blocks,
-            until=None,
-            question=Question(),
-            certified=False,
-            executor="fake",
-            timeout_seconds=9.0,
-            versions=saved_plan.versions_here(session, registry),
-            sources=saved_plan.sources_here(session, registry),
-        )
+        plan = make_plan(session, blocks=blocks, executor="fake")
         save_plan(store, plan)
         engine = Timed(nodes=tuple(f"n{number:04d}" for number in range(nodes)))
         fleet = FleetExecutor(engine, "the fake engine", sleep=lambda _: None)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -21,6 +22,9 @@ from benchbench.plugins import declarations
 from benchbench.records import RunRecord
 from benchbench.run.process import WorkerProcess
 from benchbench.run.store import read
+
+if TYPE_CHECKING:
+    from repositories import Repository
 
 # `faulty`, the backend with faults, and `makers` are imported by name, and so are the studies.
 sys.path.append(str(Path(__file__).parent))
@@ -268,41 +272,11 @@ def launch(tmp_path) -> Iterator[Callable[..., WorkerProcess]]:
         worker.close()
 
 
-@dataclass(frozen=True)
-class Repository:
-    """A git repository with one branch, main; a call is a git command in it."""
-
-    root: Path
-
-    def __call__(self, *arguments: str) -> str:
-        author = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.org")
-        command = ["git", *author, *arguments]
-        return subprocess.run(
-            command, cwd=self.root, capture_output=True, text=True, check=True
-        ).stdout
-
-    def write(self, path: str, text: str) -> None:
-        """Write a file and leave it uncommitted."""
-        place = self.root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-
-    def commit(self, path: str, text: str) -> str:
-        """Write a file, commit it, and return the hash."""
-        self.write(path, text)
-        self("add", path)
-        self("commit", "--quiet", "--message", f"change {path}")
-        return self("rev-parse", "HEAD").strip()
-
-    def worktrees(self) -> list[str]:
-        """Return the folders that git takes for worktrees, the first of them the root."""
-        listed = self("worktree", "list", "--porcelain").splitlines()
-        return [line.removeprefix("worktree ") for line in listed if line.startswith("worktree ")]
-
-
 @pytest.fixture
 def repository(tmp_path) -> Repository:
     """Make a repository whose one commit has `src/plugin.py`."""
+    from repositories import Repository
+
     made = Repository(tmp_path / "repository")
     made.root.mkdir()
     made("init", "--quiet", "--initial-branch", "main")

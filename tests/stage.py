@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 from fake_launcher import FakeLauncher, FakeMonitor, good_run
 
+from benchbench.compare.contrast import Question
+from benchbench.experiments.saved_plan import SavedPlan, sources_here, versions_here
+from benchbench.plugins.registry import load_registry
 from benchbench.records import DatasetChoice
 from benchbench.run.conductor import Conductor
 from benchbench.run.plan import Cell, Session
@@ -39,6 +43,23 @@ def make_session(*backends, **changes):
     }
     cells = tuple(Cell(name, "idiomatic", MODELS["single-layer"]) for name in backends)
     return Session(**{"cells": cells} | options | changes)
+
+
+def make_plan(session, **changes):
+    """Return the plan of a session of one uncertified block, with the versions that are here."""
+    registry = load_registry()
+    plan = SavedPlan(
+        session=session,
+        blocks=1,
+        until=None,
+        question=Question(),
+        certified=False,
+        executor="local",
+        timeout_seconds=9.0,
+        versions=versions_here(session, registry),
+        sources=sources_here(session, registry),
+    )
+    return msgspec.structs.replace(plan, **changes)
 
 
 class Stage:

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
-import signal
 import sys
-import time
 
 import msgspec
 import pytest
 from makers import make_record
-from stage import Hearing, make_session
+from stage import Hearing, make_plan, make_session
 
 import benchbench
-from benchbench.cli import main
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
 from benchbench.data.chosen import Chosen
 from benchbench.errors import DataError, StoreError, UsageError
 from benchbench.experiments import resume as resuming
-from benchbench.experiments import saved_plan
 from benchbench.experiments.matrix import SessionInterrupted
 from benchbench.experiments.results import Results
 from benchbench.experiments.resume import lacking, resume
-from benchbench.experiments.saved_plan import SavedPlan, load_plan, save_plan
+from benchbench.experiments.saved_plan import load_plan, save_plan
 from benchbench.experiments.until import find_until
 from benchbench.plugins.plugin_files import FILES_VARIABLE, announce
-from benchbench.plugins.registry import load_registry
 from benchbench.report import comparison
 from benchbench.report.renderers import markdown
 from benchbench.run.plan import Cell
@@ -88,23 +82,13 @@ def planned(tmp_path, monkeypatch):
     monkeypatch.setattr(
         resuming, "find_dataset", lambda *_, **__: Chosen("digits", sha256="d" * 64)
     )
-    registry, store = load_registry(), Store(tmp_path / "results")
+    store = Store(tmp_path / "results")
     store.prepare()
 
     def _planned(executor, *, blocks=3, until=None, cells=TWO_MODELS, **changes):
         session = msgspec.structs.replace(make_session(), cells=cells)
-        plan = SavedPlan(
-            session=session,
-            blocks=blocks,
-            until=until,
-            question=Question(),
-            certified=False,
-            executor="local",
-            timeout_seconds=9.0,
-            versions=saved_plan.versions_here(session, registry),
-            sources=saved_plan.sources_here(session, registry),
-        )
-        save_plan(store, msgspec.structs.replace(plan, **changes))
+        plan = make_plan(session, **{"blocks": blocks, "until": until} | changes)
+        save_plan(store, plan)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("signal.signal", lambda *_: None)
             options = {"store": store, "listener": Listener(), "timeout_seconds": 9.0}
@@ -267,38 +251,6 @@ def test_other_data_and_a_damaged_plan_are_refused(planned, monkeypatch):
         path.write_bytes(damaged)
         with pytest.raises(StoreError, match="plan of"):
             go_on(Made())
-
-
-def test_the_command_line_says_how_to_go_on_and_goes_on(command):
-    process = command.start(
-        *("run", "--backend", "slow", "--model", "single-layer", "--blocks", "2"),
-        *("--epochs", "2", "--threads", "1", "--no-certify"),
-        *("--dataset", str(command.dataset), "--results", str(command.results)),
-    )
-    runs = command.results / "runs"
-    for _ in itertools.takewhile(lambda _: process.poll() is None, range(600)):
-        if list(runs.glob("*-000-*.json")):
-            break
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "slow" in stdout, "what there is has its table"
-    (words,) = [line for line in stderr.splitlines() if line.startswith("go on with: benchbench ")]
-    arguments = words.removeprefix("go on with: benchbench ").split()
-    refused = command(*arguments, "--epochs", "3")
-    assert refused.returncode == 2
-    assert "--results, --wide and --json, but there is --ep" in refused.stderr
-    done = command(*arguments)
-    assert done.returncode == 0, done.stderr
-    assert sorted(record.block for record in command.records() if record.status == "ok")[:1] == [0]
-    assert sum(record.status == "ok" for record in command.records()) == 2
-
-
-def test_other_options_beside_resume_are_refused(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["benchbench", "run", "--resume", "x", "--epochs", "3"])
-    assert main._run() == 2
-    assert "--results, --wide and --json, but there is --epochs" in capsys.readouterr().err
 
 
 def test_the_python_api_resumes_a_session(planned, monkeypatch):

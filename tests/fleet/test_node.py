@@ -12,16 +12,15 @@ import sys
 import msgspec
 import pytest
 from makers import MACHINE, make_certificate
+from stage import make_plan
 
-from benchbench.compare.contrast import Question
 from benchbench.data import catalog
 from benchbench.errors import Unavailable
-from benchbench.experiments import saved_plan
 from benchbench.experiments.fleet import node, node_data, work
 from benchbench.experiments.fleet.messages import Begun, BlockAnswer, Order, Parcel
 from benchbench.experiments.fleet.order_book import OrderBook
 from benchbench.experiments.fleet.work import run_order
-from benchbench.experiments.saved_plan import SavedPlan, save_plan
+from benchbench.experiments.saved_plan import save_plan
 from benchbench.measure.machine import hashed, machine, node_name
 from benchbench.plugins.registry import load_registry
 from benchbench.records import DatasetChoice
@@ -38,7 +37,6 @@ def planned(misfits, no_calibration, small_mnist, tmp_path):
     """Plan a session of one short run a block; changes are of the session, or of the plan."""
 
     def _planned(*, backend="numpy", **changes):
-        registry = load_registry()
         chosen = catalog.choose(str(small_mnist), {})
         fields = {
             "cells": (Cell(backend, "idiomatic", MODELS["single-layer"]),),
@@ -52,18 +50,7 @@ def planned(misfits, no_calibration, small_mnist, tmp_path):
         own = {name: changes.pop(name) for name in list(changes) if name in fields}
         own |= {name: changes.pop(name) for name in list(changes) if name == "include_host"}
         session = Session(**fields | own)
-        plan = SavedPlan(
-            session=session,
-            blocks=1,
-            until=None,
-            question=Question(),
-            certified=False,
-            executor="slurm",
-            timeout_seconds=60.0,
-            versions=saved_plan.versions_here(session, registry),
-            sources=saved_plan.sources_here(session, registry),
-        )
-        return msgspec.structs.replace(plan, **changes)
+        return make_plan(session, executor="slurm", timeout_seconds=60.0, **changes)
 
     return _planned
 

@@ -10,15 +10,13 @@ from benchbench_slurm import commands, engine, filesystems
 from benchbench_slurm.commands import Said, state_of
 from benchbench_slurm.engine import Slurm
 from benchbench_slurm.options import minutes, read_options
-from stage import make_session
+from stage import make_plan, make_session
 
-from benchbench.compare.contrast import Question
 from benchbench.errors import Unavailable, UsageError
 from benchbench.experiments.executors import find_executor
 from benchbench.experiments.fleet.engine import EngineSilent, JobState
 from benchbench.experiments.fleet.messages import Order
 from benchbench.experiments.fleet.order_book import OrderBook
-from benchbench.experiments.saved_plan import SavedPlan
 from benchbench.plugins.registry import load_registry
 from benchbench.run.store import Store
 
@@ -64,19 +62,8 @@ def slurm(monkeypatch, tmp_path):
         path = tmp_path / "slurm.toml"
         path.write_text(options or "")
         made.configure(str(path))
-        session = make_session("numpy")
-        plan = SavedPlan(
-            session=session,
-            blocks=1,
-            until=None,
-            question=Question(),
-            certified=False,
-            executor="slurm",
-            timeout_seconds=9.0,
-            versions={},
-            sources={},
-        )
-        book = OrderBook(Store(tmp_path / "results"), session.session_id)
+        plan = make_plan(make_session("numpy"), executor="slurm")
+        book = OrderBook(Store(tmp_path / "results"), plan.session.session_id)
         book.prepare()
         return made, said, plan, book
 
