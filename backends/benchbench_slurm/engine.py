@@ -140,7 +140,10 @@ class Slurm:
     def _check_partition(self) -> None:
         said = call("sinfo", "--noheader", "--format=%R|%a|%l")
         if said.code:
-            raise Unavailable(f"sinfo cannot say what partitions there are: {said.reason}")
+            raise Unavailable(
+                f"sinfo cannot say what partitions there are: {said.reason}; run this where jobs "
+                f"are submitted from, such as a login node: there `sinfo` lists the partitions"
+            )
         partitions = {name: (state, limit) for name, state, limit in table(said.output, 3)}
         wanted = self._options.partition
         if wanted is None:

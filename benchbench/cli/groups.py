@@ -35,6 +35,7 @@ SHORT_HELP = {
 # The verbs whose module is not called as they are: a keyword, a hyphen.
 _MODULES = {"list": "list_", "import": "import_", "new-backend": "new_backend", "cancel": "status"}
 _DEVELOP = ("conform", "new-backend", "gate")
+_KINDS = {"int range": "whole number", "float": "number", "str": "text"}
 
 
 class Verbs(TyperGroup):
@@ -56,6 +57,8 @@ class Verbs(TyperGroup):
             verb.command(cmd_name)(getattr(module, cmd_name, None) or getattr(module, name))
         command = typer.main.get_command(verb)
         command.name = cmd_name
+        for one in command.params:
+            one.type.name = _KINDS.get(one.type.name, one.type.name)
         return command
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -12,6 +12,7 @@ from benchbench.experiments.device_cells import session_device
 from benchbench.experiments.selection import (
     find_backends,
     find_cells,
+    find_certified_protocol,
     find_models,
     find_protocol,
 )
@@ -75,7 +76,7 @@ def run(  # noqa: PLR0917 - one parameter an option
     matrix = Matrix(
         cells=find_cells(find_backends(backend, registry), division, models, device),
         protocol=find_protocol(protocol, epochs, quick=quick, models=models),
-        certified_protocol=find_protocol(protocol, None, certify_batch) if certify else None,
+        certified_protocol=find_certified_protocol(protocol, certify_batch, certify=certify),
         dataset=find_dataset(dataset, registry, models, note=note, quick=quick),
         device=session_device(device),
         threads=threads,

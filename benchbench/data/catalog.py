@@ -145,19 +145,23 @@ def _choose(
     if name.startswith(TEXT):
         from benchbench.data import text
 
+        if name == TEXT:
+            raise UsageError(f"'{TEXT}' names no file: write {TEXT}FILE, such as {TEXT}novel.txt")
         location = absolute(name.removeprefix(TEXT))
         return text.choose(text.read(location), TEXT + folder.name_of(location, ()), location), None
     if (parsed := table.parse(name)) and is_there(absolute(parsed[0])):
         location = absolute(parsed[0])
         own_name = folder.name_of(location, taken=(*RESERVED, *offered))
         return table.choose(location, parsed[1], own_name), None
-    if is_there(absolute(name)) or ("/" in name and container.locate(absolute(name))):
+    if (name and is_there(absolute(name))) or ("/" in name and container.locate(absolute(name))):
         return _choose_folder(Path(name), offered)
     known_names = (*RESERVED, *offered)
+    # The nearest data set to the name of a file is nearest by chance.
+    hint = "" if Path(name).suffix or "/" in name else nearest(name, known_names)
     raise UsageError(
-        f"there is no data set '{name}', nor a file or a folder of that "
-        f"name{nearest(name, known_names)} (known: {', '.join(known_names)}; or name a folder "
-        f"of IDX files, an npz, a csv file, or text:FILE)"
+        f"there is no data set '{name}', nor a file or a folder of that name{hint} "
+        f"(known: {', '.join(known_names)}; or name a folder of IDX "
+        f"files, an npz, a csv file, or text:FILE)"
     )
 
 

@@ -150,6 +150,22 @@ def find_protocol(
     return msgspec.structs.replace(protocol, **changes)
 
 
+def find_certified_protocol(
+    path: Path | None, batch_size: int | None, *, certify: bool
+) -> TrainingProtocol | None:
+    """Return the protocol that cells are certified by, or None where none is.
+
+    Raises UsageError for a batch size that nothing is certified with.
+    """
+    if certify:
+        return find_protocol(path, None, batch_size)
+    if batch_size is not None:
+        raise UsageError(
+            "--certify-batch changes nothing beside --no-certify: leave out one of the two"
+        )
+    return None
+
+
 def find_processors(threads: int | None) -> tuple[int, tuple[int, ...] | None]:
     from benchbench.measure.machine import physical_cores, processors, usable_cores
 

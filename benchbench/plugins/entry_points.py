@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib import metadata
 
 from benchbench.plugins.hookspecs import PROJECT
-from benchbench.plugins.plugin_files import entry_points_of_files
+from benchbench.plugins.plugin_files import entry_points_of_files, file_of
 
 CORE = "benchbench-harness"
 _UNKNOWN = "unknown distribution"
@@ -27,12 +27,12 @@ def find_entry_points() -> list[metadata.EntryPoint]:
 
 
 def distribution_of(entry_point: metadata.EntryPoint) -> str:
-    """Return the name of the distribution that an entry point comes from."""
+    """Return the name of the distribution that an entry point comes from, or its file."""
     try:
         name = entry_point.dist.name if entry_point.dist else None
     except Exception:  # no metadata, or damaged ones
         name = None
-    return name or _UNKNOWN
+    return name or file_of(entry_point) or _UNKNOWN
 
 
 def module_of(entry_point: metadata.EntryPoint) -> str:

@@ -58,6 +58,12 @@ def entry_points_of_files() -> list[metadata.EntryPoint]:
     return [metadata.EntryPoint(stem, stem, PROJECT) for stem in stems]
 
 
+def file_of(entry_point: metadata.EntryPoint) -> str | None:
+    """Return the path of the announced file that is this plugin, None for an installed one."""
+    name = entry_point.name if entry_point.name == entry_point.value else None
+    return next((path for path in announced() if Path(path).stem == name), None)
+
+
 def announced() -> list[str]:
     """Return the paths of the files that were announced, to this process or one above."""
     return [path for path in os.environ.get(FILES_VARIABLE, "").split(os.pathsep) if path]

@@ -21,6 +21,7 @@ from benchbench.plugins.contract import BackendInfo, ExecutorInfo
 from benchbench.plugins.declarations import rebuild
 from benchbench.plugins.entry_points import CORE, distribution_of, find_entry_points
 from benchbench.plugins.loading import Offered
+from benchbench.plugins.plugin_files import file_of
 from benchbench.plugins.reading_process import Reading
 from benchbench.spec.catalog import MODELS, MORE_MODELS
 from benchbench.spec.model import ModelSpec
@@ -169,6 +170,8 @@ def load_registry(*, retry: bool = True) -> Registry:
 def _add(collector: _Collector, entry_point: metadata.EntryPoint, read: Reading) -> str | None:
     """Add what a plugin declares; return why it is left out, if it is."""
     if read.declaration is None:
+        if file_of(entry_point):
+            return f"{read.refusal}; mend the file"
         return (
             f"{read.refusal}; mend or uninstall {distribution_of(entry_point)}, or set "
             f"{DISABLE_VARIABLE}={entry_point.name} (it is read again when its files change, or "

@@ -21,7 +21,7 @@ def build(
     where = f"--results {shlex.quote(str(results))} "
     lost = [one for one in standing(records) if one.status not in {"ok", "skipped"}]
     runs = "1 run is" if len(lost) == 1 else f"{len(lost)} runs are"
-    more = f"\n{runs} lost: {go_on(results, session_id)}" if lost else ""
+    more = f"\n{runs} lost; to complete the session: {go_on(results, session_id)}" if lost else ""
     if len(records) == 1:
         (record,) = records
         found = single.build(record)

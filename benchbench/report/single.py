@@ -22,8 +22,11 @@ _MARKS = {True: "✓", False: "✗", None: text.UNKNOWN}
 
 
 def build(record: RunRecord) -> Document:
-    """Return facts, figures and checks of one run."""
-    blocks: list[Facts | Grid] = [Facts((*_facts(record), *_figures(record)))]
+    """Return facts, figures and checks of one run; of a run without end, the figures it has."""
+    pairs = [*_facts(record), *_figures(record)]
+    if record.status != "ok":
+        pairs = [pair for pair in pairs if pair[1] != text.UNKNOWN]
+    blocks: list[Facts | Grid] = [Facts(tuple(pairs))]
     if record.checks:
         blocks.append(
             grid(
@@ -54,7 +57,7 @@ def _facts(record: RunRecord) -> list[tuple[str, str]]:
 def _certificate(record: RunRecord) -> str:
     verdict = record.certificate.verdict if record.certificate else "none"
     told = objection(record)
-    if told:
+    if told and told != record.error:  # else the line of the reason says it
         return f"{verdict}; not comparable: {told}"
     deviations = record.certificate.deviations if record.certificate else ()
     declared = "; ".join(f"{rung.name} {rung.explanation}" for rung in deviations)

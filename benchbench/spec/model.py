@@ -98,7 +98,17 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     original_fields: ClassVar = ("name", "input_shape", "layers")
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
+    name: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^[a-z0-9][a-z0-9._-]*$",
+            max_length=80,
+            extra_json_schema={
+                "description": "at most 80 small letters, digits, '.', '_' and '-', the first a "
+                "letter or a digit"
+            },
+        ),
+    ]
     input_shape: Annotated[tuple[Count, ...], msgspec.Meta(min_length=1, max_length=8)]
     layers: Annotated[tuple[Layer, ...], msgspec.Meta(min_length=1, max_length=MOST_LAYERS)]
     input_type: InputType = "float32"

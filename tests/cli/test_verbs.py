@@ -22,6 +22,16 @@ def test_every_verb_of_the_list_is_one():
         line.get_command(None, "lst")
 
 
+def test_help_and_refusals_call_kinds_of_values_by_plain_words():
+    line = typer.main.get_command(app)
+    kinds = {
+        option.type.name
+        for name in ("run", "doctor", "plot")
+        for option in line.get_command(None, name).params
+    }
+    assert kinds == {"whole number", "number", "text", "path", "boolean"}
+
+
 def test_a_verb_does_not_import_another():
     code = (
         "import sys, typer; from benchbench.cli.verbs import app; "

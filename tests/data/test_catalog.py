@@ -162,6 +162,18 @@ def test_an_unknown_name_gets_the_nearest():
         catalog.choose("mnits", {})
 
 
+@pytest.mark.parametrize("name", ["gone.csv", "gone.npz", "gone.csv:price", "my-data/mnits", ""])
+def test_the_name_of_a_file_gets_no_data_set_near_it(name):
+    with pytest.raises(UsageError, match=r"nor a file or a folder of that name \(known: ") as said:
+        catalog.choose(name, {})
+    assert "did you mean" not in str(said.value)
+
+
+def test_a_text_without_a_file_says_how_it_is_written():
+    with pytest.raises(UsageError, match=r"names no file: write text:FILE"):
+        catalog.choose("text:", {})
+
+
 def test_a_change_between_choice_and_load_is_found(arrays, write, tmp_path):
     folder = write(tmp_path / "mine", arrays())
     chosen = catalog.choose(str(folder), {})

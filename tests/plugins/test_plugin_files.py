@@ -43,8 +43,10 @@ def test_a_file_that_is_no_plugin_is_refused_with_the_reason(tmp_path):
     path = tmp_path / "no_plugin_at_all.py"
     path.write_text("import nothing_of_that_name")
     announce(str(path))
-    with pytest.raises(UsageError, match="No module named 'nothing_of_that_name'"):
+    with pytest.raises(UsageError, match="No module named 'nothing_of_that_name'") as said:
         find_backends([str(path)], load_registry())
+    assert f"of {path} is quarantined" in str(said.value)
+    assert str(said.value).endswith("; mend the file")
 
 
 @pytest.mark.parametrize(

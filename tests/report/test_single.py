@@ -98,3 +98,13 @@ def test_a_run_that_failed_early_says_what_it_can():
     )
     assert "the worker was killed by signal 9" in text
     assert " 0" not in text.replace("seed 0", "")
+    # What it does not have takes no line; the reason is told once.
+    assert [line.split("  ")[0] for line in text.splitlines()] == [
+        *("model", "backend", "division", "device", "data set", "status", "certificate", "reason")
+    ]
+
+
+def test_the_reason_of_a_run_that_was_not_certified_is_told_once():
+    reason = "the backend 'torch' has no device 'gpu' here; it has cpu"
+    text = _render(make_record(status="skipped", error=reason, uncertified=reason))
+    assert text.count("has no device") == 1

@@ -93,7 +93,7 @@ def test_a_file_by_hand(write):
             "a list of at least 1, each",
         ),
         ("input_shape = [28, 28, 1]", "input_shape = [28, 0, 1]", 2, "at input_shape.1"),
-        ('name = "mine"', 'name = "My Net"', 1, "text that matches ^"),
+        ('name = "mine"', 'name = "My Net"', 1, "at most 80 small letters, digits"),
         (
             'name = "mine"',
             'name = "mine"\ncolour = "red"',
