@@ -9,6 +9,8 @@ certification process takes.
 from __future__ import annotations
 
 import importlib.util
+import os
+from importlib import metadata
 from pathlib import Path
 
 import msgspec
@@ -58,7 +60,8 @@ class BackendContents(msgspec.Struct, frozen=True, kw_only=True):
     """A backend there: its divisions, its worker's variables, what it lacks.
 
     `sources_sha256` is the hash of what a certificate of it depends on, `versions` are those of
-    what it requires, as installed. `removes` and `notes` are as the backend declares them.
+    what it requires, as installed. `removes` and `notes` are as the backend declares them. `hidden`
+    are the packages among what it requires that PYTHONPATH gives, each with the folder.
     """
 
     divisions: tuple[str, ...]
@@ -68,6 +71,7 @@ class BackendContents(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     removes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    hidden: dict[str, str] = {}
 
 
 class TreeContents(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +104,7 @@ def find_contents(asked: ContentsRequest) -> TreeContents:
                 versions=_versions_of(info),
                 removes=getattr(info, "removes", ()),
                 notes=getattr(info, "notes", ()),
+                hidden=_hidden_of(info),
             )
             for name in asked.backends or infos
             if (info := infos.get(name))
@@ -127,6 +132,16 @@ def _versions_of(info: BackendInfo) -> dict[str, str]:
     # A tree of another day may have no such function.
     installed_versions = getattr(sources, "installed_versions", None)
     return installed_versions(info) if installed_versions else {}
+
+
+def _hidden_of(info: BackendInfo) -> dict[str, str]:
+    outer = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
+    folders = {Path(one).resolve(): one for one in outer}
+    places = {
+        name: Path(str(metadata.distribution(name).locate_file(""))).resolve()
+        for name in _versions_of(info)
+    }
+    return {name: folders[place] for name, place in places.items() if place in folders}
 
 
 def origin_of(module: str) -> str | None:

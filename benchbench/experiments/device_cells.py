@@ -10,7 +10,7 @@ from benchbench.experiments.environments.backends import BackendElsewhere
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.devices import resolve_device
 from benchbench.records import Variant
-from benchbench.run.plan import Cell, Environment
+from benchbench.run.plan import HERE, Cell
 from benchbench.run.probe import probe
 from benchbench.spec.model import ModelSpec
 
@@ -31,7 +31,7 @@ def place_cells(
     not have one of them, UsageError where two names are one device.
     """
     there = info if isinstance(info, BackendElsewhere) else None
-    place, label = (there.place, there.label) if there else (Environment(), "")
+    place, label = (there.place, there.label) if there else (HERE, "")
     if len(devices) < 2:
         variant = Variant(label) if label else None
         return [Cell(info.name, division, model, environment=place, variant=variant)]
@@ -61,8 +61,7 @@ def place_cells(
 @functools.cache
 def devices_of(info: BackendInfo) -> tuple[str, ...]:
     """Ask a backend, in a process of its own, for its devices. Raises BenchbenchError."""
-    python = info.place.python if isinstance(info, BackendElsewhere) else None
-    answer = probe(info, python=python)
+    answer = probe(info, place=info.place if isinstance(info, BackendElsewhere) else HERE)
     if answer.error:
         raise BenchbenchError(f"the backend '{info.name}' did not name its devices: {answer.error}")
     return answer.devices

@@ -19,6 +19,7 @@ from benchbench.ports.certify import TIMEOUT_SECONDS, certify_ports
 from benchbench.ports.messages import TrainedSpec
 from benchbench.ports.report import PortReport
 from benchbench.ports.subjects import PortSubject, SpecSubject, find_factory
+from benchbench.run.plan import HERE
 from benchbench.spec.files import load_protocol
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
@@ -165,9 +166,9 @@ def _backend(
     (info,) = infos
     (chosen,) = find_divisions(info, division)
     task_of(model, protocol)
-    python = info.place.python if isinstance(info, BackendElsewhere) else None
+    place = info.place if isinstance(info, BackendElsewhere) else HERE
     trained = TrainedSpec(model=model, protocol=protocol, backend=info.name, division=chosen)
-    return SpecSubject(trained, word, info, python)
+    return SpecSubject(trained, word, info, place)
 
 
 def ports_of(registry: Registry) -> Mapping[str, str]:

@@ -25,7 +25,7 @@ from benchbench.ports.messages import (
     save,
 )
 from benchbench.ports.subjects import PortSubject, SpecSubject
-from benchbench.run.environment import apart, worker_environment
+from benchbench.run.environment import worker_environment
 
 _MODULE = "benchbench.ports.side"
 _STARTING_SECONDS = 60.0
@@ -64,10 +64,14 @@ class PortProcess:
         environment, python = dict(os.environ), None
         if isinstance(subject, SpecSubject) and subject.info:
             environment = worker_environment(
-                environment, info=subject.info, threads=1, home=Path(self._folder.name)
+                environment,
+                info=subject.info,
+                threads=1,
+                home=Path(self._folder.name),
+                place=subject.place,
             )
-            python = subject.python
-        environment = {**_DEFAULTS, **environment, **_ON_THE_CPU, **apart(python)}
+            python = subject.place.python
+        environment = {**_DEFAULTS, **environment, **_ON_THE_CPU}
         command = [python or sys.executable, "-m", _MODULE]
         self._child = Child(command, None, environment=environment)
         self._started = False

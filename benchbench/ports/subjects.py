@@ -10,6 +10,7 @@ from typing import TypeAlias
 from benchbench.errors import UsageError
 from benchbench.plugins.contract import BackendInfo
 from benchbench.ports.messages import PortQuestion, TrainedSpec
+from benchbench.run.plan import HERE, Environment
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Factory:
 
 @dataclass(frozen=True)
 class SpecSubject:
-    """A model of the spec and who trains it: a backend, of another `python` if one is named.
+    """A model of the spec and who trains it: a backend, perhaps of another environment.
 
     Without `info` it is the spec itself, trained by the reference.
     """
@@ -38,7 +39,7 @@ class SpecSubject:
     trained: TrainedSpec
     label: str
     info: BackendInfo | None = None
-    python: str | None = None
+    place: Environment = HERE
 
     def question(self, ports: Mapping[str, str]) -> PortQuestion:
         """Return the question that loads it."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from benchbench.errors import PluginError
-from benchbench.plugins.contract import Backend, BackendInfo
-from benchbench.run.plan import Environment
+from benchbench.plugins.contract import BackendInfo
+from benchbench.run.plan import HERE, Environment
 
 # Read before a framework is imported; later calls cannot always undo a wrong default.
 _THREAD_VARIABLES = (
@@ -35,15 +36,7 @@ _NOTED_PREFIXES = (
 )
 # Source: https://developer.hashicorp.com/terraform/cli/config/environment-variables.
 _OF_TERRAFORM = (
-    *(
-        "TF_CLI_",
-        "TF_DATA_DIR",
-        "TF_IGNORE",
-        "TF_IN_AUTOMATION",
-        "TF_INPUT",
-        "TF_LOG",
-        "TF_PLUGIN_",
-    ),
+    *("TF_CLI_", "TF_DATA_DIR", "TF_IGNORE", "TF_INPUT", "TF_IN_AUTOMATION", "TF_LOG"),
     *("TF_PLUGIN_", "TF_REGISTRY_", "TF_STATE_", "TF_TOKEN_", "TF_VAR_", "TF_WORKSPACE"),
 )
 _SECRETS = ("KEY", "PASSWORD", "SECRET", "TOKEN")
@@ -55,23 +48,22 @@ def worker_environment(
     info: BackendInfo,
     threads: int,
     home: Path,
-    import_path: Sequence[str] = (),
-    variables: Sequence[tuple[str, str]] | None = None,
+    place: Environment = HERE,
 ) -> dict[str, str]:
-    """Return the environment for one worker.
+    """Return the environment for one worker, in this process's environment or in another `place`.
 
-    `home` is an empty folder for what a framework reads and writes in a user's home. `import_path`
-    are folders to import from before all others. What the backend `removes` is left out; its own
-    variables, or `variables` in place of them, come last, over whatever the user has set.
+    `home` is an empty folder for what a framework reads and writes in a user's home. What the
+    backend `removes` is left out; its own variables, or those of `place`, come last, over whatever
+    the user has set.
     """
     environment = {name: value for name, value in outer.items() if name not in info.removes}
     # A card then has the number that nvidia-smi and NVML give it.
     environment.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
     environment |= _ALLOCATOR | {"NVIDIA_TF32_OVERRIDE": "0", "PYTHONUNBUFFERED": "1"}
-    declared = info.environment if variables is None else variables
-    filled_in = declared_variables(declared, threads=threads, home=home)
-    return environment | importing_from(import_path, outer) | filled_in
+    environment |= apart(place.python) | importing_from(place.import_path, outer)
+    declared = info.environment if place.variables is None else place.variables
+    return environment | declared_variables(declared, threads=threads, home=home)
 
 
 def declared_variables(
@@ -114,14 +106,15 @@ def declared_there(backend: str, environment: Environment) -> BackendInfo | None
     return BackendInfo(
         backend,
         requires=(),
-        create=_made_there,
-        environment=environment.variables or (),
+        create=made_there,
+        environment=environment.variables,
         removes=environment.removes,
         notes=environment.notes,
     )
 
 
-def _made_there() -> Backend:
+def made_there() -> NoReturn:
+    """Stand for the function that makes a backend of another environment. Raises PluginError."""
     raise PluginError("a backend of another environment is made in its own worker")
 
 

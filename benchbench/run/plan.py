@@ -41,6 +41,9 @@ class Environment(msgspec.Struct, frozen=True):
     python_version: str | None = None
 
 
+HERE = Environment()
+
+
 class Cell(msgspec.Struct, frozen=True):
     """One thing to be measured: a model under a backend's division, on a device.
 
@@ -52,7 +55,7 @@ class Cell(msgspec.Struct, frozen=True):
     division: str
     model: ModelSpec
     device: str | None = None
-    environment: Environment = Environment()
+    environment: Environment = HERE
     variant: Variant | None = None
 
     @property
@@ -74,7 +77,7 @@ class PlannedRun(msgspec.Struct, frozen=True):
     """
 
     request: RunRequest
-    environment: Environment = Environment()
+    environment: Environment = HERE
     certificate: Certificate | None = None
     uncertified: str | None = None
     stopping: Stopping | None = None

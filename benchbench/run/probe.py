@@ -13,6 +13,7 @@ from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.registry import load_registry
 from benchbench.run import question
 from benchbench.run.encoding import to_json
+from benchbench.run.plan import HERE, Environment
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,10 +26,10 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
-def probe(info: BackendInfo, *, timeout_seconds: float = 120.0, python: str | None = None) -> Probe:
+def probe(info: BackendInfo, *, timeout_seconds: float = 120.0, place: Environment = HERE) -> Probe:
     """Import the backend in a new process with a worker's environment, and return its answer.
 
-    `python` is another interpreter than this process's.
+    `place` is another environment than this process's.
     """
     returned = question.ask(
         __name__,
@@ -36,7 +37,7 @@ def probe(info: BackendInfo, *, timeout_seconds: float = 120.0, python: str | No
         info=info,
         threads=physical_cores(),
         timeout_seconds=timeout_seconds,
-        python=python,
+        place=place,
     )
     if returned.answer is None:
         return Probe(backend=info.name, error=returned.trouble)

@@ -18,7 +18,7 @@ from benchbench.plugins.contract import BackendInfo
 from benchbench.process_tree import ProcessTree
 from benchbench.records import Event, GaveUp, Status
 from benchbench.run.channel import ConductorEnd, NoEvent
-from benchbench.run.environment import apart, noted, worker_environment
+from benchbench.run.environment import noted, worker_environment
 from benchbench.run.excerpt import file_excerpt
 from benchbench.run.plan import PlannedRun
 from benchbench.run.turns import Turn
@@ -49,10 +49,8 @@ class WorkerProcess:
                 info=info,
                 threads=run.request.threads,
                 home=folder,
-                import_path=run.environment.import_path,
-                variables=run.environment.variables,
+                place=run.environment,
             )
-            environment |= apart(run.environment.python)
             self.environment = noted(environment, info.notes, home=folder)
             self.started = utc_now()
             self.request = msgspec.structs.replace(run.request, spawned_ns=now_ns())

@@ -17,7 +17,8 @@ from typing import NoReturn
 
 from benchbench.children import ANSWER_BYTES, AnswerTooLong, Child, answer_pipe, ending
 from benchbench.plugins.contract import BackendInfo
-from benchbench.run.environment import apart, worker_environment
+from benchbench.run.environment import worker_environment
+from benchbench.run.plan import HERE, Environment
 
 # So much of the last line that a process printed goes into a sentence.
 _LAST_LINE = 200
@@ -40,19 +41,21 @@ def ask(
     threads: int,
     timeout_seconds: float,
     heard: Callable[[str], None] | None = None,
-    python: str | None = None,
+    place: Environment = HERE,
 ) -> Returned:
     """Run `python -m module` in a worker's environment, ask, and wait for its answer.
 
-    `heard` is told how far it is, by what it says with `tell_progress`. `python` is another
-    interpreter than this process's. Ctrl-C ends the process and is passed on.
+    `heard` is told how far it is, by what it says with `tell_progress`. `place` is another
+    environment than this process's. Ctrl-C ends the process and is passed on.
     """
     with tempfile.TemporaryDirectory(prefix="benchbench-") as home:
-        environment = worker_environment(os.environ, info=info, threads=threads, home=Path(home))
+        environment = worker_environment(
+            os.environ, info=info, threads=threads, home=Path(home), place=place
+        )
         return exchange(
-            [python or sys.executable, "-m", module],
+            [place.python or sys.executable, "-m", module],
             question,
-            environment=environment | apart(python),
+            environment=environment,
             timeout_seconds=timeout_seconds,
             heard=heard,
         )

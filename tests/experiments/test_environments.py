@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -148,7 +149,7 @@ FAULTY = {
     "answers garbage": (
         f'case "$1" in -c) {GOOD} ;; *) echo garbage ;; esac',
         Unavailable,
-        "answers cannot be read",
+        "cannot be asked for its backends: its answer cannot be read",
     ),
 }
 
@@ -200,6 +201,30 @@ def test_what_the_environment_lacks_is_told_with_what_it_has(misfits, tmp_path):
         Unavailable, match=r"needs no-such-framework, .* -m pip install no-such-framework"
     ):
         find_elsewhere("homeless", folder)
+
+
+def _with_package(folder: Path, name: str, version: str) -> Path:
+    """Make a folder in which a package is installed, as in another environment's."""
+    info = folder / f"{name}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    return folder
+
+
+def test_a_folder_of_pythonpath_that_hides_the_environments_release_is_refused(
+    tmp_path, monkeypatch
+):
+    """Its torch would be measured in place of the environment's, and called by its name."""
+    harmless = _with_package(tmp_path / "harmless", "another", "1.0")
+    monkeypatch.setenv("PYTHONPATH", str(harmless))
+    (found,) = find_elsewhere("numpy", str(_this(tmp_path / "old")))
+    assert found.name == "numpy"
+    hiding = _with_package(tmp_path / "site-packages", "numpy", "9.9")
+    monkeypatch.setenv("PYTHONPATH", f"{harmless}{os.pathsep}{hiding}{os.sep}")
+    folder = str(_this(tmp_path / "new"))
+    for name in ("numpy", "all"):
+        with pytest.raises(UsageError, match=r"site-packages/: the environment new would import"):
+            find_elsewhere(name, folder)
 
 
 def test_a_session_with_environments_is_itself_again_as_json(misfits, tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 from benchbench import BackendInfo
 from benchbench.plugins.registry import load_registry
 from benchbench.run.environment import noted, worker_environment
+from benchbench.run.plan import Environment
 
 INFO = BackendInfo(
     "x",
@@ -38,8 +39,8 @@ def test_the_backend_s_word_comes_last_and_the_rest_is_kept(tmp_path):
 
 
 def test_variables_of_another_tree_take_the_place_of_the_declared_ones(tmp_path):
-    there = (("POOL_THREADS", "{threads}"),)
-    environment = worker_environment({}, info=INFO, threads=2, home=tmp_path, variables=there)
+    place = Environment(variables=(("POOL_THREADS", "{threads}"),))
+    environment = worker_environment({}, info=INFO, threads=2, home=tmp_path, place=place)
     assert environment["POOL_THREADS"] == "2"
     assert "ENGINE" not in environment
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NoReturn
 
-from benchbench.errors import PluginError, Unavailable, UsageError, nearest
-from benchbench.experiments.certification_messages import CertificationRequest
-from benchbench.experiments.contents import BackendContents, TreeContents
+from benchbench.errors import Unavailable, UsageError, nearest
+from benchbench.experiments.contents import BackendContents
 from benchbench.experiments.environments.interpreter import contents_of, install_in, version_of
 from benchbench.experiments.environments.names import NamedPython, find_python
+from benchbench.experiments.other_code import OtherCertifier
 from benchbench.plugins.contract import BackendInfo
-from benchbench.run import question
-from benchbench.run.encoding import to_json
-from benchbench.run.plan import Environment
-from benchbench.run.question import Returned
+from benchbench.run.environment import made_there
+from benchbench.run.plan import HERE, Environment
 
 ALL = "all"
-_HERE = Environment()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +22,7 @@ class BackendElsewhere(BackendInfo):
     """A backend that another environment offers; `label` is that of tables, "@venvs/old"."""
 
     label: str = ""
-    place: Environment = _HERE
+    place: Environment = HERE
 
 
 def find_elsewhere(name: str, word: str) -> list[BackendElsewhere]:
@@ -40,6 +36,8 @@ def find_elsewhere(name: str, word: str) -> list[BackendElsewhere]:
         ready = [one for one in found.backends if not found.backends[one].missing]
         if not ready:
             raise Unavailable(f"no backend of the environment {python.label} is ready")
+        for one in ready:
+            _must_not_be_hidden(found.backends[one], python)
         return [_declared(one, found.backends[one], python) for one in ready]
     there = found.backends.get(name)
     if there is None:
@@ -54,7 +52,17 @@ def find_elsewhere(name: str, word: str) -> list[BackendElsewhere]:
             f"the backend '{name}' needs {', '.join(there.missing)}, which the environment "
             f"{python.label} lacks; install it with: {install_in(python, *lacking)}"
         )
+    _must_not_be_hidden(there, python)
     return [_declared(name, there, python)]
+
+
+def _must_not_be_hidden(there: BackendContents, python: NamedPython) -> None:
+    """Raise UsageError where PYTHONPATH would have another release measured than the one named."""
+    for package, folder in there.hidden.items():
+        raise UsageError(
+            f"PYTHONPATH holds {folder}: the environment {python.label} would import {package} "
+            f"from there, not its own; take that folder out of PYTHONPATH"
+        )
 
 
 def _declared(name: str, there: BackendContents, python: NamedPython) -> BackendElsewhere:
@@ -68,7 +76,7 @@ def _declared(name: str, there: BackendContents, python: NamedPython) -> Backend
     return BackendElsewhere(
         name,
         requires=(),
-        create=_made_there,
+        create=made_there,
         divisions=there.divisions,
         environment=there.environment,
         removes=there.removes,
@@ -78,58 +86,16 @@ def _declared(name: str, there: BackendContents, python: NamedPython) -> Backend
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ElsewhereCertifier:
-    """What certifies the cells of an environment, by the code there. `heard` is told how far."""
-
-    python: str
-    contents: TreeContents
-    heard: Callable[[str], None] | None = None
-
-    def sources_sha256(self, info: BackendInfo) -> str:
-        return self.contents.backends[info.name].sources_sha256
-
-    def versions(self, info: BackendInfo) -> dict[str, str]:
-        return self.contents.backends[info.name].versions
-
-    def ask(
-        self,
-        requests: Sequence[CertificationRequest],
-        info: BackendInfo,
-        *,
-        timeout_seconds: float,
-    ) -> Returned:
-        if self.contents.certifier is None:
-            return Returned(None, f"{self.python} has no module that certifies", "")
-        try:
-            return question.ask(
-                self.contents.certifier,
-                to_json(requests),
-                info=info,
-                threads=requests[0].threads,
-                timeout_seconds=timeout_seconds,
-                heard=self.heard,
-                python=self.python,
-            )
-        except OSError as error:  # it was there a moment ago
-            reason = error.strerror or error
-            return Returned(None, f"{self.python} cannot be started ({reason})", "")
-
-
 def certifier_of(
     python: str, heard: Callable[[str], None] | None = None
-) -> tuple[ElsewhereCertifier, dict[str, BackendInfo]]:
+) -> tuple[OtherCertifier, dict[str, BackendInfo]]:
     """Return what certifies cells that run under an interpreter, and the backends there by name."""
     named = find_python(python)
     found = contents_of(named)
     infos: dict[str, BackendInfo] = {
         name: _declared(name, there, named) for name, there in found.backends.items()
     }
-    return ElsewhereCertifier(python, found, heard), infos
-
-
-def _made_there() -> NoReturn:
-    raise PluginError("a backend of another environment is made in its own worker")
+    return OtherCertifier(python, found, Environment(python=python), heard), infos
 
 
 def told_apart(infos: Sequence[BackendInfo]) -> list[BackendInfo]:
@@ -152,4 +118,5 @@ def backend_there(name: str, python: str) -> BackendContents:
     found = contents_of(named).backends
     if name not in found:
         raise UsageError(f"the environment {named.label} has no backend '{name}' any more")
+    _must_not_be_hidden(found[name], named)
     return found[name]

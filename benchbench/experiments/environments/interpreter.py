@@ -15,18 +15,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 import benchbench
 from benchbench.errors import Unavailable, UsageError
-from benchbench.experiments import contents
 from benchbench.experiments.contents import ContentsRequest, TreeContents
 from benchbench.experiments.environments.names import NamedPython
+from benchbench.experiments.other_code import ASKING_SECONDS, NoContentsError, ask_contents
 from benchbench.plugins.entry_points import CORE
 from benchbench.run.environment import apart
 from benchbench.run.question import Returned, exchange
 
-_ASKING_SECONDS = 120.0
 _OLDEST = (3, 11)
 _SHOWN = 200
 # Runs under any Python 3: what it says is all that is known of it.
@@ -51,16 +48,11 @@ def contents_of(python: NamedPython) -> TreeContents:
     """
     _must_have_benchbench(python)
     asked = ContentsRequest(backends=(), modules=(), models=())
-    returned = _exchange(python, [contents.__file__], msgspec.json.encode(asked))
-    if returned.answer is None:
-        raise Unavailable(
-            f"the environment {python.label} cannot be asked for its backends: {returned.trouble}"
-        )
     try:
-        return msgspec.json.decode(returned.answer, type=TreeContents)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return ask_contents([str(python.path)], asked, _environment_of(python))
+    except NoContentsError as error:
         raise Unavailable(
-            f"what the environment {python.label} answers cannot be read: {error}"
+            f"the environment {python.label} cannot be asked for its backends: {error}"
         ) from None
 
 
@@ -102,7 +94,15 @@ def _must_have_benchbench(python: NamedPython) -> None:
 
 @functools.cache
 def _who(python: NamedPython) -> dict[str, Any]:
-    returned = _exchange(python, ["-c", _WHO], b"")
+    try:
+        returned = exchange(
+            [str(python.path), "-c", _WHO],
+            b"",
+            environment=_environment_of(python),
+            timeout_seconds=ASKING_SECONDS,
+        )
+    except OSError as error:
+        returned = Returned(None, f"it cannot be started ({error.strerror or error})", "")
     said = (returned.answer or b"").decode(errors="replace").strip()
     try:
         found = json.loads(said.splitlines()[-1]) if said else None
@@ -117,16 +117,8 @@ def _who(python: NamedPython) -> dict[str, Any]:
     return found
 
 
-def _exchange(python: NamedPython, arguments: list[str], question: bytes) -> Returned:
-    try:
-        return exchange(
-            [str(python.path), *arguments],
-            question,
-            environment=os.environ | apart(str(python.path)),
-            timeout_seconds=_ASKING_SECONDS,
-        )
-    except OSError as error:
-        return Returned(None, f"it cannot be started ({error.strerror or error})", "")
+def _environment_of(python: NamedPython) -> dict[str, str]:
+    return os.environ | apart(str(python.path))
 
 
 def _code_sha256(folder: Path) -> str:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from benchbench.certificates import Certificate
     from benchbench.experiments.certification_messages import Certification
-    from benchbench.experiments.gate.other_tree import OtherCertifier
     from benchbench.experiments.listener import Listener
+    from benchbench.experiments.other_code import OtherCertifier
     from benchbench.plugins.contract import BackendInfo
     from benchbench.plugins.registry import Registry
     from benchbench.run.plan import Cell
