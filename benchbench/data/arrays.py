@@ -6,6 +6,7 @@ line of Python that cures it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from benchbench.data.idx import Bytes
 from benchbench.errors import DataError
 
 _MOST_CLASSES = 256
+# What is remarked on classes that were saved in another form.
+ONE_HOT, SORTED_NAMES = "labels were one-hot", "the names of classes were sorted"
 # Of 255 steps: what a division by 255 in float32, or in float16, is off by.
 _ROUNDING = {"e": 0.13, "f": 0.01}
 _CHANNELS = frozenset({1, 3, 4})
@@ -28,7 +31,8 @@ def as_images(array: Any, where: str) -> Bytes:
     if array.ndim == 2:
         raise DataError(
             f"{where}: expected images of (n, height, width), but it has rows of {array.shape[1]} "
-            f"numbers; save them with `x = x.reshape(-1, HEIGHT, WIDTH)`"
+            f"numbers; save images with `x = x.reshape(-1, HEIGHT, WIDTH)`, values with "
+            f"`x = x.astype(np.float32)`, tokens with `x = x.astype(np.int32)`"
         )
     if array.ndim not in {3, 4} or array.dtype.kind not in "biuf":
         raise DataError(
@@ -58,8 +62,8 @@ def _as_bytes(array: Any, where: str) -> Bytes:
     if array.size and not 0 <= array.min() <= array.max() <= 255:
         raise DataError(
             f"{where}: expected numbers from 0 to 255, but they run from {array.min()} to "
-            f"{array.max()}; save them with `x = np.round(255 * (x - x.min()) / (x.max() - "
-            f"x.min())).astype(np.uint8)`"
+            f"{array.max()}; save images with `x = np.round(255 * (x - x.min()) / (x.max() - "
+            f"x.min())).astype(np.uint8)`, other values with `x = x.astype(np.float32)`"
         )
     if kind != "f":
         return np.ascontiguousarray(array, np.uint8)
@@ -73,7 +77,23 @@ def _as_bytes(array: Any, where: str) -> Bytes:
 
 
 def as_labels(train: Any, test: Any, where: str) -> tuple[Bytes, Bytes, tuple[str, ...]]:
-    """Return the labels of both parts as numbers from 0, (n,), and remarks on what was done.
+    """Return the labels of both parts as bytes from 0, (n,), and remarks on what was done.
+
+    Takes what `class_numbers` takes. Raises DataError with the line that cures it.
+    """
+    *both, remarks = class_numbers(train, test, where)
+    for one in both:
+        if one.size and not 0 <= one.min() <= one.max() < _MOST_CLASSES:
+            raise DataError(
+                f"{where}: expected labels from 0 to 255 at most, but they run from {one.min()} to "
+                f"{one.max()}; number the classes with `y = np.unique(y, return_inverse=True)[1]`"
+            )
+    ours, theirs = (np.ascontiguousarray(one, np.uint8) for one in both)
+    return ours, theirs, remarks
+
+
+def class_numbers(train: Any, test: Any, where: str) -> tuple[Any, Any, tuple[str, ...]]:
+    """Return the classes of both parts as whole numbers, (n,), and remarks on what was done.
 
     Takes numbers of any type, (n,) or (n, 1); one-hot rows; names of classes; numbers from 1.
     Raises DataError with the line that cures it.
@@ -81,7 +101,7 @@ def as_labels(train: Any, test: Any, where: str) -> tuple[Bytes, Bytes, tuple[st
     remarks: list[str] = []
     both = [_one_dimension(one, where, remarks) for one in (train, test)]
     if both[0].dtype.kind in "US":
-        both, remarks = _numbered(both, where), [*remarks, "the names of classes were sorted"]
+        both, remarks = numbered(both, where), [*remarks, SORTED_NAMES]
     for one in both:
         numbers = one.dtype.kind in "biuf" and np.isfinite(one).all()
         if not numbers or not np.array_equal(one, np.round(one)):
@@ -92,14 +112,7 @@ def as_labels(train: Any, test: Any, where: str) -> tuple[Bytes, Bytes, tuple[st
     least = min((int(one.min()) for one in both if one.size), default=0)
     if least == 1:
         both, remarks = [one - 1 for one in both], [*remarks, "labels were counted from 1"]
-    for one in both:
-        if one.size and not 0 <= one.min() <= one.max() < _MOST_CLASSES:
-            raise DataError(
-                f"{where}: expected labels from 0 to 255 at most, but they run from {one.min()} to "
-                f"{one.max()}; number the classes with `y = np.unique(y, return_inverse=True)[1]`"
-            )
-    ours, theirs = (np.ascontiguousarray(one, np.uint8) for one in both)
-    return ours, theirs, tuple(dict.fromkeys(remarks))
+    return both[0], both[1], tuple(dict.fromkeys(remarks))
 
 
 def _one_dimension(labels: Any, where: str, remarks: list[str]) -> Any:
@@ -108,7 +121,7 @@ def _one_dimension(labels: Any, where: str, remarks: list[str]) -> Any:
         return labels[:, 0]
     if labels.ndim == 2 and labels.dtype.kind in "biuf":
         if is_one_hot(labels):
-            remarks.append("labels were one-hot")
+            remarks.append(ONE_HOT)
             return labels.argmax(axis=1)
         raise DataError(
             f"{where}: expected one class an image, but rows of its shape {labels.shape} have none "
@@ -122,19 +135,26 @@ def _one_dimension(labels: Any, where: str, remarks: list[str]) -> Any:
     return labels
 
 
-def is_one_hot(labels: Any) -> bool:
-    """Say whether each row has a single 1, and else zeros."""
-    if labels.ndim != 2 or labels.shape[1] < 2 or labels.dtype.kind not in "biuf":
+def is_one_hot(array: Any) -> bool:
+    """Say whether each row, along the last axis, has a single 1, and else zeros."""
+    if array.ndim < 2 or array.shape[-1] < 2 or not array.size or array.dtype.kind not in "biuf":
         return False
-    return bool(((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all())
+    # The first sample settles it for nearly all that are not.
+    return all(
+        bool(((part == 0) | (part == 1)).all() and (part.sum(axis=-1) == 1).all())
+        for part in (array[:1], array)
+    )
 
 
-def _numbered(both: list[Any], where: str) -> list[Any]:
-    """Return the numbers of names of classes, in alphabetical order of the training labels."""
+def numbered(both: Sequence[Any], where: str) -> list[Any]:
+    """Return the numbers of names of classes, in alphabetical order of the training labels.
+
+    Raises DataError for a name that only the test labels have.
+    """
     names = np.unique(both[0])
     if strangers := sorted(set(np.unique(both[1]).tolist()) - set(names.tolist())):
         raise DataError(
-            f"{where}: expected classes that the training images have, but the test images have "
+            f"{where}: expected classes that the training labels have, but the test labels have "
             f"{', '.join(map(str, strangers[:5]))} too"
         )
     return [np.searchsorted(names, one) for one in both]

@@ -58,17 +58,40 @@ def read(path: Path) -> Saved:
             f"x_train=..., y_train=..., x_test=..., y_test=...)`"
         )
     arrays = {part: array for part, (_, array) in by_part.items()}
-    validation_count = None
-    if "val-images" in arrays and "val-labels" in arrays:
-        validation_count = len(arrays["val-images"]) if arrays["val-images"].ndim else 0
-        for kind in ("images", "labels"):
-            try:
-                both = np.concatenate([arrays[f"train-{kind}"], arrays[f"val-{kind}"]])
-            except ValueError as error:
-                raise DataError(f"{path}: the {kind} of train and val differ: {error}") from None
-            arrays[f"train-{kind}"] = both
+    validation_count = _join_validation(arrays, path)
     places = {part: f"{path} ({by_part[part][0]})" for part in PARTS}
     return Saved({part: arrays[part] for part in PARTS}, places, validation_count)
+
+
+def _join_validation(arrays: dict[str, Any], path: Path) -> int | None:
+    """Put samples for validation behind those for training, and return how many they are."""
+    there = [kind for kind in ("images", "labels") if f"val-{kind}" in arrays]
+    if not there:
+        return None
+    if len(there) == 1:
+        raise DataError(
+            f"{path}: expected both inputs and targets for validation, but there are {there[0]} "
+            f"only: save x_val and y_val, or neither"
+        )
+    for kind in there:
+        train, own = arrays[f"train-{kind}"], arrays[f"val-{kind}"]
+        if _sort(train) != _sort(own) or not own.size:
+            raise DataError(
+                f"{path}: expected the {kind} of train and val in one type, at least one of each, "
+                f"but they hold {train.dtype} of shape {train.shape} and {own.dtype} of shape "
+                f"{own.shape}"
+            )
+        try:
+            arrays[f"train-{kind}"] = np.concatenate([train, own])
+        except ValueError as error:
+            raise DataError(f"{path}: the {kind} of train and val differ: {error}") from None
+    return len(arrays["val-images"])
+
+
+def _sort(array: Any) -> str:
+    """Return the sort of what an array holds; arrays of two sorts become one by a conversion."""
+    kind: str = array.dtype.kind
+    return "whole" if kind in "biu" else kind
 
 
 def _arrays(path: Path) -> tuple[dict[str, tuple[str, Any]], list[str]]:
