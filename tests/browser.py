@@ -10,11 +10,12 @@ import base64
 import itertools
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
+
+import packages
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = (
@@ -27,7 +28,7 @@ SECONDS = 90
 
 def find() -> str | None:
     """Return the path of a Chromium, None where there is none."""
-    return next((path for name in NAMES if (path := shutil.which(name))), None)
+    return next((path for name in NAMES if (path := packages.which(name))), None)
 
 
 class Browser:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import packages
 import psutil
 
 NEEDED = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "runuser")
@@ -51,7 +52,7 @@ PartitionName=bench Nodes=node1,node2 Default=YES OverSubscribe=EXCLUSIVE MaxTim
 
 def why_no_slurm() -> str | None:
     """Return why no Slurm can be started here, None if one can."""
-    missing = [name for name in NEEDED if shutil.which(name) is None]
+    missing = [name for name in NEEDED if packages.which(name) is None]
     if missing:
         return f"no Slurm: {', '.join(missing)} not installed (apt install slurm-wlm munge)"
     return None if os.geteuid() == 0 else "no Slurm: starting one needs root"
