@@ -104,6 +104,13 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
         return self.sha256 == _hash(self)
 
 
+class CertificateOrReason(msgspec.Struct, frozen=True):
+    """The certificate of a cell, or why there is none: one of the two."""
+
+    certificate: Certificate | None = None
+    reason: str | None = None
+
+
 def seal(certificate: Certificate) -> Certificate:
     """Return the certificate with its hash."""
     return msgspec.structs.replace(certificate, sha256=_hash(certificate))

@@ -146,9 +146,8 @@ def certify(
         seeds=(seed,),
     )
     if done.certificate is None:
-        reason = done.gave_up.reason if done.gave_up else "there was no answer"
         raise BenchbenchError(
-            f"{backend} {cells[0].division}, {cells[0].model.name}: no certificate: {reason}"
+            f"{backend} {cells[0].division}, {cells[0].model.name}: no certificate: {done.reason}"
         )
     return done.certificate
 

@@ -52,6 +52,13 @@ class Certification(msgspec.Struct, frozen=True, kw_only=True):
         return f"{request.model.name} {CellName(request.backend, request.division, self.variant)}"
 
     @property
+    def reason(self) -> str | None:
+        """Why there is no certificate, None where there is one."""
+        if self.certificate:
+            return None
+        return self.gave_up.reason if self.gave_up else "there was no answer"
+
+    @property
     def settled(self) -> bool:
         return bool(self.certificate or self.gave_up)
 

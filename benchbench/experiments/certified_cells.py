@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from benchbench.certificates import Certificate
+from benchbench.certificates import CertificateOrReason
 from benchbench.experiments.certification import Certifier, certify, requests_for
 from benchbench.experiments.certification_messages import Certification
 from benchbench.experiments.environments.backends import certifier_of
@@ -27,13 +27,13 @@ def certify_cells(
     certified: Callable[[Certification], None],
     certifier: Certifier | None = None,
     heard: Callable[[str], None] | None = None,
-) -> dict[Cell, Certificate | str]:
+) -> dict[Cell, CertificateOrReason]:
     """Return for each cell its certificate, kept or made now, or why there is none.
 
     `certified` is told of each as it comes. `certifier` is by default that of the environment that
     a cell runs in, this tree's where it has none of its own, which tells `heard` how far it is.
     """
-    answers: dict[Cell, Certificate | str] = {}
+    answers: dict[Cell, CertificateOrReason] = {}
     each = certify_each(
         cells,
         protocol,
@@ -47,8 +47,7 @@ def certify_cells(
     )
     for cell, answer in each:
         certified(answer)
-        reason = answer.gave_up.reason if answer.gave_up else "no answer"
-        answers[cell] = answer.certificate or reason
+        answers[cell] = CertificateOrReason(answer.certificate, answer.reason)
     return answers
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from benchbench.certificates import Certificate
+from benchbench.certificates import CertificateOrReason
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
 from benchbench.compare.whole import standing
@@ -262,9 +262,9 @@ def _certified(
     cpus: tuple[int, ...] | None,
     registry: Registry,
     listener: Listener,
-) -> Mapping[Cell, Certificate | str]:
+) -> Mapping[Cell, CertificateOrReason]:
     if matrix.certified_protocol is None:
-        return dict.fromkeys(matrix.cells, matrix.not_certified)
+        return dict.fromkeys(matrix.cells, CertificateOrReason(reason=matrix.not_certified))
     return certify_cells(
         matrix.cells,
         matrix.certified_protocol,

@@ -38,8 +38,7 @@ def certification_line(one: Certification) -> str:
     certificate = one.certificate
     warning = f"warning: {one.warning}\n" if one.warning else ""
     if certificate is None:
-        reason = one.gave_up.reason if one.gave_up else "no answer"
-        return f"{warning}not certified: {one.cell}: {reason}"
+        return f"{warning}not certified: {one.cell}: {one.reason}"
     how = "from the cache" if one.from_cache else f"{certificate.seconds:.1f} s"
     broken = certificate.broken
     ending = f", {broken.summary}" if broken else ""

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from benchbench.certificates import Certificate
+from benchbench.certificates import Certificate, CertificateOrReason
 from benchbench.errors import UsageError
 from benchbench.records import DatasetChoice, RunRequest, Stopping, Variant
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
-# 1: the first. 2: `stopping`.
-SESSION_SCHEMA = 2
+# 1: the first. 2: `stopping`. 3: the reason of a cell without a certificate has a name.
+SESSION_SCHEMA = 3
 
 # Workers alive at once. Each holds a framework and a data set, one to two gigabytes.
 LIVE_WORKERS = 8
@@ -113,7 +113,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
     cpus: tuple[int, ...] | None
     seed: int
-    certificates: tuple[tuple[Cell, Certificate | str], ...] = ()
+    certificates: tuple[tuple[Cell, CertificateOrReason], ...] = ()
     stopping: Stopping | None = None
     replaces_blocks: tuple[int, ...] = ()
     include_host: bool = False
@@ -175,12 +175,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             spawned_ns=0,
             variant=cell.variant,
         )
-        found = dict(self.certificates).get(cell)
+        found = dict(self.certificates).get(cell, CertificateOrReason())
         return PlannedRun(
             request,
             cell.environment,
-            certificate=found if isinstance(found, Certificate) else None,
-            uncertified=found if isinstance(found, str) else None,
+            certificate=found.certificate,
+            uncertified=found.reason,
             stopping=self.stopping,
             replaces_blocks=self.replaces_blocks,
         )

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import make_certificate
 
+from benchbench.certificates import CertificateOrReason
 from benchbench.data.chosen import Chosen
 from benchbench.errors import StoreError, UsageError
 from benchbench.records import DatasetChoice, Variant
@@ -60,7 +61,9 @@ def sessions(draw) -> Session:
         variant=st.none() | variants,
     )
     drawn = draw(st.lists(cells, max_size=4, unique_by=lambda one: (one.model.name, one.name)))
-    answers = st.just(make_certificate()) | TEXTS
+    answers = st.just(CertificateOrReason(make_certificate())) | st.builds(
+        CertificateOrReason, reason=TEXTS
+    )
     return make_session(
         *drawn,
         protocol=TrainingProtocol(
@@ -86,7 +89,8 @@ def test_a_planned_run_holds_what_its_cell_and_its_session_say():
     environment = Environment(python="/usr/bin/python3", import_path=("/there",))
     own = cell(device="cuda:1", environment=environment, variant=variant)
     certificate = make_certificate()
-    session = make_session(own, cell("torch"), certificates=((own, certificate),))
+    certified = own, CertificateOrReason(certificate)
+    session = make_session(own, cell("torch"), certificates=(certified,))
     (group,) = session.block(3)
     first, second = group.runs
     assert first.request.run_id == (
@@ -123,12 +127,12 @@ def test_what_a_choice_says_to_people_is_not_in_the_session():
     ("change", "message"),
     [
         (
-            {"schema": 3},
-            r"s\.json is a session of version 3, .* reads version 2: run it with the n",
+            {"schema": 4},
+            r"s\.json is a session of version 4, .* reads version 3: run it with the n",
         ),
         (
             {"schema": 0},
-            r"s\.json is a session of version 0, .* reads version 2: run it with the o",
+            r"s\.json is a session of version 0, .* reads version 3: run it with the o",
         ),
         ({"schema": "one"}, r"s\.json is no session: Expected `int`"),
         ({"cells": 7}, r"s\.json is no session: Expected `array`"),

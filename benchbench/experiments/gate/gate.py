@@ -6,6 +6,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchbench.certificates import CertificateOrReason
 from benchbench.experiments.gate import pairs as pairing
 from benchbench.experiments.gate import sessions
 from benchbench.experiments.gate.report import GateReport, objections
@@ -14,7 +15,6 @@ from benchbench.run.plan import Session
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from benchbench.certificates import Certificate
     from benchbench.compare.contrast import Question
     from benchbench.data.chosen import Chosen
     from benchbench.experiments.gate.report import GateRow
@@ -50,8 +50,9 @@ class Gate:
         for sentence in notes:
             listener.note(sentence)
         with self.sides.pairing(self.registry) as found:
-            certificates: Mapping[Cell, Certificate | str] = dict.fromkeys(
-                (cell for pair in found.pairs for cell in pair.cells), "--no-certify was given"
+            certificates: Mapping[Cell, CertificateOrReason] = dict.fromkeys(
+                (cell for pair in found.pairs for cell in pair.cells),
+                CertificateOrReason(reason="--no-certify was given"),
             )
             troubles = found.troubles
             if self.certify and not troubles:
@@ -88,7 +89,7 @@ class Gate:
             )
         return tuple(notes)
 
-    def _session(self, certificates: Mapping[Cell, Certificate | str]) -> Session:
+    def _session(self, certificates: Mapping[Cell, CertificateOrReason]) -> Session:
         """Return a fresh session, without cells yet."""
         return Session(
             cells=(),

@@ -15,7 +15,7 @@ from benchbench.experiments.selection import find_backends, find_cells, find_mod
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from benchbench.certificates import Certificate
+    from benchbench.certificates import CertificateOrReason
     from benchbench.experiments.certification_messages import Certification
     from benchbench.experiments.listener import Listener
     from benchbench.experiments.other_code import OtherCertifier
@@ -145,7 +145,7 @@ def certify_pairs(
     cpus: tuple[int, ...] | None,
     timeout: float,
     listener: Listener,
-) -> tuple[dict[Cell, Certificate | str], dict[Pair, str]]:
+) -> tuple[dict[Cell, CertificateOrReason], dict[Pair, str]]:
     """Certify both trees' cells, each by its own code; return also the pairs where one is not."""
     certify_these = functools.partial(
         certify_cells,
@@ -175,18 +175,20 @@ def certify_pairs(
 
 
 def _shortcomings(
-    pair: Pair, pairing: Pairing, certificates: Mapping[Cell, Certificate | str]
+    pair: Pair, pairing: Pairing, certificates: Mapping[Cell, CertificateOrReason]
 ) -> Iterator[str]:
-    found = {
+    sides = {
         pairing.own_name: certificates[pair.own],
         pairing.name: certificates[pair.baseline],
     }
-    for side, certificate in found.items():
-        if isinstance(certificate, str):
-            yield f"{side} has no certificate: {certificate}"
-        elif certificate.broken:
-            yield f"{side}: {certificate.broken.summary}"
-    hashes = {one.certified_sha256 for one in found.values() if not isinstance(one, str)}
+    hashes = set()
+    for side, found in sides.items():
+        if found.certificate is None:
+            yield f"{side} has no certificate: {found.reason}"
+            continue
+        hashes.add(found.certificate.certified_sha256)
+        if broken := found.certificate.broken:
+            yield f"{side}: {broken.summary}"
     if len(hashes) > 1:
         yield f"the two sides certified different specs ({' and '.join(sorted(hashes))})"
 
@@ -196,4 +198,4 @@ def _news(answer: Certification, name: str) -> str:
     cell = f"{request.model.name} {request.backend} {request.division}, {name}"
     if answer.certificate:
         return f"certified: {cell}: {answer.certificate.verdict}"
-    return f"not certified: {cell}: {answer.gave_up.reason if answer.gave_up else 'no answer'}"
+    return f"not certified: {cell}: {answer.reason}"
