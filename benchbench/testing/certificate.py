@@ -33,6 +33,7 @@ _references: dict[str, Reference] = {}
 class CertificateTests(Subject):
     """The very comparison, by the very `fit`, that a certificate is made of."""
 
+    _starts: ClassVar[Sequence[str]] = STARTS
     _climbed: ClassVar[dict[tuple[type, ModelSpec], dict[str, Rung] | str]] = {}
 
     @pytest.mark.parametrize("rung", RUNGS)
@@ -56,7 +57,7 @@ class CertificateTests(Subject):
     def test_agrees_on_each_task(self, model: ModelSpec, loss: Loss) -> None:
         """A small network of every loss, climbed from saturated weights: all that acts is awake."""
         protocol = msgspec.structs.replace(SMALL, loss=loss)
-        found = self._climb(Exercise(model, protocol), starts=(SATURATED,))
+        found = self._climb(Exercise(model, protocol), (SATURATED,))
         if isinstance(found, str):
             self.skip_refused(model.name, found)
         broken = [rung.explanation for rung in found.values() if rung.verdict == "breaks"]
@@ -66,10 +67,10 @@ class CertificateTests(Subject):
         """Climb once a model; return the rungs by name, or why the backend does not do it."""
         key = type(self), model
         if key not in self._climbed:
-            self._climbed[key] = self._climb(Exercise(model, protocol))
+            self._climbed[key] = self._climb(Exercise(model, protocol), self._starts)
         return self._climbed[key]
 
-    def _climb(self, exercise: Exercise, starts: Sequence[str] = STARTS) -> dict[str, Rung] | str:
+    def _climb(self, exercise: Exercise, starts: Sequence[str]) -> dict[str, Rung] | str:
         candidate = Implementation(self.created(), self.division, self.device, self.threads)
         deviations = self.info().deviations_of(self.division, exercise.model)
         try:
