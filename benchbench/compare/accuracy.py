@@ -16,8 +16,8 @@ from benchbench.spec.losses import ACCURACY, Metric
 
 # In float32, as the backends compute, and checked rung by rung against its twin in float64.
 REFERENCE = CellName("numpy", "idiomatic")
-# The check of the band: its name, and that in records of before there were other metrics.
-BAND_CHECKS = ("test metric", "test accuracy")
+# The checks of the bands: their names, and one in records of before there were other metrics.
+BAND_CHECKS = ("test metric", "test accuracy", "losses")
 
 
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ import msgspec
 
 from benchbench.compare.cells import Runs
 from benchbench.compare.contrast import CellName, Contrast, Question, cell_name, contrast
+from benchbench.compare.losses import stray_mean
 from benchbench.compare.places import session_blocks
 from benchbench.compare.validity import failure_reason, objection
 from benchbench.records import RunRecord
@@ -204,6 +205,5 @@ def _objection(runs: Sequence[RunRecord], *, certified: bool) -> str | None:
     well = [run for run in runs if run.status == "ok"]
     if not well:
         return f"none of its runs succeeded: {runs[0].status}, {failure_reason(runs[0])}"
-    if not certified:
-        return None
-    return next((told for run in well if (told := objection(run))), None)
+    told = (told for run in well if certified and (told := objection(run)))
+    return next(told, None) or stray_mean(well)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from benchbench.compare.contrast import CellName, cell_name
+from benchbench.compare.losses import stray_run
 from benchbench.measure.noise import short_epochs
 from benchbench.records import RunRecord
 
@@ -18,8 +19,9 @@ from benchbench.records import RunRecord
 def counted(records: Iterable[RunRecord]) -> Iterator[RunRecord]:
     """Yield the runs of all cells but those that were skipped whenever they came up.
 
-    Those of a block that was run again are left out. A finished run with a too short epoch, or with
-    fewer epochs than another of its session and spec, comes out invalid.
+    Those of a block that was run again are left out. A finished run with a too short epoch, with
+    losses outside its band, or with fewer epochs than another of its session and spec, comes out
+    invalid.
     """
     cells: dict[tuple[str, str, CellName], list[RunRecord]] = defaultdict(list)
     epochs: dict[tuple[str, str], int] = defaultdict(int)
@@ -44,6 +46,8 @@ def _judged(run: RunRecord, epochs: Mapping[tuple[str, str], int]) -> RunRecord:
         return run
     faults = list(short_epochs(run.epochs))
     expected = epochs[run.session_id, run.spec_sha256]
+    if why := stray_run(run):
+        faults.append(f"losses: {why}")
     if len(run.epochs) < expected:
         faults.append(f"it has {len(run.epochs)} epochs, others of its session have {expected}")
     return (

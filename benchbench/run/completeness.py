@@ -9,7 +9,7 @@ import msgspec
 
 from benchbench.records import Phases, RunRequest, WorkerReport
 
-# Every check that `check_run` makes of a run, in its order.
+# Every check that is made of a run, by `check_run` and `check_losses`, in its order.
 CHECKS = (
     "parameter count",
     "parameter shapes",
@@ -21,6 +21,8 @@ CHECKS = (
     "first test image",
     "threads",
     "synchronization",
+    "losses recounted",
+    "losses",
 )
 # These apply to every run: one that was not decided hides something.
 _ALWAYS_DECIDED = frozenset({"parameter count", "parameter shapes", "finite", "predictions"})

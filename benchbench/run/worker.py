@@ -172,6 +172,7 @@ class _Run:
         from benchbench.measure.memory import peak_memory_bytes
         from benchbench.measure.residue import Residue, read_twice
         from benchbench.run.checks import check_run
+        from benchbench.run.loss_checks import check_losses
 
         # Before `evaluate`, which would wait for what is left over.
         parameters, reads = read_twice(self._trainer.variables)
@@ -185,6 +186,7 @@ class _Run:
         self._ledger.enter("other")
 
         peak = peak_memory_bytes()
+        device_peak = plain_count(self._trainer.device_peak_memory_bytes())
         wall = sum(epoch.train_seconds for epoch in self._epochs)
         cpu = sum(epoch.train_cpu_seconds or 0 for epoch in self._epochs)
         threads_observed = cpu / wall if wall else None
@@ -200,6 +202,17 @@ class _Run:
             residue=Residue(tuple(self._watches), self.waiting_cpu_seconds, reads),
             train_seconds=wall,
         )
+        # The core predicts for itself: no part of what the run took, like other looking on.
+        self._ledger.enter("waiting")
+        checks += check_losses(
+            request=self._request,
+            dataset=self._dataset,
+            epochs=self._epochs,
+            score=score,
+            predictions=predictions,
+            predict=self._trainer.predict,
+        )
+        self._ledger.enter("other")
         return WorkerReport(
             device=self._device,
             parameter_count=sum(array.size for array in parameters),
@@ -215,7 +228,7 @@ class _Run:
             phases=self._ledger.close(),
             threads_observed=threads_observed,
             peak_memory_bytes=peak,
-            device_peak_memory_bytes=plain_count(self._trainer.device_peak_memory_bytes()),
+            device_peak_memory_bytes=device_peak,
         )
 
     @property

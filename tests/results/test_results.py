@@ -10,12 +10,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from bands import derive
 
 from benchbench.certify.bands import all_bands, find_band
 from benchbench.compare.baseline import Baseline
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
+from benchbench.compare.derived_bands import derive_bands
 from benchbench.compare.resolution import resolve
 from benchbench.experiments.selftest import judged
 from benchbench.measure.noise import short_epochs
@@ -122,7 +122,7 @@ def test_the_phases_of_every_published_run_sum_to_the_whole():
 
 
 def test_the_bands_are_what_the_command_makes_of_their_records():
-    made = derive(
+    made = derive_bands(
         [
             one
             for name in ("mnist", "digits", "catalog")
