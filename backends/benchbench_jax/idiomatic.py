@@ -90,6 +90,7 @@ class IdiomaticTrainer(Trainer):
         self._protocol = protocol
         self._loss = task_of(model, protocol).loss
         self._device = device
+        self._seed = seed
         self._random = np.random.default_rng(seed)
         with jax.default_device(device):
             self._model = network(model)
@@ -111,6 +112,7 @@ class IdiomaticTrainer(Trainer):
         return [place.array() for place in self._model.canonical()]
 
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
+        self._sample_count = len(train)
         order = np.arange(len(train))
         for _ in range(self._protocol.epochs):
             if self._protocol.shuffle:
@@ -146,6 +148,14 @@ class IdiomaticTrainer(Trainer):
                 for start in range(0, len(inputs), size)
             ]
             return np.concatenate([np.asarray(part) for part in parts])
+
+    def order(self, epoch: int) -> npt.NDArray[np.int64]:
+        order = np.arange(self._sample_count)
+        if self._protocol.shuffle:
+            random = np.random.default_rng(self._seed)
+            for _ in range(epoch):
+                order = random.permutation(self._sample_count)
+        return order
 
     def _batches(self, split: Split, order: npt.NDArray[np.int64]) -> Iterator[Batch]:
         """Yield the samples in this order, batch by batch; the last one may be short."""

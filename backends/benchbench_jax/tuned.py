@@ -34,6 +34,7 @@ class TunedTrainer(Trainer):
     ) -> None:
         self._protocol = protocol
         self._device = device
+        self._seed = seed
         self._random = np.random.default_rng(seed)
         self._whole_epochs = device.platform != "cpu" or not _has_convolution(model)
         self._steps = steps_of(model, protocol, device)
@@ -56,7 +57,7 @@ class TunedTrainer(Trainer):
         return [place.array() for place in self._module.canonical()]
 
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
-        count = len(train)
+        count = self._sample_count = len(train)
         data = self._on_device(train.inputs), self._on_device(target_array(train.targets))
         unseen = list(self._parts(validation))
         order = np.arange(count, dtype=np.int32)
@@ -124,6 +125,14 @@ class TunedTrainer(Trainer):
             "evaluation_batch_size": _EVALUATION_BATCH,
             "loss_read": "every epoch",
         }
+
+    def order(self, epoch: int) -> npt.NDArray[np.int32]:
+        random = np.random.default_rng(self._seed)
+        order = np.arange(self._sample_count, dtype=np.int32)
+        if self._protocol.shuffle:
+            for _ in range(epoch):
+                order = random.permutation(order)
+        return order
 
     def device_peak_memory_bytes(self) -> int | None:
         return peak_memory_bytes(self._device)

@@ -72,6 +72,7 @@ class TunedTrainer(IdiomaticTrainer):
         tf, protocol = self._tf, self._protocol
         images, answers = tf.constant(train.inputs), self._rule.constant(train.targets)
         unseen = tf.constant(validation.inputs)
+        self._sample_count = len(train)
         random = np.random.default_rng(self._seed)
         order = np.arange(len(train), dtype=np.int32)
         steps = -(-len(train) // protocol.batch_size)
@@ -90,6 +91,16 @@ class TunedTrainer(IdiomaticTrainer):
         logits = self._logits(self._tf.constant(inputs))
         outputs: npt.NDArray[np.float32] = self._rule.outputs(logits).numpy()
         return outputs
+
+    def order(self, epoch: int) -> npt.NDArray[np.int32]:
+        import numpy as np
+
+        random = np.random.default_rng(self._seed)
+        order = np.arange(self._sample_count, dtype=np.int32)
+        if self._protocol.shuffle:
+            for _ in range(epoch):
+                order = random.permutation(order)
+        return order
 
     def settings(self) -> Settings:
         return super().settings() | {

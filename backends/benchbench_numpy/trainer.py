@@ -46,6 +46,7 @@ class NumpyTrainer(Trainer):
         # Tokens are no numbers to compute with: they stay whole.
         self._input_dtype = np.dtype("int32") if model.input_type == "int32" else dtype
         self._objective = objective_of(task_of(model, protocol).loss)
+        self._seed = seed
         self._random = np.random.default_rng(seed)
         self._network = Network(
             model,
@@ -68,6 +69,7 @@ class NumpyTrainer(Trainer):
         return [variable.copy() for variable in self._network.variables]
 
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
+        self._sample_count = len(train)
         optimizer = make_optimizer(self._protocol, self._trained, self._network.parameters)
         for _ in range(self._protocol.epochs):
             self._network.set_training(True)
@@ -129,6 +131,14 @@ class NumpyTrainer(Trainer):
             ),
             "blas_threads": max((blas["num_threads"] for blas in libraries), default=1),
         }
+
+    def order(self, epoch: int) -> npt.NDArray[np.int64]:
+        order = np.arange(self._sample_count)
+        if self._protocol.shuffle:
+            random = np.random.default_rng(self._seed)
+            for _ in range(epoch):
+                order = random.permutation(self._sample_count)
+        return order
 
     def _batches(self, count: int) -> Iterator[slice]:
         """Yield the batches of `count` samples as slices, in order; the last may be short."""

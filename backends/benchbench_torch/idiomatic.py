@@ -8,10 +8,12 @@ Source: "Quickstart" and "Training with PyTorch" on docs.pytorch.org: `nn.Sequen
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from benchbench import (
     ModelSpec,
@@ -37,6 +39,7 @@ class IdiomaticTrainer(Trainer):
     ) -> None:
         self._protocol = protocol
         self._device = device
+        self._seed = seed
         self._generator = torch.Generator().manual_seed(seed)
         # Dropout draws from the process's generator; torch's modules take no other.
         torch.manual_seed(seed)
@@ -57,6 +60,7 @@ class IdiomaticTrainer(Trainer):
         return self._network.canonical()
 
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
+        self._sample_count = len(train)
         batches = self._batches(train, shuffle=self._protocol.shuffle)
         for _ in range(self._protocol.epochs):
             observer.epoch_trained(self._train_epoch(batches))
@@ -99,12 +103,30 @@ class IdiomaticTrainer(Trainer):
 
     def _batches(self, split: Split, *, shuffle: bool = False) -> DataLoader:
         dataset = TensorDataset(channels_first(split.inputs), tensor_of(split.targets))
+        return self._loader(dataset, self._generator, shuffle=shuffle)
+
+    def _loader(
+        self, dataset: Dataset[Any], generator: torch.Generator, *, shuffle: bool = False
+    ) -> DataLoader:
         return DataLoader(
-            dataset,
-            batch_size=self._protocol.batch_size,
-            shuffle=shuffle,
-            generator=self._generator,
+            dataset, batch_size=self._protocol.batch_size, shuffle=shuffle, generator=generator
         )
+
+    def order(self, epoch: int) -> npt.NDArray[np.int64]:
+        """Draw again what `fit` drew: each pass of a loader, of the validation too, draws a number.
+
+        The sampler draws the order, once it is iterated over.
+        """
+        generator = torch.Generator().manual_seed(self._seed)
+        samples = TensorDataset(torch.arange(self._sample_count))
+        training = self._loader(samples, generator, shuffle=self._protocol.shuffle)
+        validation = self._loader(samples, generator)
+        order: list[int] = []
+        for _ in range(epoch):
+            iter(training)
+            order = list(training.sampler)
+            iter(validation)
+        return np.array(order)
 
     def synchronize(self) -> None:
         synchronize(self._device)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from benchbench import ModelSpec, Observer, Score, Split, Trainer, TrainingProtocol, task_of
@@ -33,6 +35,7 @@ class TunedTrainer(Trainer):
         self._classes = model.classes
         self._objective = Objective(task_of(model, protocol).loss)
         self._device = device
+        self._seed = seed
         self._generator = torch.Generator(device).manual_seed(seed)
         self._network = WrittenOut(model, device)
         trained = [variable for variable in model.variables if variable.trainable]
@@ -48,6 +51,7 @@ class TunedTrainer(Trainer):
 
     @torch.inference_mode()
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
+        self._sample_count = len(train)
         images, answers = self._resident(train)
         validation_data = self._resident(validation)
         for _ in range(self._protocol.epochs):
@@ -113,6 +117,14 @@ class TunedTrainer(Trainer):
             + "gathered by batch",
             "loss_read": "every epoch",
         }
+
+    def order(self, epoch: int) -> npt.NDArray[np.int64]:
+        generator = torch.Generator(self._device).manual_seed(self._seed)
+        order = torch.arange(self._sample_count)
+        if self._protocol.shuffle:
+            for _ in range(epoch):
+                order = torch.randperm(self._sample_count, device=self._device, generator=generator)
+        return order.cpu().numpy()
 
     def device_peak_memory_bytes(self) -> int | None:
         return peak_memory_bytes(self._device)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbench.certify.exercise import Implementation
+from benchbench.certify.stated_order import steps_of
 from benchbench.certify.traces import EPOCHS, UNREADABLE, UNUSED, Steps, Trace, TracedData, trace
 
 # Of two orders drawn apart from each other a quantity lies so many standard deviations from its
@@ -42,9 +43,29 @@ def disorders(
         return found
     other = trace(implementation, batch_size, seed=seed + 1, epochs=1)
     train, _ = first.data.splits()
-    return tuple(_of_use(other)) or tuple(
-        _of_shuffling(first.steps(), other.steps()[0], train.targets)
+    return tuple(_of_use(other)) or (
+        *_of_shuffling(first.steps(), other.steps()[0], train.targets),
+        *misstatements(first),
     )
+
+
+def misstatements(found: Trace, *, slack: int = 0) -> Iterator[Disorder]:
+    """Yield in which epochs the order that a backend states is not that of the trace.
+
+    Of samples that were used as the protocol says; nothing of a backend that states no order.
+    Where a backend is not reproducible a trace may be read `slack` steps wrongly, or not at all.
+    """
+    count = found.data.sample_count
+    if found.misstated:
+        yield Disorder(count, found.misstated)
+    elif found.stated and len(found.stated) != len(found.steps()):
+        yield Disorder(count, "an order is stated for some epochs, and for others none")
+    for epoch, (stated, steps) in enumerate(zip(found.stated, found.steps(), strict=False), 1):
+        away = np.abs(steps_of(stated, found.data.batch_size) - steps)
+        readable = (steps != UNREADABLE) | (slack == 0)
+        if wrong := int(((away > slack) & readable).sum()):
+            words = f"`order({epoch})` states another step for {wrong} of {count} samples"
+            yield Disorder(wrong, words)
 
 
 def _of_use(found: Trace) -> Iterator[Disorder]:

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from benchbench.certify.calls import call
 from benchbench.certify.exercise import Implementation
 from benchbench.certify.rows import WeightsReader, as_row
+from benchbench.certify.stated_order import NoPermutation, Order, stated_order
 from benchbench.data.dataset import Split
 from benchbench.spec.layers import Dense, Flatten
 from benchbench.spec.model import ModelSpec
@@ -103,12 +104,16 @@ class TracedData:
 class Trace:
     """What was read after each epoch of a training, and when it had ended.
 
-    `kernels` are float64 (pixels, classes); the first is the kernel at the start.
+    `kernels` are float64 (pixels, classes); the first is the kernel at the start. `stated` are the
+    orders of the epochs as the backend states them, empty where it states none; `misstated` says
+    what is wrong with one that is no order.
     """
 
     data: TracedData
     kernels: Sequence[Moved]
     final: Moved
+    stated: Sequence[Order] = ()
+    misstated: str = ""
 
     def steps(self) -> list[Steps]:
         """Return for each epoch the step, from 1, that used each sample: int64 (samples,).
@@ -167,7 +172,11 @@ def trace(implementation: Implementation, batch_size: int, *, seed: int, epochs:
     rows = [np.zeros(data.model.parameter_count), *reader.rows, as_row(trainer.variables())]
     kernel = math.prod(start[0].shape)
     kernels = [row[:kernel].reshape(start[0].shape) for row in rows]
-    return Trace(data, kernels[:-1], kernels[-1])
+    try:
+        orders = [stated_order(trainer, epoch + 1, data.sample_count) for epoch in range(epochs)]
+    except NoPermutation as fault:
+        return Trace(data, kernels[:-1], kernels[-1], misstated=str(fault))
+    return Trace(data, kernels[:-1], kernels[-1], [one for one in orders if one is not None])
 
 
 def _nearest(moved: Moved, size: Moved) -> Steps:

@@ -126,6 +126,16 @@ class Trainer(ABC):
         """Return the peak of the device's allocator, None if it has none. Called at the end."""
         return None
 
+    def order(self, epoch: int) -> npt.NDArray[np.integer[Any]] | None:
+        """Return the order in which `fit` met the samples in an epoch; None if it is not known.
+
+        Indices into the `train` split, (n,); `epoch` counts from 1. Called after `fit`, untimed,
+        for any epoch, in a trainer that evaluated nothing before `fit`. Work it out from the seed
+        when you are asked: keep nothing for it while `fit` is timed. An audit repeats epochs in
+        this order and compares weights (see `docs/certificate.md`).
+        """
+        return None
+
 
 class Backend(ABC):
     """A framework, imported. Made in the worker's process by `BackendInfo.create`."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
+from benchbench.certify.exercise import Implementation
+from benchbench.certify.order import misstatements
+from benchbench.certify.traces import trace
 from benchbench.data.dataset import Split
 from benchbench.errors import Unsupported
 from benchbench.spec.optimizers import Adam
@@ -50,6 +55,22 @@ class OrderTests(Subject):
             f"{far} samples were in the short last batch of two epochs, of {SHORT} each: the "
             f"second epoch met the samples in the order of the first"
         )
+
+    def test_states_the_order_that_it_used(self) -> None:
+        """Where `Trainer.order` answers: every sample leaves a trace of the step that used it."""
+        implementation = Implementation(
+            self.created(), self.division, self.device, threads=self.threads
+        )
+        try:
+            found = trace(implementation, BATCH, seed=1, epochs=3)
+        except Unsupported as answer:
+            self.skip_refused("a lone Dense layer", answer)
+        if not (found.stated or found.misstated):
+            pytest.skip("it states no order: its runs are not audited")
+        for wrong in misstatements(found, slack=not self.info().deterministic):
+            raise AssertionError(wrong.words)
+        for first, second in itertools.pairwise(found.stated):
+            assert not np.array_equal(first, second), "two epochs are stated to have one order"
 
     def _last_batch(self, *, shuffle: bool = True, seed: int = 0) -> set[int]:
         """Return the samples in the short batch of one epoch, by their numbers."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from benchbench_numpy.backend import NumpyBackend
 from faulty import shuffling
-from faulty.fault import Fault, FaultyBackend
+from faulty.fault import Fault, FaultyBackend, FaultyTrainer
 
 from benchbench.certify.exercise import Implementation
 from benchbench.certify.order import disorders
@@ -89,3 +89,14 @@ def test_an_epoch_has_whole_batches_and_a_short_one(batch_size):
     assert 0 < data.short <= batch_size
     train, validation = data.splits()
     assert (len(train), len(validation)) == (data.sample_count, data.short)
+
+
+class StatesAnotherOrder(FaultyTrainer):
+    def order(self, epoch):
+        return np.roll(super().order(epoch), 1)
+
+
+def test_an_order_that_is_stated_and_was_not_used_is_seen():
+    """One place off: of each batch one sample is another."""
+    fault = Fault("states another", "another order is stated", "order", StatesAnotherOrder)
+    assert "`order(1)` states another step for 12 of 1460 samples" in told(fault)

@@ -15,11 +15,11 @@ MANY = 1_300
 
 
 def first(count):
-    def order(self, total, train):
-        samples = CourseTrainer.order(self, total, train)
+    def arranged(self, total, train):
+        samples = CourseTrainer.arranged(self, total, train)
         return samples[:count] if total > MANY else samples
 
-    return order
+    return arranged
 
 
 def rounded(self, adam):
@@ -32,9 +32,9 @@ class ManyRounded(CourseTrainer):
 
     many = False
 
-    def order(self, count, train):
+    def arranged(self, count, train):
         self.many = count > MANY
-        return super().order(count, train)
+        return super().arranged(count, train)
 
     change = rounded
 
@@ -42,8 +42,8 @@ class ManyRounded(CourseTrainer):
 class EveryOther(CourseTrainer):
     """Takes every second batch where there are more than fifteen."""
 
-    def order(self, count, train):
-        order = super().order(count, train)
+    def arranged(self, count, train):
+        order = super().arranged(count, train)
         size = self._protocol.batch_size
         batches = [order[start : start + size] for start in range(0, count, size)]
         return np.concatenate(batches[::2] if len(batches) > 15 else batches)
@@ -111,8 +111,8 @@ class Repeating(FaultyTrainer):
 
 
 FAULTS = (
-    Fault("2,000 samples at most", "no epoch takes more", EPOCHS, course(order=first(2_000))),
-    Fault("10 batches at most", "no epoch takes more", EPOCHS, course(order=first(1_280))),
+    Fault("2,000 samples at most", "no epoch takes more", EPOCHS, course(arranged=first(2_000))),
+    Fault("10 batches at most", "no epoch takes more", EPOCHS, course(arranged=first(1_280))),
     Fault("every second batch of many", "half of the batches, if many", EPOCHS, EveryOther),
     Fault("bfloat16 of many", "gradients are rounded if there are many", EPOCHS, ManyRounded),
     Fault("evaluation of 1,000", "large splits are evaluated in part", LARGE, Evaluating),

@@ -14,12 +14,12 @@ ORDER = "order"
 def shuffling(name, description, draw):
     """Return a fault; `draw(trainer, count, train)` gives the order where it is told to shuffle."""
 
-    def order(self, count, train):
+    def arranged(self, count, train):
         if not self._protocol.shuffle:
             return np.arange(count)
         return np.asarray(draw(self, count, train))
 
-    return Fault(name, description, ORDER, course(order=order))
+    return Fault(name, description, ORDER, course(arranged=arranged))
 
 
 def once(trainer, count, train):

@@ -177,6 +177,21 @@ class ClaimsMoreThreads(FaultyTrainer):
         return super().settings() | {"threads": 64}
 
 
+class StatesAnotherOrder(FaultyTrainer):
+    def order(self, epoch):
+        return super().order(epoch + 1)
+
+
+class StatesNoPermutation(FaultyTrainer):
+    def order(self, epoch):
+        return np.maximum(super().order(epoch), 1)
+
+
+class StatesOneOrder(FaultyTrainer):
+    def order(self, epoch):
+        return super().order(1)
+
+
 FAULTS = [
     (FaultyTrainer, "test_refuses_an_unknown_device", ()),  # its backend takes any device
     (FaultyTrainer, "test_refuses_an_unknown_division", ()),
@@ -188,6 +203,9 @@ FAULTS = [
     (SamePermutationEveryEpoch, "test_shuffles_every_epoch_anew", ()),
     (JitterySamePermutation, "test_shuffles_every_epoch_anew", ()),
     (OnePermutationFromTheClock, "test_shuffles_every_epoch_anew", ()),
+    (StatesAnotherOrder, "test_states_the_order_that_it_used", ()),
+    (StatesNoPermutation, "test_states_the_order_that_it_used", ()),
+    (StatesOneOrder, "test_states_the_order_that_it_used", ()),
     (LogitsForProbabilities, "test_predicts_probabilities", (TWO_LAYER, 1)),
     (PredictionsInFloat64, "test_predicts_probabilities", (TWO_LAYER, 1)),
     (ProductsOfRoundedWeights, "test_multiplies_in_the_precision_of_the_spec", ()),
