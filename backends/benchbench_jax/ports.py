@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 import optax
-from flax import nnx
+from flax import linen, nnx
 
+from benchbench.plugins.port_parts import not_one_output
 from benchbench.plugins.ports import (
     ForwardTrace,
     Piece,
@@ -55,6 +56,11 @@ class FlaxPort(Port):
 
     def __init__(self, made: Any, precision: str) -> None:
         module, optimizer, loss = made if isinstance(made, tuple) else (made, None, None)
+        if isinstance(module, linen.Module):
+            raise PortError(
+                f"{type(module).__name__} is a module of flax.linen; expected a flax.nnx.Module: "
+                f"return nnx.bridge.lazy_init(nnx.bridge.ToNNX(module, rngs=nnx.Rngs(0)), sample)"
+            )
         if not isinstance(module, nnx.Module):
             raise PortError(f"expected a flax.nnx.Module, got {type(module).__name__}")
         if loss is not None and not callable(loss):
@@ -163,7 +169,10 @@ class FlaxPort(Port):
         accepted = inspect.signature(type(module).__call__).parameters
         modes = {"training": training, "train": training, "deterministic": not training}
         given = {name: value for name, value in modes.items() if name in accepted}
-        return module(values, **given)
+        output = module(values, **given)
+        if isinstance(output, dict | list | tuple) or output is None:
+            raise PortError(not_one_output(output))
+        return output
 
     def _criterion(self, output: Any, targets: npt.NDArray[Any]) -> Any:
         kind = _LOSSES.get(self._loss, ("unknown", "unknown"))[0]

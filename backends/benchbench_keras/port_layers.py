@@ -21,12 +21,14 @@ _ROLES = {
     "BatchNormalization": ("gamma", "beta", "moving_mean", "moving_variance"),
     "LayerNormalization": ("gamma", "beta"),
     "GroupNormalization": ("gamma", "beta"),
+    "RMSNormalization": ("scale",),
     "Embedding": ("embeddings",),
 }
 _SETTINGS = {
     "BatchNormalization": ("epsilon", "momentum"),
     "LayerNormalization": ("epsilon",),
     "GroupNormalization": ("epsilon", "groups"),
+    "RMSNormalization": ("epsilon",),
     "Conv1D": ("strides", "padding", "dilation_rate", "groups"),
     "Conv2D": ("strides", "padding", "dilation_rate", "groups"),
     "Conv3D": ("strides", "padding", "dilation_rate", "groups"),
@@ -43,7 +45,9 @@ _DROPOUT = {
     "MultiHeadAttention": ("_dropout",),
     "LSTM": ("dropout", "recurrent_dropout"),
     "GRU": ("dropout", "recurrent_dropout"),
+    "SimpleRNN": ("dropout", "recurrent_dropout"),
 }
+_RECURRENT = {"LSTM", "GRU", "SimpleRNN"}
 
 
 class Layers:
@@ -69,7 +73,7 @@ class Layers:
         if parts:
             known = "Conv2D" if kind == "DepthwiseConv2D" else kind
             self.pieces.append(Piece(name, known, layer, parts, _settings(layer, kind)))
-        if kind in {"MultiHeadAttention", "LSTM", "GRU"}:
+        if kind in {"MultiHeadAttention", *_RECURRENT}:
             return
         root = isinstance(layer, keras.Model)
         below = "" if root and not prefix else f"{name}/"
@@ -79,7 +83,7 @@ class Layers:
     def _parts(self, name: str, layer: Any, kind: str) -> Iterator[VariablePart]:
         if kind == "MultiHeadAttention":
             yield from self._attention(name, layer)
-        elif kind in {"LSTM", "GRU"}:
+        elif kind in _RECURRENT:
             for role in ("kernel", "recurrent_kernel", "bias"):
                 yield from self._plain(name, role, getattr(layer.cell, role, None))
         elif kind == "DepthwiseConv2D":
@@ -87,6 +91,13 @@ class Layers:
             flat = (height, width, 1, channels * multiplier)
             source = self._keep(name, "kernel", layer.kernel)
             yield reshaped("kernel", source, flat, tuple(layer.kernel.shape))
+            yield from self._plain(name, "bias", layer.bias)
+        elif kind == "SeparableConv2D":
+            shape = tuple(layer.depthwise_kernel.shape)
+            source = self._keep(name, "depthwise_kernel", layer.depthwise_kernel)
+            flat = (*shape[:2], 1, shape[2] * shape[3])
+            yield reshaped("depthwise_kernel", source, flat, shape)
+            yield from self._plain(name, "pointwise_kernel", layer.pointwise_kernel)
             yield from self._plain(name, "bias", layer.bias)
         elif kind in _ROLES:
             for role in _ROLES[kind]:
@@ -147,8 +158,10 @@ def _settings(layer: Any, kind: str) -> dict[str, PortSetting]:
         settings["groups"] = int(layer.kernel.shape[2])
     if kind == "Embedding":
         settings["mask_zero"] = layer.mask_zero
-    if kind in {"LSTM", "GRU"}:
+    if kind in _RECURRENT:
         settings["go_backwards"] = layer.go_backwards
+    if kind == "SimpleRNN":
+        settings["activation"] = layer.activation.__name__
     if kind == "GRU":
         settings["reset_after"] = layer.reset_after
     return settings

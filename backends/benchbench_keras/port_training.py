@@ -20,7 +20,7 @@ _TARGETS: dict[str, PortTargets] = {
 }
 _SETTINGS = (
     *("momentum", "nesterov", "beta_1", "beta_2", "epsilon", "rho", "amsgrad", "weight_decay"),
-    *("clipnorm", "global_clipnorm", "clipvalue"),
+    *("clipnorm", "global_clipnorm", "clipvalue", "gradient_accumulation_steps"),
 )
 
 
@@ -53,7 +53,9 @@ def describe_optimizer(optimizer: Any) -> PortOptimizer:
         name: config[name] for name in _SETTINGS if config.get(name) not in {None, False}
     }
     rate = config["learning_rate"]
-    settings["learning_rate"] = float(rate) if isinstance(rate, int | float) else str(rate)
+    schedule = rate["class_name"] if isinstance(rate, dict) else type(rate).__name__
+    number = float(rate) if isinstance(rate, int | float) else f"of a schedule ({schedule})"
+    settings["learning_rate"] = number
     if settings.get("weight_decay"):
         settings["decoupled"] = True
         excluded = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)

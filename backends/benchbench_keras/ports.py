@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from benchbench.plugins.port_parts import not_one_output
 from benchbench.plugins.ports import (
     ForwardTrace,
     Piece,
@@ -36,11 +37,14 @@ class KerasPort(Port):
     @staticmethod
     @contextmanager
     def working_in(precision: str) -> Iterator[None]:
-        keras.utils.clear_session()
+        keras.utils.clear_session(
+            free_memory=False
+        )  # collecting takes longer than a network's step
         keras.utils.set_random_seed(0)
         before = keras.config.floatx(), keras.config.dtype_policy()
-        keras.config.set_floatx(precision)
-        keras.config.set_dtype_policy(precision)
+        if precision == "float64":  # else as the file has set them: a mixed policy is its mistake
+            keras.config.set_floatx(precision)
+            keras.config.set_dtype_policy(precision)
         try:
             yield
         finally:
@@ -116,6 +120,8 @@ class KerasPort(Port):
         finally:
             for owner, name, value in restore:
                 setattr(owner, name, value)
+        if isinstance(output, dict | list | tuple) or output is None:
+            raise PortError(not_one_output(output))
         traced.output = _array(output)
         return traced
 

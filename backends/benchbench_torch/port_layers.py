@@ -24,7 +24,8 @@ from benchbench.plugins.ports import Piece, PortSetting, VariablePart
 _CONVOLUTIONS = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 _TRANSPOSED = {nn.ConvTranspose1d: 1, nn.ConvTranspose2d: 2, nn.ConvTranspose3d: 3}
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-_LSTM, _GRU = (nn.LSTM, nn.LSTMCell), (nn.GRU, nn.GRUCell)
+_INSTANCE_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
+_LSTM, _GRU, _RNN = (nn.LSTM, nn.LSTMCell), (nn.GRU, nn.GRUCell), (nn.RNN, nn.RNNCell)
 # torch keeps the gates of a GRU as r, z, n; Keras as z, r, h.
 _GRU_GATES = (1, 0, 2)
 
@@ -53,7 +54,7 @@ def find_pieces(module: nn.Module, arrays: Mapping[str, torch.Tensor]) -> list[P
 def _pieces(name: str, layer: nn.Module) -> Iterator[Piece]:
     prefix = f"{name}." if name else ""
     label = name or type(layer).__name__
-    if isinstance(layer, (*_LSTM, *_GRU)):
+    if isinstance(layer, (*_LSTM, *_GRU, *_RNN)):
         yield from _recurrent(label, prefix, layer)
         return
     for kind, build in _KINDS:
@@ -152,6 +153,23 @@ def _group_norm(layer: Any, prefix: str) -> tuple[str, list[VariablePart], dict[
     return "GroupNormalization", parts, {"epsilon": layer.eps, "groups": layer.num_groups}
 
 
+def _instance_norm(
+    layer: Any, prefix: str
+) -> tuple[str, list[VariablePart], dict[str, PortSetting]]:
+    parts = [
+        plain("gamma", f"{prefix}weight"),
+        plain("beta", f"{prefix}bias"),
+        plain("moving_mean", f"{prefix}running_mean"),
+        plain("moving_variance", f"{prefix}running_var"),
+    ]
+    return "GroupNormalization", parts, {"epsilon": layer.eps, "groups": layer.num_features}
+
+
+def _rms_norm(layer: Any, prefix: str) -> tuple[str, list[VariablePart], dict[str, PortSetting]]:
+    epsilon = torch.finfo(torch.float32).eps if layer.eps is None else layer.eps
+    return "RMSNormalization", [plain("scale", f"{prefix}weight")], {"epsilon": epsilon}
+
+
 def _embedding(layer: Any, prefix: str) -> tuple[str, list[VariablePart], dict[str, PortSetting]]:
     settings: dict[str, PortSetting] = {}
     if layer.padding_idx is not None:
@@ -197,6 +215,9 @@ def _gated(label: str, prefix: str, tail: str, layer: Any) -> Piece:
         transposed("kernel", f"{prefix}weight_ih{tail}", (1, 0)),
         transposed("recurrent_kernel", f"{prefix}weight_hh{tail}", (1, 0)),
     ]
+    if isinstance(layer, _RNN):
+        whole = (*parts, summed("bias", biases))
+        return Piece(label, "SimpleRNN", layer, whole, {"activation": layer.nonlinearity})
     if isinstance(layer, _LSTM):
         projection = transposed("projection", f"{prefix}weight_hr{tail}", (1, 0))
         return Piece(label, "LSTM", layer, (*parts, summed("bias", biases), projection))
@@ -214,6 +235,8 @@ _KINDS: tuple[
     (_BATCH_NORMS, _batch_norm),
     (nn.LayerNorm, _layer_norm),
     (nn.GroupNorm, _group_norm),
+    (_INSTANCE_NORMS, _instance_norm),
+    (nn.RMSNorm, _rms_norm),
     (nn.Embedding, _embedding),
     (nn.MultiheadAttention, _attention),
 )

@@ -38,8 +38,13 @@ def describe_loss(loss: Any) -> PortLoss:
     """Return what a loss takes; "unknown" for a function of the file's own."""
     for module, function, targets, outputs in _LOSSES:
         if isinstance(loss, module) or loss is function:
-            names = ("label_smoothing", "reduction", "beta", "delta")
-            found = {name: getattr(loss, name) for name in names if hasattr(loss, name)}
+            names = ("label_smoothing", "reduction", "beta", "delta", "ignore_index")
+            found: dict[str, PortSetting] = {
+                name: getattr(loss, name) for name in names if hasattr(loss, name)
+            }
+            for name in ("weight", "pos_weight"):
+                if isinstance(getattr(loss, name, None), torch.Tensor):
+                    found[name] = str(getattr(loss, name).tolist())
             return PortLoss(name=module.__name__, targets=targets, outputs=outputs, settings=found)
     return PortLoss(name=getattr(loss, "__name__", type(loss).__name__))
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from benchbench.plugins.port_parts import not_one_output
 from benchbench.plugins.ports import (
     ForwardTrace,
     Piece,
@@ -44,7 +45,8 @@ class TorchPort(Port):
         torch.manual_seed(0)
         torch.backends.mha.set_fastpath_enabled(False)
         before = torch.get_default_dtype()
-        torch.set_default_dtype(getattr(torch, precision))
+        if precision == "float64":  # else as the file has set it: bfloat16 would be its mistake
+            torch.set_default_dtype(torch.float64)
         try:
             yield
         finally:
@@ -54,10 +56,13 @@ class TorchPort(Port):
         module, optimizer, loss = made if isinstance(made, tuple) else (made, None, None)
         if not isinstance(module, nn.Module):
             raise PortError(f"expected a torch.nn.Module, got {type(module).__name__}")
-        self.dtype = getattr(torch, precision)
-        self.module = module.to(self.dtype) if precision == "float64" else module
+        self.module = module.to(torch.float64) if precision == "float64" else module
+        self.dtype = next(
+            (one.dtype for one in self.module.parameters() if one.is_floating_point()),
+            torch.get_default_dtype(),
+        )
         if isinstance(loss, nn.Module):
-            loss = loss.to(self.dtype)
+            loss = loss.to(getattr(torch, precision))
         if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
             if not callable(optimizer):
                 raise PortError(
@@ -75,10 +80,18 @@ class TorchPort(Port):
             *self.module.named_buffers(remove_duplicate=False),
         ]
         self._arrays: dict[str, torch.Tensor] = dict(names)
-        self.pieces = find_pieces(self.module, self._arrays)
+        self._lazy = any(map(nn.parameter.is_lazy, self._arrays.values()))
+        self.pieces = [] if self._lazy else find_pieces(self.module, self._arrays)
         self._channels_first = any(
             isinstance(one, _CHANNELS_FIRST) for one in self.module.modules()
         )
+
+    def build(self, inputs: npt.NDArray[Any]) -> None:
+        if self._lazy:
+            self.module.eval()
+            with torch.no_grad():
+                self._call(inputs)
+            self.pieces, self._lazy = find_pieces(self.module, self._arrays), False
 
     def describe(self) -> PortDescription:
         return PortDescription(
@@ -91,7 +104,7 @@ class TorchPort(Port):
 
     def read(self, source: str) -> npt.NDArray[Any]:
         name, _, place = source.partition("#")
-        return _third(self._arrays[name].detach(), place).cpu().numpy().copy()
+        return _array(_third(self._arrays[name], place))
 
     def write(self, source: str, value: npt.NDArray[Any]) -> None:
         name, _, place = source.partition("#")
@@ -111,7 +124,7 @@ class TorchPort(Port):
         ]
         self.module.eval()
         with torch.no_grad():
-            output = self.module(self._inputs(inputs))
+            output = self._call(inputs)
         for hook in hooks:
             hook.remove()
         traced.output = _array(output)
@@ -120,7 +133,7 @@ class TorchPort(Port):
     def loss(self, inputs: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
         self.module.eval()
         with torch.no_grad():
-            return float(self._criterion(self.module(self._inputs(inputs)), targets))
+            return float(self._criterion(self._call(inputs), targets))
 
     def still(self) -> None:
         self._dropout = WithoutDropout(self.module)
@@ -152,7 +165,7 @@ class TorchPort(Port):
         """Make one pass forward and back, without dropout."""
         self.module.train()
         with self._dropout:
-            output = self.module(self._inputs(batch[0]))
+            output = self._call(batch[0])
         self._criterion(output, batch[1]).backward()
 
     def network(self, shape: tuple[int, ...]) -> PortNetwork:
@@ -170,6 +183,23 @@ class TorchPort(Port):
             nn.LogSoftmax: "log-probabilities",
         }
         return ends.get(type(last), "unknown")
+
+    def _call(self, inputs: npt.NDArray[Any]) -> torch.Tensor:
+        """Call the module: channels first, or as given where it brings them in front itself."""
+        try:
+            output = self.module(self._inputs(inputs))
+        except RuntimeError:
+            if not self._channels_first or inputs.ndim < 3:
+                raise
+            self._channels_first = False
+            try:
+                output = self.module(self._inputs(inputs))
+            except RuntimeError:
+                self._channels_first = True
+                output = self.module(self._inputs(inputs))
+        if isinstance(output, torch.Tensor):
+            return output
+        raise PortError(not_one_output(output))
 
     def _inputs(self, inputs: npt.NDArray[Any]) -> torch.Tensor:
         tensor = torch.as_tensor(inputs)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -88,4 +89,20 @@ def stacked(role: str, parts: Sequence[VariablePart], *, fixed: bool = False) ->
         lambda arrays: np.stack([p.join([a]) for p, a in zip(parts, arrays, strict=True)]),
         lambda value: [p.split(row)[0] for p, row in zip(parts, value, strict=True)],
         fixed,
+    )
+
+
+def not_one_output(output: Any) -> str:
+    """Return why what a network answers cannot be compared: it is no single array."""
+    if output is None:
+        return "its forward pass returns None: is a `return` missing?"
+    kind = type(output).__name__
+    if isinstance(output, Mapping):
+        kind = f"a {kind} of {', '.join(map(str, output))}"
+    elif isinstance(output, Sequence):
+        shapes = [str(tuple(getattr(one, "shape", ()))) for one in output]
+        kind = f"a {kind} of {len(output)} ({', '.join(shapes)})"
+    return (
+        f"its forward pass returns {kind}; expected one array, that which the loss takes: name a "
+        f"factory that wraps the network and returns it alone"
     )

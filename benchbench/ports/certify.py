@@ -86,6 +86,7 @@ def compare(
         evidence.notes.append(
             "one of the files has no optimizer: both were trained by Adam of the protocol"
         )
+    _settle_turning(evidence)
     _settle_flattening(evidence)
     return climb(evidence)
 
@@ -224,6 +225,28 @@ def _settle_flattening(evidence: PortEvidence) -> None:
                 f"{name} takes its features over {own}, the other over {other}: its weights are "
                 f"copied in that order"
             )
+
+
+def _settle_turning(evidence: PortEvidence) -> None:
+    """Transpose square matrices of layers nobody knows, where that makes the outputs agree."""
+    pairing = evidence.pairing
+    kinds = [{one.name: one.kind for one in side.blocks} for side in (evidence.b, evidence.a)]
+    square = {
+        own
+        for own, other in pairing.variables.items()
+        if kinds[0][own.rpartition(".")[0]] != kinds[1][other.rpartition(".")[0]]
+        and evidence.weights[other].ndim == 2
+        and len(set(evidence.weights[other].shape)) == 1
+    } - pairing.turned
+    if not square or forward.agree(evidence):
+        return
+    pairing.turned |= square
+    del evidence.traces
+    if forward.agree(evidence):
+        evidence.notes.append(f"{', '.join(sorted(square))}: taken transposed, as outputs agree so")
+        return
+    pairing.turned -= square
+    del evidence.traces
 
 
 def _total(blocks: Sequence[PortBlock]) -> int:

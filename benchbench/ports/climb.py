@@ -11,7 +11,7 @@ from benchbench.ports.evidence import PortEvidence
 from benchbench.ports.forward import tolerance
 from benchbench.ports.process import PortFailure
 from benchbench.ports.report import RUNG_NAMES, Break, PortReport, PortRung, Trap
-from benchbench.ports.traps import training
+from benchbench.ports.traps import losses, training
 from benchbench.ports.triple import NotFinite, Triple, relative
 
 _LOSS = 1e-5
@@ -128,7 +128,7 @@ def _loss(evidence: PortEvidence) -> float:
                 "loss",
                 difference=one.difference,
                 tolerance=tolerance(one, _LOSS),
-                trap=training.of_loss(evidence),
+                trap=losses.of_loss(evidence),
                 words=(
                     f"the same outputs have the losses {float(one.exact[0]):.6g} and "
                     f"{float(one.other[0]):.6g}"

@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from benchbench.plugins.ports import PortBlock, PortDescription, PortOutputs, PortTargets
 from benchbench.ports import inputs
+from benchbench.ports.meanings import sums_to_one, to_probabilities
 from benchbench.ports.messages import WEIGHT, Action, NamedArrays
 from benchbench.ports.pairing import VariablePairing, shapes_of
 from benchbench.ports.process import PortFailure, PortProcess
+from benchbench.ports.repeats import must_repeat
 from benchbench.ports.triple import Triple
 
 AnyArray: TypeAlias = npt.NDArray[Any]
@@ -84,12 +86,15 @@ class PortEvidence:
     @cached_property
     def traces(self) -> tuple[NamedArrays, NamedArrays, NamedArrays]:
         """Traces of a batch, itself again, a short one, one sample, and a large-valued one."""
+        return self._three(
+            "trace", lambda side: {f"x{i}": side.sample(self.given(str(i))) for i in range(5)}
+        )
+
+    def given(self, trace: str) -> AnyArray:
+        """Return the batch that is the input of a trace, "0" to "4"."""
         x = self.batches[0][0]
         large = x if np.issubdtype(x.dtype, np.integer) else x * np.float32(inputs.LARGE)
-        wanted = [x, x, x[: inputs.SHORT], x[:1], large]
-        return self._three(
-            "trace", lambda side: {f"x{i}": side.sample(v) for i, v in enumerate(wanted)}
-        )
+        return (x, x, x[: inputs.SHORT], x[:1], large)[int(trace)]
 
     def trace(self, name: str) -> Triple:
         return Triple(*(one[name] for one in self.traces))
@@ -134,13 +139,20 @@ class PortEvidence:
 
     @cached_property
     def _passes(self) -> list[tuple[NamedArrays, tuple[float, ...]]]:
-        """Gradients and dropout rates of a training pass, of each run."""
+        """Gradients and dropout rates of a training pass, of each run.
+
+        Each makes it twice. Raises PortFailure for one that trains otherwise the second time.
+        """
         made = []
         for side, precision in self._runs():
-            asked = self._asked(side, self.batches[:1])
+            asked = self._asked(side, [self.batches[0]] * 2)
             answer, found = side.process.ask("gradients", asked, precision=precision)
-            named = {name.removeprefix("g0:"): value for name, value in found.items()}
-            made.append((named, answer.dropout_rates))
+            first, second = (
+                {n.removeprefix(start): v for n, v in found.items() if n.startswith(start)}
+                for start in ("g0:", "g1:")
+            )
+            must_repeat(side.label, first, second)
+            made.append((first, answer.dropout_rates))
         return made
 
     @cached_property
@@ -186,9 +198,15 @@ class PortEvidence:
         return "probabilities" if sums_to_one(output) else "logits"
 
     def probabilities(self, triple: Triple) -> Triple:
-        """Return outputs as what both sides can be compared in: probabilities, or values."""
+        """Return outputs as what both sides can be compared in: probabilities, or values.
+
+        A side may have an axis of one more, as (samples, 1) beside (samples,).
+        """
         meanings = (self.a, self.a, self.b)
-        arrays = (triple.exact, triple.own, triple.other)
+        other = triple.other
+        if np.squeeze(other).shape == np.squeeze(triple.exact).shape:
+            other = other.reshape(triple.exact.shape)
+        arrays = (triple.exact, triple.own, other)
         made = [
             to_probabilities(one, self.meaning(side, one), self.targets)
             for side, one in zip(meanings, arrays, strict=True)
@@ -275,23 +293,3 @@ class PortEvidence:
     def _triples(self, made: Sequence[NamedArrays]) -> dict[str, Triple]:
         other = self.pairing.to_a(made[2], shapes_of(self.a.blocks))
         return {name: Triple(made[0][name], made[1][name], other[name]) for name in other}
-
-
-def sums_to_one(output: AnyArray) -> bool:
-    """Say whether these are probabilities: no negative, rows that sum to one."""
-    values = output.astype(np.float64)
-    return bool(
-        values.shape[-1] > 1 and (values >= 0).all() and np.allclose(values.sum(-1), 1, atol=1e-4)
-    )
-
-
-def to_probabilities(output: AnyArray, meaning: PortOutputs, targets: PortTargets) -> AnyArray:
-    """Return what outputs mean. Values stay what they are."""
-    values = output.astype(np.float64)
-    if meaning == "logits":
-        if targets == "binary":
-            return 1 / (1 + np.exp(-values))
-        shifted = np.exp(values - values.max(-1, keepdims=True))
-        softmax: AnyArray = shifted / shifted.sum(-1, keepdims=True)
-        return softmax
-    return np.exp(values) if meaning == "log-probabilities" else values

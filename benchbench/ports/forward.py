@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchbench.ports.evidence import PortEvidence, sums_to_one
+from benchbench.ports.evidence import PortEvidence
 from benchbench.ports.pairing import channels_last
 from benchbench.ports.report import Break, Trap
 from benchbench.ports.traps import functions
 from benchbench.ports.traps import layers as traps
+from benchbench.ports.traps.outputs import of_meaning
 from benchbench.ports.triple import Triple, relative
 
 # At least so much is rounding; more where A's own float32 is further from its float64.
@@ -47,13 +48,7 @@ def modes(evidence: PortEvidence) -> float:
             words = f"{side.label} answers the same batch otherwise the second time"
             raise _mode_break(evidence, again, Trap("dropout left on", words))
         if alone > 1e-4:
-            words = (
-                f"{side.label} answers a sample otherwise alone than in a batch: statistics of the "
-                f"batch in evaluation, or time and batch axes swapped"
-            )
-            batched = any(one.settings.get("batch_first") is False for one in side.blocks)
-            name = "batch_first" if batched else "batch statistics at evaluation"
-            raise _mode_break(evidence, alone, Trap(name, words))
+            raise _mode_break(evidence, alone, traps.of_company(side, traced["output0"]))
     return worst
 
 
@@ -91,6 +86,13 @@ def outputs(evidence: PortEvidence) -> float:
                 one, trap, f"behind the last layer{where}", last, ("output", "output")
             )
     return worst
+
+
+def agree(evidence: PortEvidence) -> bool:
+    """Say whether both answer the first batch alike."""
+    one = evidence.probabilities(evidence.trace("output0"))
+    finite = bool(np.isfinite(one.exact).all())
+    return finite and one.difference <= tolerance(one)
 
 
 def flattened(evidence: PortEvidence) -> dict[str, int]:
@@ -167,24 +169,9 @@ def _alike(arrays: list[np.ndarray], end: str) -> list[np.ndarray]:
 def _of_output(evidence: PortEvidence, trace: str, last: tuple[str, str]) -> Trap | None:
     raw = evidence.trace(f"output{trace}")
     for side, output in ((evidence.a, raw.exact), (evidence.b, raw.other)):
-        meaning = evidence.meaning(side, output)
-        if sums_to_one(output) and meaning == "logits":
-            return Trap(
-                "softmax twice",
-                f"{side.label} answers probabilities, and its loss takes them for logits: it "
-                f"applies a second softmax; leave out the one in the network",
-            )
-        if sums_to_one(output) and meaning == "log-probabilities":
-            words = (
-                f"{side.label} answers probabilities, and its loss takes them for their logarithms"
-            )
-            return Trap("probabilities for log-probabilities", words)
-        if not sums_to_one(output) and meaning == "probabilities" and evidence.targets != "binary":
-            words = (
-                f"{side.label} answers what does not sum to one, and its loss takes it for "
-                f"probabilities: is a softmax, or from_logits=True, missing?"
-            )
-            return Trap("logits for probabilities", words)
+        found = of_meaning(side.label, output, evidence.meaning(side, output), evidence.targets)
+        if found:
+            return found
     went_out = evidence.traces[0].get(f"out{trace}:{last[0]}")
     if went_out is None:
         return None
@@ -192,7 +179,7 @@ def _of_output(evidence: PortEvidence, trace: str, last: tuple[str, str]) -> Tra
     found = functions.of_function(
         before, raw.exact.astype(np.float64), raw.other.astype(np.float64)
     )
-    return found or functions.of_precision(raw.other)
+    return found or functions.of_precision(raw.own, raw.other)
 
 
 def _mode_break(evidence: PortEvidence, difference: float, trap: Trap) -> Break:

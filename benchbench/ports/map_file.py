@@ -48,7 +48,8 @@ def write_map(
     asked = tuple(n for n in shapes_b if n in pairing.unsure or n not in pairing.variables)
     lines = [
         "# Each line: a variable of the second network = the variable of the first that it is.",
-        "# Shapes are in Keras's layout. Replace every ? by one of the names beside it.",
+        "# Shapes are in Keras's layout. Replace every ? by one of the names beside it;",
+        '# .T behind a name transposes a matrix: "net.w" = "dense.kernel.T".',
         "[variables]",
     ]
     for name, shape in shapes_b.items():

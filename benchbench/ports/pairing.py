@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchbench.plugins.ports import PortBlock
-from benchbench.ports import split_attention
+from benchbench.ports import by_order, split_attention
+from benchbench.ports.layouts import TRANSPOSED, fits, laid_out
 from benchbench.ports.messages import WEIGHT, NamedArrays
 from benchbench.ports.sizes import Unpaired, different_sizes, signature
 
@@ -25,6 +26,7 @@ class VariablePairing:
     other way round the number is negative.
     `entries`: of a block that is one layer in one network and several in the other, the blocks of
     both that its inputs go into; the key has the side of the one layer.
+    `turned`: matrices of B that are A's transposed, where the shapes do not say it.
     """
 
     variables: dict[str, str] = field(default_factory=dict)
@@ -32,14 +34,13 @@ class VariablePairing:
     unsure: dict[str, tuple[str, ...]] = field(default_factory=dict)
     channels: dict[str, int] = field(default_factory=dict)
     entries: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    turned: set[str] = field(default_factory=set)
 
     def to_b(self, values: NamedArrays, shapes: dict[str, ArrayShape]) -> NamedArrays:
         """Return A's arrays as B's: by B's names, in B's shapes."""
         made = {}
         for own, other in self.variables.items():
-            value = values[other]
-            if value.shape != shapes[own]:
-                value = value.T if value.T.shape == shapes[own] else value.reshape(shapes[own])
+            value = laid_out(values[other], shapes[own], turned=own in self.turned)
             made[own] = self._rows(own, value, to_b=True)
         return made
 
@@ -48,9 +49,7 @@ class VariablePairing:
         made = {}
         for own, other in self.variables.items():
             value = self._rows(own, values[own], to_b=False)
-            if value.shape != shapes[other]:
-                value = value.T if value.T.shape == shapes[other] else value.reshape(shapes[other])
-            made[other] = value
+            made[other] = laid_out(value, shapes[other], turned=own in self.turned)
         return made
 
     def entry(self, a: str, b: str) -> tuple[str, str]:
@@ -96,7 +95,11 @@ def pair(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> VariablePairing:
     if not _alike(groups_a, groups_b):
         groups_a, groups_b = (_groups(split_attention.split(one)) for one in (a, b))
         if not _alike(groups_a, groups_b):
-            raise different_sizes(a, b)
+            in_order = by_order.pair(a, b)
+            if in_order is None:
+                raise different_sizes(a, b)
+            pairing.variables, pairing.blocks = in_order
+            return pairing
     for key, own in groups_b.items():
         for block_b, block_a in zip(own, _by_name(groups_a[key], own), strict=True):
             _pair_blocks(block_a.name, block_b.name, pairing)
@@ -118,8 +121,13 @@ def _pair_blocks(a: str, b: str, pairing: VariablePairing) -> None:
 def pair_by(
     chosen: dict[str, str], a: Sequence[PortBlock], b: Sequence[PortBlock]
 ) -> VariablePairing:
-    """Pair by what the user says: B's variables to A's. Raises Unpaired for what does not fit."""
+    """Pair by what the user says: B's variables to A's. Raises Unpaired for what does not fit.
+
+    A name that ends in .T is a matrix to be transposed.
+    """
     shapes_a, shapes_b = shapes_of(a), shapes_of(b)
+    turned = {own for own, other in chosen.items() if other.endswith(TRANSPOSED)}
+    chosen = {own: other.removesuffix(TRANSPOSED) for own, other in chosen.items()}
     missing = [name for name in shapes_b if name not in chosen]
     strange = [*(set(chosen) - set(shapes_b)), *(set(chosen.values()) - set(shapes_a))]
     if missing or strange:
@@ -127,9 +135,9 @@ def pair_by(
             f"the map lacks {', '.join(missing) or 'nothing'} and names "
             f"{', '.join(sorted(strange)) or 'nothing'} that is not there"
         )
-    pairing = VariablePairing(variables=dict(chosen))
+    pairing = VariablePairing(variables=dict(chosen), turned=turned)
     for own, other in chosen.items():
-        if not _fits(shapes_a[other], shapes_b[own]):
+        if not fits(shapes_a[other], shapes_b[own]):
             raise Unpaired(
                 f"the map pairs {own} {shapes_b[own]} with {other} {shapes_a[other]}: "
                 f"expected one shape"
@@ -203,11 +211,11 @@ def _pair_roles(a: PortBlock, b: PortBlock, pairing: VariablePairing) -> None:
     left_a = {role: tuple(shape) for role, shape in a.variables.items()}
     left_b = {role: tuple(shape) for role, shape in b.variables.items()}
     for role in [role for role in left_b if role in left_a]:
-        if _fits(left_a[role], left_b[role]):
+        if fits(left_a[role], left_b[role]):
             pairing.variables[f"{name_b}.{role}"] = f"{name_a}.{role}"
             del left_a[role], left_b[role]
     for role, shape in left_b.items():
-        fitting = [other for other, own in left_a.items() if _fits(own, shape)]
+        fitting = [other for other, own in left_a.items() if fits(own, shape)]
         if not fitting:
             raise Unpaired(
                 f"'{name_b}' has {role} {shape}, and nothing of '{name_a}' has that shape",
@@ -218,10 +226,6 @@ def _pair_roles(a: PortBlock, b: PortBlock, pairing: VariablePairing) -> None:
             pairing.unsure[f"{name_b}.{role}"] = tuple(f"{name_a}.{one}" for one in fitting)
         else:
             del left_a[fitting[0]]
-
-
-def _fits(a: ArrayShape, b: ArrayShape) -> bool:
-    return a == b or a[::-1] == b or (len(a) != len(b) and np.prod(a) == np.prod(b))
 
 
 def _missing_role(a: PortBlock, b: PortBlock) -> Unpaired:

@@ -18,6 +18,7 @@ _UNKNOWN = {
     "amsgrad": "amsgrad keeps the largest of the squares",
     "dampening": "dampening weakens the momentum",
     "clipnorm": "clipnorm clips each variable by itself; global_clipnorm is the spec's clip_norm",
+    "gradient_accumulation_steps": "gradients of several batches are one step there",
     "clipvalue": "clipvalue clips each number by itself; global_clipnorm is the spec's clip_norm",
 }
 
@@ -53,6 +54,12 @@ def loss_of(loss: PortLoss) -> Loss:
         raise NoProtocol(
             f"the loss {loss.name} is not a mean over the batch ({loss.settings['reduction']}), as "
             f"every loss of a protocol is"
+        )
+    weights = {"weight", "pos_weight"} & set(loss.settings)
+    if weights or loss.settings.get("ignore_index", -100) != -100:
+        raise NoProtocol(
+            f"the loss {loss.name} counts classes otherwise ({', '.join(weights) or 'ignore_index'}"
+            f"), where a protocol's counts every sample once"
         )
     if loss.targets in {"classes", "one_hot"}:
         return CrossEntropy(smoothing)

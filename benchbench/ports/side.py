@@ -105,10 +105,12 @@ def _gradients(
     port: Port, _asked: PortQuestion, arrays: NamedArrays
 ) -> tuple[PortAnswer, NamedArrays]:
     made: NamedArrays = {}
+    rates: tuple[float, ...] = ()
     port.still()
     for place, batch in enumerate(_batches(arrays)):
         made |= {f"g{place}:{name}": value for name, value in port.gradients(batch).items()}
-    return PortAnswer(dropout_rates=port.dropout_rates()), made
+        rates = rates if place else port.dropout_rates()
+    return PortAnswer(dropout_rates=rates), made
 
 
 def _train(port: Port, asked: PortQuestion, arrays: NamedArrays) -> tuple[PortAnswer, NamedArrays]:
@@ -191,7 +193,8 @@ def _find_port(made: Any, ports: dict[str, str]) -> type[Port]:
     if isinstance(made, tuple) and len(made) != 3:
         raise PortError(
             f"the factory returned a tuple of {len(made)}; expected a network, or (network, "
-            f"optimizer, loss), where the last two may be None"
+            f"optimizer, loss), where the last two may be None. A schedule of torch's is part "
+            f"of the optimizer where it is stepped in optimizer.register_step_post_hook"
         )
     network = made[0] if isinstance(made, tuple) else made
     if isinstance(network, ModelSpec):

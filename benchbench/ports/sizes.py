@@ -59,8 +59,12 @@ def different_sizes(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> Unpaired:
     )
     if trap:
         hint = f"\n{trap.words}"
+    sizes = _total(a), _total(b)
+    told = f"the networks differ in size: {sizes[0]:,} and {sizes[1]:,} values"
+    if sizes[0] == sizes[1]:
+        told = f"the layers of the networks differ, of {sizes[0]:,} values each"
     return Unpaired(
-        f"the networks differ in size: {_total(a):,} and {_total(b):,} values\n{table}{hint}",
+        f"{told}\n{table}{hint}",
         trap.name if trap else "",
         layers,
     )
@@ -82,7 +86,15 @@ def _total(blocks: Sequence[PortBlock]) -> int:
 
 def _of_sizes(a: PortBlock | None, b: PortBlock | None) -> Trap | None:
     """Return why two layers have variables of different sizes."""
-    if a is None or b is None or not a.kind == b.kind == "GRU":
+    if a is None or b is None:
+        return None
+    if a.kind == b.kind == "PReLU":
+        return Trap(
+            "slopes of PReLU",
+            "torch has one slope, or one a channel; Keras one at every position, or one a channel "
+            "with shared_axes=[1, 2]",
+        )
+    if not a.kind == b.kind == "GRU":
         return None
     rows = sorted(len(one.variables.get("bias", ())) for one in (a, b))
     resets = [one.settings.get("reset_after") for one in (a, b)]

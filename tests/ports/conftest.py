@@ -17,6 +17,8 @@ GALLERY = Path(__file__).parent / "gallery"
 # Where neither side says what it takes.
 SHAPES = {"attention": (6, 8), "resnet": (8, 8, 3), "mlp": (64,), "mlp_adam": (64,)}
 SHAPES |= {"volumes": (5, 5, 5, 2), "weight_norm": (64,)}
+SHAPES |= {"user_block": (6, 8), "user_both_ways": (7, 4), "user_both_ways_last_place": (7, 4)}
+SHAPES |= {"user_lazy": (20,), "user_images": (8, 8, 3)}
 SHAPES |= {
     "transformer_no_scale": (6, 8),
     "transformer": (6, 8),

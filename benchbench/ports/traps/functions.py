@@ -62,34 +62,59 @@ def of_residual(a: Values, b: Values, traced: Iterator[tuple[str, Values]]) -> T
 def of_shortcut(
     before: Values, a: Values, b: Values, traced: Iterator[tuple[str, Values]]
 ) -> Trap | None:
-    """Return that one adds an earlier tensor to `before` and the other does not.
+    """Return that A and B add an earlier tensor to `before` otherwise, or one does not.
 
-    Behind the sum may stand a ReLU, and a mean over all positions.
+    Behind the sum may stand an activation, and a mean over all positions.
     """
     for name, value in traced:
         if value.shape != before.shape:
             continue
-        for activation in ("nothing", "relu"):
-            left, right = (_ELEMENTWISE[activation](x) for x in (before + value, before))
-            if a.ndim == 2 and before.ndim > 2:
-                middle = tuple(range(1, before.ndim - 1))
-                left, right = left.mean(middle), right.mean(middle)
-            for words, (first, second) in (("leaves out", (a, b)), ("adds", (b, a))):
-                if relative(left, first) < FITS and relative(right, second) < FITS:
-                    return Trap("residual connection", f"B {words} the shortcut from '{name}'")
+        for activation in ("nothing", "relu", "gelu", "silu", "tanh"):
+            function = _ELEMENTWISE[activation]
+            forms = {
+                "added, then the activation": function(before + value),
+                "the activation, then added": function(before) + value,
+                "": function(before),
+            }
+            left, right = (
+                next((form for form, made in forms.items() if _is_mean(made, one)), None)
+                for one in (a, b)
+            )
+            if left is None or right is None or left == right:
+                continue
+            if left and right:
+                words = f"A has the shortcut from '{name}' {left} ({activation}); B {right}"
+                return Trap("activation before the sum", words)
+            words = "leaves out" if left else "adds"
+            return Trap("residual connection", f"B {words} the shortcut from '{name}'")
     return None
 
 
-def of_precision(values: npt.NDArray[np.generic]) -> Trap | None:
-    """Return that numbers were rounded to a shorter format."""
+def _is_mean(made: Values, value: Values) -> bool:
+    """Say whether a value is this, or its mean over all positions."""
+    if value.ndim == 2 and made.ndim > 2:
+        made = made.mean(tuple(range(1, made.ndim - 1)))
+    return relative(made, value) < FITS
+
+
+def of_precision(a: npt.NDArray[np.generic], b: npt.NDArray[np.generic]) -> Trap | None:
+    """Return that the numbers of one were rounded to a shorter format, and the other's not."""
+    formats = [_format(one) for one in (a, b)]
+    for label, own, other in (("A", *formats), ("B", *formats[::-1])):
+        if own and own != other:
+            bits = {"bfloat16": 8, "float16": 11}[own]
+            return Trap(own, f"every number of {label} here has the {bits} bits of a {own}")
+    return None
+
+
+def _format(values: npt.NDArray[np.generic]) -> str:
+    """Return the name of the shorter format that holds these numbers, if one does."""
     short = values.astype(np.float32)
     if short.size < 8 or not np.any(short):
-        return None
+        return ""
     if not (short.view(np.uint32) & 0xFFFF).any():
-        return Trap("bfloat16", "every number here has the 8 bits of a bfloat16")
-    if np.array_equal(short.astype(np.float16).astype(np.float32), short):
-        return Trap("float16", "every number here has the 11 bits of a float16")
-    return None
+        return "bfloat16"
+    return "float16" if np.array_equal(short.astype(np.float16).astype(np.float32), short) else ""
 
 
 def _named(before: Values, after: Values) -> str:
@@ -105,12 +130,37 @@ def _named(before: Values, after: Values) -> str:
     constant = before != 0
     ratio = after[constant] / before[constant]
     if ratio.size and np.ptp(ratio) < 1e-4 * abs(float(ratio.mean())):
-        return f"a multiplication by {float(np.median(ratio)):.4g}"
-    return ""
+        return f"{_SCALED} {float(np.median(ratio)):.4g}"
+    return _affine(before, after)
+
+
+_SCALED, _SHIFTED = "a multiplication by", "x times"
+
+
+def _affine(before: Values, after: Values) -> str:
+    """Return the factor and the constant of each channel, where these make one of the other."""
+    rows, wanted = (one.reshape(-1, one.shape[-1]) for one in (before, after))
+    if rows.shape[-1] > _CHANNELS or len(rows) < 2 * _CHANNELS:
+        return ""
+    centred = rows - rows.mean(0)
+    factor = (centred * wanted).sum(0) / np.maximum((centred**2).sum(0), 1e-30)
+    shift = wanted.mean(0) - factor * rows.mean(0)
+    if relative(rows * factor + shift, wanted) > FITS:
+        return ""
+    numbers = [", ".join(f"{float(x):.4g}" for x in one) for one in (factor, shift)]
+    return f"{_SHIFTED} [{numbers[0]}] plus [{numbers[1]}], by channel"
+
+
+# Of so many channels factors and constants are fitted.
+_CHANNELS = 4
 
 
 def _trap(left: str, right: str) -> str:
     names = {left, right}
+    if any(name.startswith(_SHIFTED) for name in names):
+        return "normalization of the inputs"
+    if any(name.startswith(_SCALED) for name in names):
+        return "factor"
     if names == {"gelu", "gelu by tanh"}:
         return "GELU by tanh"
     if all("leaky_relu" in name or name == "relu" for name in names):

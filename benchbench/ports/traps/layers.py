@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbench.plugins.ports import PortBlock
-from benchbench.ports.evidence import PortEvidence
+from benchbench.ports.evidence import Network, PortEvidence
 from benchbench.ports.messages import NamedArrays
 from benchbench.ports.report import Trap
 from benchbench.ports.traps import functions, sequences, settings
@@ -25,7 +25,7 @@ def inside(
 ) -> tuple[Trap | None, str]:
     """Return why layers answer the same inputs otherwise."""
     a, b = evidence.a.block(pair[0]), evidence.b.block(pair[1])
-    trap = settings.of_layers(a, b) or functions.of_precision(one.other)
+    trap = settings.of_layers(a, b) or functions.of_precision(one.own, one.other)
     ends = one.exact.astype(np.float64), one.other.astype(np.float64)
     trap = trap or _of_recurrent(evidence, trace, (a, b), ends)
     trap = trap or _of_attention(evidence, trace, (a, b), ends)
@@ -53,8 +53,28 @@ def between(
     if trap is None:
         parts = _attention_parts(evidence, trace, pair[0])
         trap = sequences.of_attention(parts, a, b) if parts else None
-    trap = trap or functions.of_order(a, b) or functions.of_precision(one.other)
+    trap = trap or _of_backward_end(evidence, trace, pair[0], (a, b))
+    trap = trap or _of_calls(evidence, pair)
+    trap = trap or functions.of_order(a, b) or functions.of_precision(one.own, one.other)
     return trap, "what goes into it differs already, and all layers before agree"
+
+
+def of_company(side: Network, output: npt.NDArray[np.generic]) -> Trap:
+    """Return why a side answers a sample otherwise alone than in a batch."""
+    values = output.astype(np.float64)
+    for shares in (values, np.exp(np.minimum(values, 1.0))):
+        if len(values) > 1 and np.allclose(shares.sum(0), 1, atol=1e-4) and (shares >= 0).all():
+            words = (
+                f"the outputs of {side.label} sum to one over the samples of a batch, not over the "
+                f"classes: its softmax has the wrong axis (dim=0)"
+            )
+            return Trap("softmax over the batch", words)
+    words = (
+        f"{side.label} answers a sample otherwise alone than in a batch: statistics of the batch "
+        f"in evaluation, or time and batch axes swapped"
+    )
+    batched = any(one.settings.get("batch_first") is False for one in side.blocks)
+    return Trap("batch_first" if batched else "batch statistics at evaluation", words)
 
 
 def of_not_finite(evidence: PortEvidence) -> tuple[str, Trap | None]:
@@ -114,6 +134,42 @@ def _of_recurrent(
     return _RECURRENT[kind](went_in.astype(np.float64), (kernel, recurrent, bias), *ends)
 
 
+def _of_calls(evidence: PortEvidence, pair: tuple[str, str]) -> Trap | None:
+    """Return that a layer is called before another in A, and behind it in B."""
+    order_a = [one.name for one in evidence.a.blocks]
+    before = [one.name for one in evidence.b.blocks]
+    for name in before[: before.index(pair[1])]:
+        twin = evidence.pairing.blocks.get(name)
+        if twin is None or order_a.index(twin) < order_a.index(pair[0]):
+            continue
+        norm = evidence.a.block(pair[0]).kind.endswith("Normalization")
+        words = f"A calls '{pair[0]}' before '{twin}', B behind it"
+        return Trap("norm first" if norm else "order of layers", words)
+    return None
+
+
+def _of_backward_end(
+    evidence: PortEvidence, trace: str, name: str, ends: tuple[_Values, _Values]
+) -> Trap | None:
+    exact = evidence.traces[0]
+    for block in evidence.a.blocks:
+        known = block.kind in _RECURRENT and block.settings.get("go_backwards")
+        if not known or set(block.variables) != set(_RECURRENT_ROLES):
+            continue
+        kernel, recurrent, bias = (
+            _weight(evidence, f"{block.name}.{role}") for role in _RECURRENT_ROLES
+        )
+        earlier = [value for key, value in exact.items() if key.startswith((f"in{trace}:", "out"))]
+        for x in (exact.get(f"in{trace}:{block.name}"), *earlier, evidence.given(trace)):
+            if x is None or x.ndim != 3 or x.shape[-1] != kernel.shape[0]:
+                continue
+            states = x.astype(np.float64), (kernel, recurrent, bias)
+            found = sequences.of_backward_end(block.kind, *states, *ends)
+            if found:
+                return found
+    return None
+
+
 def _of_attention(
     evidence: PortEvidence,
     trace: str,
@@ -152,11 +208,12 @@ def _weight(evidence: PortEvidence, name: str) -> _Values:
 
 
 def _earlier(evidence: PortEvidence, name: str, trace: str) -> list[_Values]:
-    """Return outputs of A's blocks called before, the nearest first."""
+    """Return outputs of A's blocks called before, the nearest first; before all what A is given."""
     names = [one.name for one in evidence.a.blocks]
     found = [f"out{trace}:{one}" for one in reversed(names[: names.index(name)])]
     exact = evidence.traces[0]
-    return [exact[one].astype(np.float64) for one in found if one in exact][:3]
+    outputs = [exact[one].astype(np.float64) for one in found if one in exact]
+    return outputs[:3] or [evidence.given(trace).astype(np.float64)]
 
 
 def _attention_parts(

@@ -56,6 +56,40 @@ def of_gru(x: Values, variables: _Three, a: Values, b: Values) -> Trap | None:
     return _of_forms(list(_gru_forms(x, kernel, recurrent, rows)), a, b)
 
 
+def of_backward_end(kind: str, x: Values, variables: _Three, a: Values, b: Values) -> Trap | None:
+    """Return that one takes the backward layer's state where it began: at the last step.
+
+    `a` and `b` are what goes into the next layer: the states of both directions, side by side.
+    """
+    if a.shape != b.shape or a.ndim != 2:
+        return None
+    of_kind = {"LSTM": _lstm_forms, "GRU": _gru_forms}[kind]
+    kernel, recurrent, bias = variables
+    bias = np.stack([bias, np.zeros_like(bias)]) if kind == "GRU" and bias.ndim == 1 else bias
+    ends = {}
+    for words, steps in (("after all steps", x), ("after one step, the last", x[:, -1:])):
+        for form in of_kind(steps, kernel, recurrent, bias):
+            if form.trap == "steps backwards":
+                ends[words] = form.answer()
+    found = []
+    for value in (a, b):
+        parts = (value[:, : len(recurrent)], value[:, -len(recurrent) :])
+        fits = (
+            words
+            for words, end in ends.items()
+            if any(relative(part, end) < _RECURRENT_FITS for part in parts)
+        )
+        found.append(next(fits, ""))
+    if not all(found) or found[0] == found[1]:
+        return None
+    return Trap(
+        "last step of both directions",
+        f"A takes the backward layer's state {found[0]}; B {found[1]}. Of a bidirectional layer's "
+        f"outputs the last place holds the backward layer's first step; its last state is h_n in "
+        f"torch, and what Keras returns",
+    )
+
+
 def of_attention(
     parts: _Three,
     a: Values,
@@ -67,6 +101,13 @@ def of_attention(
     if not query.shape == key.shape == value.shape or query.ndim != 3 or a.shape != b.shape:
         return None
     left, right = (_attention(query, key, value, one, project) for one in (a, b))
+    if (left is None) != (right is None):
+        known = left or right
+        words = f"{'A' if left else 'B'} has {known.words if known else ''}; the other's is none of"
+        return Trap(
+            "attention mask",
+            f"{words} those known here: a mask that depends on the inputs, as one of padding does?",
+        )
     if left is None or right is None or left == right:
         return None
     usual = all(

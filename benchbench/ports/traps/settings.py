@@ -16,6 +16,10 @@ _DEFAULTS: dict[str, PortSetting] = {
     "weight_decay": 0,
     "label_smoothing": 0,
     "reduction": "mean",
+    "weight": "none",
+    "pos_weight": "none",
+    "ignore_index": -100,
+    "gradient_accumulation_steps": 1,
     "amsgrad": False,
     "clipnorm": 0,
     "global_clipnorm": 0,
@@ -70,22 +74,51 @@ def of_momentum(a: PortBlock, b: PortBlock) -> Trap | None:
 def of_losses(a: PortLoss | None, b: PortLoss | None) -> Trap | None:
     """Return the setting of two losses that differs."""
     left, right = (one.settings if one else {} for one in (a, b))
-    for name, trap in (("label_smoothing", "label smoothing"), ("reduction", "loss summed")):
-        values = [one.get(name, _DEFAULTS[name]) for one in (left, right)]
-        if not _same(*values):
+    for name, trap in _LOSS_TRAPS.items():
+        values = [one.get(name, _DEFAULTS.get(name)) for one in (left, right)]
+        if None not in values and not _same(*values):  # type: ignore[arg-type] # none is None
             return Trap(trap, f"the loss has {name} {values[0]}, the other {values[1]}")
+    names = {_plain(one.name) for one in (a, b) if one and one.targets == "values"}
+    if a and b and len(names) > 1:
+        return Trap("another loss", f"one trains by {a.name}, the other by {b.name}")
     return None
+
+
+_LOSS_TRAPS = {
+    "label_smoothing": "label smoothing",
+    "reduction": "loss summed",
+    "weight": "class weights",
+    "pos_weight": "class weights",
+    "ignore_index": "ignored class",
+    "delta": "delta of the loss",
+}
+
+
+# As the frameworks call the same losses.
+_ALIASES = {
+    "mse": "meansquarederror",
+    "squarederror": "meansquarederror",
+    "l1": "meanabsoluteerror",
+}
+
+
+def _plain(name: str) -> str:
+    """Return the name of a loss as all frameworks have it."""
+    plain = name.lower().replace("_", "").removesuffix("loss")
+    return _ALIASES.get(plain, plain)
 
 
 def of_optimizers(a: PortOptimizer | None, b: PortOptimizer | None, *names: str) -> Trap | None:
     """Return what two optimizers differ in, among these settings; without any, in all."""
     if a is None or b is None:
         return None
-    for name in names or ("learning_rate", *_TRAPS):
+    for name in names or _TRAPS:
         values = [one.settings.get(name, _DEFAULTS.get(name)) for one in (a, b)]
         if None in values or _same(*values):  # type: ignore[arg-type] # neither is None
             continue
         trap = _TRAPS.get(name, name.replace("_", " "))
+        if name == "learning_rate" and any(isinstance(one, str) for one in values):
+            trap = "learning-rate schedule"
         return Trap(trap, f"{a.name} has {name} {values[0]}, {b.name} has {values[1]}")
     named = {a.name.lower(), b.name.lower()}
     if not names and len(named) > 1 and "optax" not in named:  # optax's are functions of no name
@@ -94,6 +127,7 @@ def of_optimizers(a: PortOptimizer | None, b: PortOptimizer | None, *names: str)
 
 
 _TRAPS = {
+    "gradient_accumulation_steps": "gradient accumulation",
     "learning_rate": "learning rate",
     "nesterov": "Nesterov left out",
     "momentum": "momentum",

@@ -14,30 +14,13 @@ from benchbench.ports.triple import Triple, relative
 _CONSTANT = 2e-3
 
 
-def of_loss(evidence: PortEvidence) -> Trap | None:
-    """Return why the same outputs have another loss."""
-    a, b = evidence.a.description, evidence.b.description
-    found = settings.of_losses(a.loss, b.loss)
-    if found:
-        return found
-    exact = [float(one.exact[0]) for one in evidence.losses]
-    other = [float(one.other[0]) for one in evidence.losses]
-    return (
-        _summed(evidence, exact, other)
-        or _smoothing(evidence, exact, other)
-        or _twice(evidence, other)
-        or _l2(evidence, exact, other)
-        or settings.of_masking(evidence.a.blocks, evidence.b.blocks)
-    )
-
-
 def of_gradients(name: str, one: Triple, evidence: PortEvidence) -> Trap | None:
     """Return why a variable has another gradient though outputs and loss agree."""
     ratio = constant_ratio(one)
     block = evidence.a.block(name.rpartition(".")[0])
     if (
         ratio is not None
-        and block.kind == "LSTM"
+        and block.kind in {"LSTM", "SimpleRNN"}
         and name.endswith("bias")
         and abs(ratio - 2) < 0.01
     ):
@@ -132,8 +115,8 @@ _EPSILON = Trap(
 def of_statistics(name: str, one: Triple, evidence: PortEvidence) -> Trap | None:
     """Return why the running statistics move otherwise."""
     block = evidence.a.block(name.rpartition(".")[0])
-    twin = next(own for own, other in evidence.pairing.blocks.items() if other == block.name)
-    found = settings.of_momentum(block, evidence.b.block(twin))
+    twins = [own for own, other in evidence.pairing.blocks.items() if other == block.name]
+    found = settings.of_momentum(block, evidence.b.block(twins[0])) if twins else None
     if found:
         return found
     if not np.any(one.other):
@@ -167,66 +150,6 @@ def constant_ratio(one: Triple) -> float | None:
     ratio = float(np.sum(one.exact * one.other) / np.sum(one.exact.astype(np.float64) ** 2))
     fits = ratio != 0 and relative(one.other, ratio * one.exact) < _CONSTANT
     return ratio if fits else None
-
-
-def _summed(evidence: PortEvidence, exact: list[float], other: list[float]) -> Trap | None:
-    """Fit the size of the batch to how many times A's loss B's is."""
-    sizes = [len(evidence.batches[0][0]), len(evidence.batches[-1][0])]
-    for factor, words in ((1, "summed"), (-1, "averaged")):
-        if all(
-            abs(right - left * size**factor) < 1e-3 * abs(left * size**factor)
-            for left, right, size in zip(exact, other, sizes, strict=True)
-        ):
-            return Trap(
-                "loss summed",
-                f"B's loss is {words} over the batch: {other[0] / exact[0]:g} times A's",
-            )
-    return None
-
-
-def _smoothing(evidence: PortEvidence, exact: list[float], other: list[float]) -> Trap | None:
-    """Fit (1 - e) loss + e (loss to the uniform distribution) on the first batch."""
-    if evidence.targets == "values":
-        return None
-    p = evidence.probabilities(evidence.trace("output0")).exact
-    uniform = float(-np.log(np.maximum(p, 1e-12)).mean())
-    if abs(uniform - exact[0]) <= 1e-9:
-        return None
-    rate = (other[0] - exact[0]) / (uniform - exact[0])
-    if 1e-4 < rate < 0.5 and abs(rate * 1000 - round(rate * 1000)) < 0.05:
-        return Trap("label smoothing", f"B's loss is that of targets smoothed by {rate:.3g}")
-    return None
-
-
-def _twice(evidence: PortEvidence, other: list[float]) -> Trap | None:
-    """Fit the cross-entropy of a softmax over what are probabilities already."""
-    if evidence.targets not in {"classes", "one_hot"}:
-        return None
-    p = evidence.probabilities(evidence.trace("output0")).exact
-    rows = p.reshape(-1, p.shape[-1])
-    again = np.exp(rows) / np.exp(rows).sum(-1, keepdims=True)
-    chosen = again[np.arange(len(rows)), evidence.batches[0][1].ravel()]
-    if abs(float(-np.log(chosen).mean()) - other[0]) < 1e-4 * abs(other[0]):
-        return Trap("softmax twice", "B's loss takes a softmax of what are probabilities already")
-    return None
-
-
-def _l2(evidence: PortEvidence, exact: list[float], other: list[float]) -> Trap | None:
-    """Fit a penalty that is the same for every batch."""
-    gaps = [right - left for left, right in zip(exact, other, strict=True)]
-    if abs(gaps[0] - gaps[1]) > 1e-3 * abs(gaps[0]):
-        return None
-    squares = sum(
-        float(np.sum(v.astype(np.float64) ** 2))
-        for n, v in evidence.weights.items()
-        if "kernel" in n
-    )
-    share = f", {abs(gaps[0]) / squares:.3g} times the kernels' sum of squares" if squares else ""
-    return Trap(
-        "L2 penalty",
-        f"one loss is larger by {abs(gaps[0]):.4g} whatever the batch{share}: a regulariser that "
-        f"only one has",
-    )
 
 
 def _decay(moved: Mapping[str, Triple], evidence: PortEvidence) -> Trap | None:
