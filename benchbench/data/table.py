@@ -204,10 +204,15 @@ def _value(path: Path, line: int, name: str, cell: str) -> float:
         )
     value = _number(cell)
     if value is None or not abs(value) <= _LARGEST_VALUE:
+        cure = (
+            "scale the column"
+            if value is not None
+            else "write categories as numbers (classes from 0)"
+        )
         raise DataError(
             f"{path}, line {line}: expected a finite number in float32's range in the column "
-            f"'{name}', but it is {cell.strip()!r:.60}: write categories as numbers (classes "
-            f"from 0), or take the column out"
+            f"'{name}', but it is {cell.strip()!r:.60}: {cure}, or take the "
+            "row or the column out"
         )
     return value
 

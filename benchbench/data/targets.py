@@ -78,7 +78,9 @@ def misfit(
         case BinaryCrossEntropy():
             needed += f" of {task.target_shape} values from 0 to 1"
             cure = (
-                f"classes need a softmax; to learn the inputs themselves take "
+                "values that leave 0 to 1 need a linear output layer and the loss MeanSquaredError"
+                if kind.values and not kind.unit
+                else f"classes need a softmax; to learn the inputs themselves take "
                 f"--dataset {dataset}:autoencoder"
             )
         case _:

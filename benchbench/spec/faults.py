@@ -92,7 +92,7 @@ def _table_faults(table: dict[str, object], structs: Sequence[Any], path: Path) 
 def _field_faults(
     table: dict[str, object], info: inspect.StructType, path: Path
 ) -> Iterator[Fault]:
-    kinds = {field.encode_name: field for field in msgspec.structs.fields(info.cls)}
+    kinds = _fields(info.cls)
     whose = f"{info.tag} has the fields" if info.tag else "expected the fields"
     known = ", ".join(kinds) or "none"
     for name in table:
@@ -121,6 +121,7 @@ def _conversion_faults(value: object, kind: Any, path: Path, *, allowed: str) ->
         yield Fault(error.reason, (*path, *error.path))
 
 
+@cache
 def _members(kind: Any) -> tuple[Any, ...]:
     """Return the kinds of a union, and any other kind as the only one; limits are left out."""
     if get_origin(kind) is Annotated:
@@ -139,6 +140,12 @@ def _struct_info(struct: Any) -> inspect.StructType:
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)  # noqa: S101 - for the types
     return info
+
+
+@cache
+def _fields(struct: Any) -> dict[str, Any]:
+    """Return the fields of a struct by their names; msgspec works them out anew each time."""
+    return {field.encode_name: field for field in msgspec.structs.fields(struct)}
 
 
 def _fits(kind: Any, count: int) -> bool:

@@ -16,11 +16,11 @@ from benchbench.errors import SpecError, UsageError
 from benchbench.files import read_file
 from benchbench.spec.faults import Fault, find_faults
 from benchbench.spec.identity import canonical
-from benchbench.spec.model import ModelSpec
+from benchbench.spec.model import DEEPEST, ModelSpec
 from benchbench.spec.model_faults import find_misfits
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.spec.task import task_of
-from benchbench.spec.toml_lines import lines_of
+from benchbench.spec.toml_lines import deepest_line, lines_of
 
 # A spec has some hundred lines; what is larger than this is none.
 _LARGEST_BYTES = 16 << 20
@@ -72,7 +72,10 @@ def _load(path: Path, kind: type[Spec]) -> Spec:
     try:
         return _parse(path, text, kind)
     except RecursionError:
-        raise UsageError(f"{path} is nested too deeply to be a spec") from None
+        raise UsageError(
+            f"{path}, line {deepest_line(text)}: it is nested too deeply: layers lie in "
+            f"layers {DEEPEST} deep at most; write them one after another"
+        ) from None
 
 
 def _parse(path: Path, text: str, kind: type[Spec]) -> Spec:

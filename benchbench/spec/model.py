@@ -11,13 +11,13 @@ from benchbench.errors import SpecError
 from benchbench.spec.fields import settle_fields
 from benchbench.spec.layers import Count, Embedding, Layer, chains_of
 from benchbench.spec.losses import OutputActivation
-from benchbench.spec.placement import misplaced
+from benchbench.spec.placement import inside, misplaced
 from benchbench.spec.variables import Shape, Variable
 
 InputType: TypeAlias = Literal["float32", "int32"]
 
 MOST_LAYERS = 1000
-_DEEPEST = 10
+DEEPEST = 10
 
 
 class LayerTrace(msgspec.Struct, frozen=True):
@@ -187,15 +187,21 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return 3 * sum(costs) - costs[0]
 
 
-def _require_size(layers: Iterable[Layer], depth: int = 1) -> int:
+def _require_size(
+    layers: Iterable[Layer], depth: int = 1, place: tuple[str | int, ...] = ("layers",)
+) -> int:
     """Return how many layers there are. Raises SpecError for too many, or too deep in another."""
-    if depth > _DEEPEST:
+    if depth > DEEPEST:
         raise SpecError(
-            f"layers lie in layers {depth} deep, at most {_DEEPEST} are allowed", ("layers",)
+            f"layers lie in layers {depth} deep, at most {DEEPEST} are allowed: write them one "
+            "after another",
+            place,
         )
     count = 0
-    for layer in layers:
-        count += 1 + sum(_require_size(chain, depth + 1) for _, chain in chains_of(layer))
+    for index, layer in enumerate(layers):
+        count += 1
+        for name, chain in chains_of(layer):
+            count += _require_size(chain, depth + 1, inside((*place, index), name))
     if count > MOST_LAYERS:
         raise SpecError(
             f"the model has {count} layers, at most {MOST_LAYERS} are allowed", ("layers",)

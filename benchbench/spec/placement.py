@@ -40,7 +40,7 @@ def _walk(
         ends = []
         within: list[SpecError] = []
         for name, chain in chains_of(layer):
-            errors, end = _walk(chain, shape, _inside(own, name), f"{told}{name}, ")
+            errors, end = _walk(chain, shape, inside(own, name), f"{told}{name}, ")
             within += errors
             ends.append(end)
         if not within:
@@ -71,7 +71,7 @@ def _joined(layer: Layer, ends: Sequence[Shape | None]) -> Shape | None:
     return (*known[0][:-1], sum(end[-1] for end in known))
 
 
-def _inside(place: _Place, name: str) -> _Place:
+def inside(place: _Place, name: str) -> _Place:
     """Return the place of a chain by its name, `shortcut` or `branches.0`."""
     return (*place, *(int(key) if key.isdigit() else key for key in name.split(".")))
 
@@ -107,7 +107,7 @@ def _stray_softmaxes(layers: Sequence[Layer], place: _Place) -> Iterator[SpecErr
                     (*own, field),
                 )
         for name, chain in chains_of(layer):
-            yield from _stray_softmaxes(chain, _inside(own, name))
+            yield from _stray_softmaxes(chain, inside(own, name))
 
 
 def _token_faults(layers: Sequence[Layer], input_type: str) -> Iterator[SpecError]:
@@ -141,4 +141,4 @@ def _leaves(layers: Sequence[Layer], place: _Place) -> Iterator[tuple[_Place, La
         if not chains:
             yield own, layer
         for name, chain in chains:
-            yield from _leaves(chain, _inside(own, name))
+            yield from _leaves(chain, inside(own, name))

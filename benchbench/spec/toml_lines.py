@@ -34,6 +34,17 @@ def lines_of(text: str, places: Sequence[KeyPath]) -> list[int]:
     return [_line(lines, place) for place in places]
 
 
+def deepest_line(text: str) -> int:
+    """Return the 1-based line of a valid TOML text at which most brackets are open."""
+    line, depth, deepest = 1, 0, (0, 1)
+    for match in _TOKEN.finditer(text):
+        depth += (match[0] in {"[", "{"}) - (match[0] in {"]", "}"})
+        if depth > deepest[0]:
+            deepest = depth, line
+        line += match[0].count("\n")
+    return deepest[1]
+
+
 def _line(lines: Mapping[KeyPath, int], place: KeyPath) -> int:
     while place and place not in lines:
         place = place[:-1]

@@ -88,7 +88,7 @@ def test_a_named_column_is_the_target(tmp_path):
             "line 2: .*'age', but there is a gap",
         ),
         (lambda lines: [*lines[:3], "1,red,2", *lines[3:]], "line 4: .*'age', but it is 'red'"),
-        (lambda lines: [*lines[:3], "1,inf,2", *lines[3:]], "line 4: expected a finite number"),
+        (lambda lines: [*lines[:3], "1,inf,2", *lines[3:]], "'inf': scale the column"),
         (
             lambda lines: [*lines[:3], "1,1e39,2", *lines[3:]],
             "line 4: .*float32's range.*'age', but",
@@ -163,3 +163,10 @@ def test_a_model_that_does_not_take_the_data_is_told_the_cure(model, dataset, wo
         model, task_of(model, TrainingProtocol()), (28, 28, 1), TargetKind((), classes=10), dataset
     )
     assert re.search(words, told), told
+
+
+def test_values_beyond_probabilities_are_told_a_linear_output():
+    model = ModelSpec("one", (2,), (Dense(1, "sigmoid"),))
+    values = TargetKind((1,), values=True)
+    told = misfit(model, task_of(model, TrainingProtocol()), (2,), values, "housing")
+    assert "need a linear output layer and the loss MeanSquaredError" in told

@@ -194,6 +194,16 @@ def test_more_layers_than_are_allowed_are_counted(refused):
     assert told.endswith("line 3: expected a list of at most 1,000, but it has 1,001 (at layers)")
 
 
-def test_a_residual_in_itself_200_times_is_refused(refused):
-    deep = '{type = "Residual", layers = [' * 200 + '{type = "Flatten"}' + "]}" * 200
-    assert "nested too deeply" in refused(f"{HEAD}layers = [{deep}]\n")
+@pytest.mark.parametrize("lines", ["", "\n\n"])
+def test_a_residual_in_itself_200_times_is_refused(refused, lines):
+    deep = '{type = "Residual", layers = [' * 200 + lines + '{type = "Flatten"}' + "]}" * 200
+    told = refused(f"{HEAD}layers = [{lines}{deep}]\n")
+    assert f"line {3 + lines.count(chr(10)) * 2}: it is nested too deeply" in told
+    assert "write them one after another" in told
+
+
+def test_layers_that_lie_too_deep_are_refused_at_their_line(refused):
+    heads = ["[[layers" + ".layers" * depth + ']]\ntype = "Residual"\n' for depth in range(200)]
+    inmost = "[[layers" + ".layers" * 200 + ']]\ntype = "Flatten"\n'
+    told = refused(HEAD + "".join(heads) + inmost + LAYER)
+    assert "line 23: layers lie in layers 11 deep, at most 10 are allowed: write them one" in told
