@@ -1,12 +1,12 @@
 """What one run says: the request that goes in, the events that come out, the record that stays.
 
-A record holds raw samples, never statistics, and states null for what is unknown. The history of
-the format stands beside `SCHEMA`; `docs/result-format.md` explains it field by field.
+A record holds raw samples, never statistics, and states null for what is unknown. The fields, and
+the history of the format: `docs/result-format.md`.
 """
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
@@ -16,9 +16,6 @@ from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.spec.variables import Shape
 
-# 1: the first. 2: `certificate` may be there, `uncertified` says why it is not. 3: `variant`;
-# of an epoch `waiting_cpu_seconds`, `foreign_cpu_fraction`, `gpus`; of a machine's state `cpu_mhz`.
-# 4: `stopping`.
 SCHEMA = 4
 
 Status: TypeAlias = Literal[
@@ -41,8 +38,8 @@ class Standardization(msgspec.Struct, frozen=True):
 class DatasetChoice(msgspec.Struct, frozen=True):
     """A data set that has been found and verified: the worker loads it from there again.
 
-    `target` names the column of a table that is learnt, null for the last one. `autoencoder`: the
-    inputs are the targets. `remarks` are sentences that a reader of its results should know.
+    `target` is the column of a table that is learnt, null for the last; `autoencoder`: the inputs
+    are the targets; `remarks` are for readers of its results.
     """
 
     name: str
@@ -55,10 +52,10 @@ class DatasetChoice(msgspec.Struct, frozen=True):
 
 
 class Variant(msgspec.Struct, frozen=True):
-    """What sets a run apart from others of its backend and division, where anything does.
+    """What sets a run apart from others of its backend and division.
 
-    `label` is for tables; with @ first it names an environment. `slowdown`, a fraction, draws every
-    epoch out; `commit` is of the sources, `device` where a session has several.
+    `label` is for tables; with @ first it names an environment. `slowdown` is a fraction of every
+    epoch; `commit` is of the sources, `device` where a session has several.
     """
 
     label: str
@@ -70,8 +67,8 @@ class Variant(msgspec.Struct, frozen=True):
 class Stopping(msgspec.Struct, frozen=True):
     """How the number of a session's blocks was settled, where not before it began.
 
-    `rule`: "width", the scatter of the first `pilot_blocks` settled it; "verdict", after each block
-    it was looked whether there are verdicts. Statistics of such a session must allow for it.
+    `rule`: "width", the scatter of the first `pilot_blocks` settled it; "verdict", it was looked
+    after each block. Statistics of such a session must allow for it.
     """
 
     rule: Literal["width", "verdict"]
@@ -82,8 +79,11 @@ class RunRequest(msgspec.Struct, frozen=True):
     """All that a worker needs to know for one run.
 
     `device` is auto, cpu, cuda or a name of the backend's; `cpus` are the processors to stay on;
-    `spawned_ns` is when the process was started, on the clock of `measure.clock`.
+    `spawned_ns` is when the process was started, by `measure.clock`. `further_epochs` follow those
+    of the protocol.
     """
+
+    young_fields: ClassVar = ("further_epochs",)
 
     run_id: str
     session_id: str
@@ -99,17 +99,17 @@ class RunRequest(msgspec.Struct, frozen=True):
     seed: int
     spawned_ns: int
     variant: Variant | None = None
+    further_epochs: int = 0
 
 
 class EpochRecord(msgspec.Struct, frozen=True):
     """One epoch: seconds of wall time for training and for validation, and how it went.
 
     `turn` is its place, from 0, among the workers that trained this epoch in turn; a loss that is
-    not finite is null (and fails the check of that name). `waiting_cpu_seconds` is the CPU time
-    that the process used after the epoch, while another one trained; `foreign_cpu_fraction` is
-    the share of all usable cores' time during the turn that neither this process, with those that
-    it started, nor the conductor used; `throttled_periods` are those of a CPU quota during the turn
-    in which it was used up, null without a quota.
+    not finite is null (and fails that check). `waiting_cpu_seconds` is the CPU time that the
+    process used after the epoch, while another trained; `foreign_cpu_fraction` is the share of all
+    usable cores' time during the turn that neither this process, with what it started, nor the
+    conductor used; `throttled_periods` are those of the turn in which a CPU quota was used up.
     """
 
     train_seconds: float
@@ -130,10 +130,12 @@ class EpochRecord(msgspec.Struct, frozen=True):
 class Phases(msgspec.Struct, frozen=True, rename={"import_": "import"}):
     """Where the wall time of the worker's process went, in seconds; the parts are the whole.
 
-    `waiting` is the time in which another worker trained, or in which the core watched the
-    process for work left over; `other` is what no phase claims, the start of the interpreter among
-    it.
+    `waiting` is the time in which another worker trained, or the core watched the process for work
+    left over; `other` is what no phase claims, the interpreter's start among it; `further` is what
+    the epochs beyond the protocol's cost.
     """
+
+    young_fields: ClassVar = ("further",)
 
     import_: float
     data: float
@@ -146,13 +148,13 @@ class Phases(msgspec.Struct, frozen=True, rename={"import_": "import"}):
     waiting: float
     other: float
     total: float
+    further: float = 0.0
 
 
 class FinalScore(msgspec.Struct, frozen=True):
-    """What `Trainer.evaluate` said of the test samples.
+    """What `Trainer.evaluate` said of the test samples; of made-up ones both metrics are null.
 
-    `accuracy` is a fraction, of classes or of answers, as the task has it; a task of values has a
-    `mean_absolute_error` in its place. Of made-up samples both are null.
+    `accuracy` is a fraction; a task of values has a `mean_absolute_error` in its place.
     """
 
     loss: float | None
@@ -176,9 +178,9 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker found out by itself; everything unknown is null.
+    """What a worker found out by itself; null is unknown. `characters`: a text's, by token.
 
-    `threads_observed`: CPU over wall time of the training epochs. `characters`: a text's, by token.
+    `threads_observed`: CPU over wall time of the training epochs.
     """
 
     device: str | None = None
@@ -198,10 +200,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     device_peak_memory_bytes: int | None = None
 
 
-# Events, worker to conductor, one JSON line each. `Ready`, `Built` and `EpochDone` hand the baton
-# back; `Finished` and `GaveUp` end the run.
-
-
+# Events, worker to conductor, one JSON line each. The first three hand the baton back.
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """The process is there and waits for its first turn; nothing is imported yet."""
 
@@ -213,11 +212,7 @@ class Built(msgspec.Struct, frozen=True, tag=True):
 
 
 class EpochDone(msgspec.Struct, frozen=True, tag=True):
-    """One epoch trained and validated.
-
-    `watched_seconds` is the time in its turn in which the core looked for work left over; the
-    worker of an earlier checkout does not tell.
-    """
+    """One epoch trained and validated; `watched_seconds`: the core looked for work left over."""
 
     number: int
     epoch: EpochRecord
@@ -227,7 +222,7 @@ class EpochDone(msgspec.Struct, frozen=True, tag=True):
 class Finished(msgspec.Struct, frozen=True, tag=True):
     """The run came to its end; whether it is valid is for the checks to say.
 
-    `waiting_cpu_seconds` are those of each epoch, known only once the worker has its turn again.
+    `waiting_cpu_seconds` are of each epoch, known only once the worker has its turn again.
     """
 
     outcome: WorkerReport
@@ -249,8 +244,11 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One run, for good. Written once by `run.store`, read by everything above it.
 
     `remarks` are for readers of its data. `replaces_blocks` are earlier blocks that lost a run of
-    this model: its cells ran again together, in this run's block (`run --resume`).
+    this model: its cells ran again together, in this block. `epochs` are the protocol's and
+    `further_epochs` more; `test` and `checks` are of the protocol's last.
     """
+
+    young_fields: ClassVar = ("further_epochs",)
 
     schema: int = SCHEMA
     run_id: str
@@ -271,6 +269,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     order_seed: int | None = None
     stopping: Stopping | None = None
     replaces_blocks: tuple[int, ...] = ()
+    further_epochs: int = 0
     spec: ModelSpec
     protocol: TrainingProtocol
     spec_sha256: str

@@ -157,6 +157,10 @@ WaitForQuiet = Annotated[
     str | None,
     typer.Option(help="Wait until nothing else is at work, at most this long (10m)."),
 ]
+SteadyEpochs = Annotated[
+    str | None,
+    typer.Option(help="Train on, to be timed, up to so many epochs after the first, or auto."),
+]
 Epochs = Annotated[int | None, typer.Option(min=1, help=_EPOCHS)]
 OutcomeEpochs = Annotated[int | None, typer.Option(min=1, help=_OUTCOME + _EPOCHS)]
 EpochsOfEach = Annotated[int, typer.Option(min=2, help=_EPOCHS)]

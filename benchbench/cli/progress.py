@@ -136,7 +136,7 @@ class Bars:
     def group_started(self, requests: Sequence[RunRequest]) -> None:
         for request in requests:
             name = f"{request.model.name}  {cell_name(request)}"
-            total = request.protocol.epochs
+            total = request.protocol.epochs + request.further_epochs
             self._tasks[request.run_id] = self._bars.add_task(name, total=total, news="")
         self._bars.refresh()
 

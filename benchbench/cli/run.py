@@ -15,11 +15,11 @@ from benchbench.experiments.selection import (
     find_certified_protocol,
     find_models,
     find_protocol,
+    find_question,
 )
 from benchbench.experiments.session import find_dataset
+from benchbench.experiments.steady import find_steady
 from benchbench.quantities import seconds
-
-_TIMEOUT_SECONDS = 3600.0
 
 
 def run(  # noqa: PLR0917 - one parameter an option
@@ -34,10 +34,11 @@ def run(  # noqa: PLR0917 - one parameter an option
     until: options.Until = None,
     budget: options.Budget = None,
     epochs: options.Epochs = None,
+    steady_epochs: options.SteadyEpochs = None,
     threads: options.Threads = None,
     seed: options.Seed = 0,
     results: options.Results = None,
-    timeout: options.Timeout = _TIMEOUT_SECONDS,
+    timeout: options.Timeout = 3600.0,
     lost_blocks: options.LostBlocks = False,
     wait_for_quiet: options.WaitForQuiet = None,
     quick: options.Quick = False,
@@ -55,7 +56,6 @@ def run(  # noqa: PLR0917 - one parameter an option
 
     Each run has its own process; the runs of a model are interleaved, epoch by epoch.
     """
-    from benchbench.compare.contrast import Question
     from benchbench.experiments.matrix import Matrix, run_matrix
     from benchbench.experiments.until import find_until
     from benchbench.plugins.registry import load_registry
@@ -66,26 +66,24 @@ def run(  # noqa: PLR0917 - one parameter an option
         resume_and_show(context, resume, store, wide=wide, as_json=as_json)
     if not backend or not model:
         raise UsageError("run needs a --backend and a --model, or a session to --resume")
-    # What makes no sense is refused before anything is certified, which takes minutes.
-    limit = None if budget is None else seconds(budget, "--budget")
-    until_rule = find_until(until, blocks, limit, quick=quick)
-    question = Question(allow_lost_blocks=lost_blocks)
-    quiet = None if wait_for_quiet is None else seconds(wait_for_quiet, "--wait-for-quiet")
+    question = find_question(allow_lost_blocks=lost_blocks)
     registry = load_registry()
     models = find_models(model, registry)
+    training = find_protocol(protocol, epochs, quick=quick, models=models)
     matrix = Matrix(
+        until=find_until(until, blocks, budget, quick=quick),
+        quiet_seconds=seconds(wait_for_quiet, "--wait-for-quiet") if wait_for_quiet else None,
         cells=find_cells(find_backends(backend, registry), division, models, device),
-        protocol=find_protocol(protocol, epochs, quick=quick, models=models),
+        protocol=training,
+        steady=find_steady(steady_epochs, training, blocks=blocks, more_to_come=bool(until)),
         certified_protocol=find_certified_protocol(protocol, certify_batch, certify=certify),
         dataset=find_dataset(dataset, registry, models, note=note, quick=quick),
         device=session_device(device),
         threads=threads,
         seed=seed,
         blocks=blocks,
-        until=until_rule,
         timeout_seconds=timeout,
         question=question,
-        quiet_seconds=quiet,
         executor=executor,
         executor_options=executor_options,
         detach=detach,

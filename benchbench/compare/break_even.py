@@ -56,4 +56,6 @@ def _costs(run: RunRecord, total_seconds: Seconds) -> tuple[float, float] | None
     """Return the seconds of the start and of one later epoch; None where either is unknown."""
     total = total_seconds(run)
     later = [epoch.train_seconds + epoch.validation_seconds for epoch in run.epochs[1:]]
-    return (total - sum(later), statistics.median(later)) if total is not None and later else None
+    # Epochs beyond the protocol's are not in the total.
+    counted = sum(later[: run.protocol.epochs - 1])
+    return (total - counted, statistics.median(later)) if total is not None and later else None

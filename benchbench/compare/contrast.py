@@ -214,8 +214,12 @@ def first_epoch_seconds(run: RunRecord) -> float | None:
 
 
 def cold_total_seconds(run: RunRecord) -> float | None:
-    """Return the seconds from process start to result, without waiting for other workers."""
-    return run.phases.total - run.phases.waiting if run.phases else None
+    """Return the seconds from process start to result, without waiting for other workers.
+
+    Epochs beyond the protocol's are left out.
+    """
+    phases = run.phases
+    return phases.total - phases.waiting - phases.further if phases else None
 
 
 def _by_block(runs: Sequence[RunRecord]) -> defaultdict[int, list[RunRecord]]:

@@ -20,15 +20,14 @@ def counted(records: Iterable[RunRecord]) -> Iterator[RunRecord]:
     """Yield the runs of all cells but those that were skipped whenever they came up.
 
     Those of a block that was run again are left out. A finished run with a too short epoch, with
-    losses outside its band, or with fewer epochs than another of its session and spec, comes out
-    invalid.
+    losses outside its band, or with fewer epochs than another of its session and spec that was to
+    train as many, comes out invalid.
     """
     cells: dict[tuple[str, str, CellName], list[RunRecord]] = defaultdict(list)
-    epochs: dict[tuple[str, str], int] = defaultdict(int)
+    epochs: dict[tuple[str, str, int], int] = defaultdict(int)
     for record in standing(records):
         cells[record.session_id, record.model, cell_name(record)].append(record)
-        spec = record.session_id, record.spec_sha256
-        epochs[spec] = max(epochs[spec], len(record.epochs))
+        epochs[_length(record)] = max(epochs[_length(record)], len(record.epochs))
     for runs in cells.values():
         if any(run.status != "skipped" for run in runs):
             yield from (_judged(run, epochs) for run in runs)
@@ -41,11 +40,15 @@ def standing(records: Iterable[RunRecord]) -> list[RunRecord]:
     return [one for one in records if (one.session_id, one.model, one.block) not in again]
 
 
-def _judged(run: RunRecord, epochs: Mapping[tuple[str, str], int]) -> RunRecord:
+def _length(record: RunRecord) -> tuple[str, str, int]:
+    return record.session_id, record.spec_sha256, record.further_epochs
+
+
+def _judged(run: RunRecord, epochs: Mapping[tuple[str, str, int], int]) -> RunRecord:
     if run.status != "ok":
         return run
     faults = list(short_epochs(run.epochs))
-    expected = epochs[run.session_id, run.spec_sha256]
+    expected = epochs[_length(run)]
     if why := stray_run(run):
         faults.append(f"losses: {why}")
     if len(run.epochs) < expected:

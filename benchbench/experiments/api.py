@@ -21,6 +21,7 @@ from benchbench.experiments.selection import (
     must_be_unique,
 )
 from benchbench.experiments.session import find_dataset
+from benchbench.experiments.steady import Steady, find_steady
 from benchbench.plugins.registry import Registry, load_registry
 from benchbench.quantities import time_limit
 from benchbench.run.store import Store, results_folder
@@ -50,6 +51,7 @@ def run(
     executor_options: str | Path | None = None,
     include_host: bool = False,
     wait_for_quiet: float | None = None,
+    steady_epochs: Steady | None = None,
     listener: Listener | None = None,
 ) -> Results:
     """Train models under backends, interleaved, each run in a process of its own.
@@ -61,6 +63,7 @@ def run(
     "slurm", "dask" or what a plugin offers; `executor_options`: a TOML file or an address, as on
     the command line. `include_host`: records name the machine, not a hash of its name.
     `wait_for_quiet`: begin when nothing else is at work here, after so many seconds at the latest.
+    `steady_epochs`: train each run on until it has so many epochs 2 and on, or "auto".
     A run that fails is in the results, with its reason; raises a BenchbenchError for what makes no
     sense or is not there.
     """
@@ -81,6 +84,7 @@ def run(
         seed=seed,
         blocks=blocks,
         until=None,
+        steady=find_steady(steady_epochs, training, blocks=blocks),
         timeout_seconds=timeout_seconds,
         not_certified="certify=False was given",
         quiet_seconds=wait_for_quiet,

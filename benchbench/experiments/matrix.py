@@ -14,6 +14,7 @@ from benchbench.compare.contrast import Question
 from benchbench.compare.whole import standing
 from benchbench.data.chosen import Chosen
 from benchbench.errors import BenchbenchError, UsageError
+from benchbench.experiments.blocks import run_laid_out
 from benchbench.experiments.certified_cells import certify_cells
 from benchbench.experiments.executors import find_executor
 from benchbench.experiments.fleet.executor import FleetExecutor
@@ -22,6 +23,7 @@ from benchbench.experiments.listener import Listener
 from benchbench.experiments.names import LOCAL
 from benchbench.experiments.saved_plan import SavedPlan, save_plan, sources_here, versions_here
 from benchbench.experiments.selection import find_processors
+from benchbench.experiments.steady import AUTO, Steady, laid_out
 from benchbench.experiments.units import Unit, unseen
 from benchbench.experiments.until import Until, run_until
 from benchbench.interrupts import interrupts_wait
@@ -43,6 +45,7 @@ class Matrix:
     `threads` are as asked for, None for the physical cores of the machine that runs a block.
     `certified_protocol` is the protocol for certificates, None for a run without them, which
     `not_certified` gives the reason for.
+    `steady` is how many steady epochs a run trains, where more than the protocol's (`find_steady`).
     `timeout_seconds` of work are given to each run, and to each certification. `question` is what
     the runs are to answer, where blocks go on until they do. `quiet_seconds` is how long to wait
     before the first block for a machine with nothing else at work; None does not wait. `executor`
@@ -60,6 +63,7 @@ class Matrix:
     blocks: int
     until: Until | None
     timeout_seconds: float
+    steady: Steady | None = None
     question: Question = field(default_factory=Question)
     quiet_seconds: float | None = None
     executor: str = LOCAL
@@ -131,10 +135,13 @@ def run_matrix(
         stopping=matrix.until.stopping if matrix.until else None,
         include_host=matrix.include_host,
     )
+    if matrix.steady != AUTO:
+        session = laid_out(session, matrix.steady, (), matrix.timeout_seconds)
     plan = SavedPlan(
         session=session,
         blocks=matrix.blocks,
         until=matrix.until,
+        steady=matrix.steady,
         question=matrix.question,
         certified=matrix.certified_protocol is not None,
         executor=matrix.executor,
@@ -147,13 +154,7 @@ def run_matrix(
     if fleet:
         return session.session_id, _run_elsewhere(fleet, plan, matrix, store, listener)
     save_plan(store, plan)
-    run_blocks = functools.partial(
-        executor.run,
-        session,
-        store=store,
-        listener=listener,
-        timeout_seconds=matrix.timeout_seconds,
-    )
+    run_blocks = functools.partial(run_laid_out, plan, executor, store=store, listener=listener)
     with records_told(store, session.session_id):
         if matrix.quiet_seconds is not None:
             waited = await_quiet(matrix.quiet_seconds)
@@ -175,6 +176,11 @@ def _must_make_sense(matrix: Matrix, fleet: FleetExecutor | None) -> None:
         )
     if fleet and matrix.detach:
         fleet.must_detach()
+    if fleet and matrix.steady == AUTO:
+        raise UsageError(
+            f"--steady-epochs auto lays out later blocks by the first, and nodes run them at once: "
+            f"with --executor {matrix.executor} give a number"
+        )
     if fleet and matrix.until:
         raise UsageError(
             f"--until looks after each block, and all nodes but one would be idle: with --executor "

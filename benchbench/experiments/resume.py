@@ -13,6 +13,7 @@ import msgspec
 
 from benchbench.data.catalog import name_to_choose
 from benchbench.errors import DataError, UsageError
+from benchbench.experiments.blocks import run_laid_out
 from benchbench.experiments.executors import Executor, find_executor
 from benchbench.experiments.fleet.executor import FleetExecutor
 from benchbench.experiments.listener import Listener
@@ -74,12 +75,8 @@ def _go_on_here(
         for unit in units:
             listener.note(sentence(unit))
             part = msgspec.structs.replace(session, cells=unit.cells, replaces_blocks=unit.replaces)
-            yield from executor.run(
-                part,
-                [unit.number],
-                store=store,
-                listener=listener,
-                timeout_seconds=plan.timeout_seconds,
+            yield from run_laid_out(
+                plan, executor, [unit.number], store=store, listener=listener, session=part
             )
 
     with records_told(store, session_id):

@@ -14,6 +14,7 @@ from benchbench.compare.contrast import Question
 from benchbench.errors import BenchbenchError, StoreError, UsageError, nearest
 from benchbench.experiments.environments.backends import backend_there
 from benchbench.experiments.names import LOCAL
+from benchbench.experiments.steady import Steady
 from benchbench.experiments.until import Until
 from benchbench.files import is_there, make_folder, read_file, write_new
 from benchbench.machines import Machine
@@ -38,7 +39,8 @@ _MACHINE = (
 class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A session and how far it is to go: `blocks`, or by the rule `until`.
 
-    `question` is what it is to answer, `certified` whether only certified cells are compared.
+    `steady` says how many steady epochs its runs train, where more than the protocol's. `question`
+    is what it is to answer, `certified` whether only certified cells are compared.
     `plugin_files` are the paths of backends in files (`--backend my_backend.py`).
     `machine`, `versions` and `sources`, the hash of each backend's code, are those of the time it
     was planned. `executor_options` are as the executor gave them to be kept. `certified_protocol`
@@ -49,6 +51,7 @@ class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):
     session: Session
     blocks: int
     until: Until | None
+    steady: Steady | None = None
     question: Question
     certified: bool
     executor: str

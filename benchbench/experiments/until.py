@@ -19,7 +19,7 @@ from benchbench.errors import UsageError
 from benchbench.experiments.listener import Listener
 from benchbench.experiments.session import exceeds
 from benchbench.measure.clock import now_ns
-from benchbench.quantities import fraction
+from benchbench.quantities import fraction, seconds
 from benchbench.records import RunRecord, Stopping
 
 Look: TypeAlias = Callable[[Sequence[RunRecord]], Sequence[Comparison]]
@@ -53,15 +53,15 @@ class Until:
 
 
 def find_until(
-    wanted: str | None, blocks: int, budget_seconds: float | None = None, *, quick: bool = False
+    wanted: str | None, blocks: int, budget: str | None = None, *, quick: bool = False
 ) -> Until | None:
     """Return the rule that `--until` names: "verdict", or a width such as "2%".
 
-    At least `blocks` are run. Raises UsageError for what is neither, for a budget without a rule,
-    and for a quick session, which has no verdict.
+    At least `blocks` are run; the `budget` is a span of time ("30m"). Raises UsageError for what is
+    neither, for a budget without a rule, and for a quick session, which has no verdict.
     """
     if wanted is None:
-        if budget_seconds is not None:
+        if budget is not None:
             raise UsageError(
                 "--budget limits the blocks that --until adds, but there is no --until: give one, "
                 "or leave --budget out and say how many --blocks to run"
@@ -71,8 +71,8 @@ def find_until(
         raise UsageError("--quick gives no verdict, so that --until never ends: leave one out")
     width = None if wanted == VERDICT else fraction(wanted, "--until")
     least = max(blocks, _LEAST_BLOCKS if width is None else PILOT_BLOCKS)
-    budget = _BUDGET_SECONDS if budget_seconds is None else budget_seconds
-    return Until(width=width, least_blocks=least, budget_seconds=budget)
+    limit = _BUDGET_SECONDS if budget is None else seconds(budget, "--budget")
+    return Until(width=width, least_blocks=least, budget_seconds=limit)
 
 
 def run_until(

@@ -89,7 +89,8 @@ def _known(panel: Panel) -> bool:
 
 def _spread(runs: Sequence[RunRecord], measure: _Measure) -> list[tuple[int, float, float, float]]:
     """Return epoch, mean, least and greatest over the runs; epochs nothing is known of are left."""
-    longest = max((len(run.epochs) for run in runs), default=0)
+    # Beyond the protocol's epochs a run trains to be timed.
+    longest = max((min(len(run.epochs), run.protocol.epochs) for run in runs), default=0)
     found = []
     for number in range(longest):
         values = [measure(run.epochs[number]) for run in runs if number < len(run.epochs)]

@@ -29,9 +29,11 @@ from benchbench.records import Phases, RunRecord
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# `waiting` is the other workers' time, `total` the sum.
+# `waiting` is the other workers' time, `further` not the protocol's, `total` the sum.
 _PARTS = tuple(
-    field.name for field in msgspec.structs.fields(Phases) if field.name not in {"waiting", "total"}
+    field.name
+    for field in msgspec.structs.fields(Phases)
+    if field.name not in {"waiting", "further", "total"}
 )
 
 
@@ -51,7 +53,8 @@ def plot(selection: Selection) -> Plot:
         )
     notes = [
         "Means over a cell's runs; the whisker reaches from the shortest whole run to the longest. "
-        "The time in which other workers had their turn is left out."
+        "The time in which other workers had their turn is left out, and that of epochs beyond the "
+        "protocol's."
     ]
     if len(measured) > len(shown):
         notes.append(f"{len(measured) - len(shown)} further panels are not drawn.")

@@ -28,6 +28,7 @@ Phase: TypeAlias = Literal[
     "predict",
     "waiting",
     "other",
+    "further",
 ]
 
 
@@ -89,6 +90,7 @@ class Ledger:
             waiting=seconds("waiting"),
             other=seconds("other"),
             total=(self._since_ns - self._started_ns) / 1e9,
+            further=seconds("further"),
         )
 
 
@@ -99,11 +101,11 @@ class EpochClock:
     called after each epoch, outside of timed regions, and returns when it is this worker's turn
     again. `after_training(number)` is called after each epoch's training, outside of timed
     regions too. `metric` is the task's, None where it says nothing. `slowdown` is the fraction
-    of its own time by which to draw every training epoch out. Raises PluginError where the
-    trainer breaks the order of calls. `not_finite` lists what the trainer reported that is no
-    number, for the check of that name; `waiting_cpu_seconds` is the CPU time that this process
-    used after each epoch, until it was its turn again; `watched_seconds` is the time that
-    `after_training` took in this epoch.
+    of its own time by which to draw every training epoch out. The last `further` of the epochs are
+    beyond the protocol's. Raises PluginError where the trainer breaks the order of calls.
+    `not_finite` lists what the trainer reported that is no number, for the check of that name;
+    `waiting_cpu_seconds` is the CPU time that this process used after each epoch, until it was its
+    turn again; `watched_seconds` is the time that `after_training` took in this epoch.
     """
 
     def __init__(
@@ -116,9 +118,11 @@ class EpochClock:
         after_training: Callable[[int], None] | None = None,
         slowdown: float = 0.0,
         metric: Metric | None = ACCURACY,
+        further: int = 0,
     ) -> None:
         self._ledger = ledger
         self._epochs = epochs
+        self._own = epochs - further
         self._synchronize = synchronize
         self._hand_over = hand_over
         self._after_training = after_training
@@ -155,7 +159,9 @@ class EpochClock:
             # Looking on is the core's own doing, and no part of what the run took.
             self._ledger.enter("waiting")
             self._after_training(self._done + 1)
-        self.watched_seconds = self._ledger.enter("validation")
+        self.watched_seconds = self._ledger.enter(
+            "validation" if self._done < self._own else "further"
+        )
 
     def epoch_validated(self, score: Score) -> None:
         self._synchronize()
@@ -183,7 +189,10 @@ class EpochClock:
         self._hand_over(self._done, epoch)
         self.waiting_cpu_seconds.append((cpu_ns() - idle_ns) / 1e9)
         # What fit still does after its last epoch (callbacks, history) is no part of an epoch.
-        self._ledger.enter("steady_epochs" if self._done < self._epochs else "other")
+        done, last = self._done, self._epochs
+        self._ledger.enter(
+            "steady_epochs" if done < self._own else "further" if done < last else "other"
+        )
         self._cpu_ns = cpu_ns()
 
     def finish(self) -> None:

@@ -36,7 +36,7 @@ def shortcomings(
     `own`: the worker is of this benchbench, whose checks are known; one of another revision may
     make fewer or more.
     """
-    wanted = request.protocol.epochs
+    wanted = request.protocol.epochs + request.further_epochs
     if list(epochs) != list(range(1, wanted + 1)):
         told = ", ".join(map(str, epochs)) or "none"
         yield f"epochs: expected 1 to {wanted}, each once, found {told}"

@@ -110,6 +110,7 @@ class Part:
             order_seed=self._order_seed,
             stopping=self._run.stopping,
             replaces_blocks=self._run.replaces_blocks,
+            further_epochs=request.further_epochs,
             spec=request.model,
             protocol=request.protocol,
             spec_sha256=spec_sha256(request.model, request.protocol),

@@ -100,8 +100,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     `certificates` pairs a cell with its certificate, or with why there is none. `stopping` says how
     the number of blocks will be settled, None if it is settled already. `replaces_blocks` are
-    those of an earlier part of the session that are run again. `include_host`: records name the
-    machine. `threads` are 0 where each node takes as many as it has physical cores. Raises
+    those of an earlier part of the session that are run again. `further_epochs` pairs the name of
+    a model with the epochs that its runs train beyond the protocol's. `include_host`: records name
+    the machine. `threads` are 0 where each node takes as many as it has physical cores. Raises
     UsageError where two cells share model and name, for their records would share a file.
     """
 
@@ -116,6 +117,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     certificates: tuple[tuple[Cell, CertificateOrReason], ...] = ()
     stopping: Stopping | None = None
     replaces_blocks: tuple[int, ...] = ()
+    further_epochs: tuple[tuple[str, int], ...] = ()
     include_host: bool = False
     session_id: str = msgspec.field(default_factory=_fresh_id)
     order_seed: int = msgspec.field(default_factory=lambda: secrets.randbits(32))
@@ -174,6 +176,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             seed=self.seed + block,
             spawned_ns=0,
             variant=cell.variant,
+            further_epochs=dict(self.further_epochs).get(cell.model.name, 0),
         )
         found = dict(self.certificates).get(cell, CertificateOrReason())
         return PlannedRun(

@@ -53,6 +53,7 @@ _RANGES: dict[type[msgspec.Struct], dict[str, _Range]] = {
         "seed": _NUMBER,
         "order_seed": _NUMBER,
         "replaces_blocks": _NUMBER,
+        "further_epochs": _NUMBER,
         "train_image_count": _COUNT,
         "validation_image_count": _COUNT,
         "parameter_count": _COUNT,
@@ -103,6 +104,7 @@ _RANGES: dict[type[msgspec.Struct], dict[str, _Range]] = {
         "waiting": _SECONDS,
         "other": _SECONDS,
         "total": _DURATION,
+        "further": _SECONDS,
     },
     FinalScore: {
         "loss": _LOSS,

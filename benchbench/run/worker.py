@@ -28,6 +28,7 @@ from benchbench.records import (
 from benchbench.run.channel import ConductorGone, WorkerEnd
 from benchbench.run.encoding import plain_count, plain_settings, plain_text, plain_versions
 from benchbench.run.excerpt import excerpt
+from benchbench.run.further_epochs import ProtocolsEnd, trained_protocol
 from benchbench.spec.task import task_of
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class _Run:
         self._ledger = Ledger(request.spawned_ns, clock)
         self._epochs: list[EpochRecord] = []
         self._watches: list[Watch] = []
+        self._end = ProtocolsEnd(request)
         self._clock: EpochClock
         self._dataset: Dataset
         self._backend: Backend
@@ -131,14 +133,7 @@ class _Run:
         self._task = task_of(request.model, request.protocol)
         self._dataset = _fitted(request, self._task, self._dataset)
         self._device = resolve_device(request.device, self._backend.devices(), request.backend)
-        self._trainer = self._backend.trainer(
-            request.model,
-            request.protocol,
-            device=self._device,
-            division=request.division,
-            threads=request.threads,
-            seed=request.seed,
-        )
+        self._trainer = self._new_trainer()
         self._initial = initial_variables(request.model, request.seed)
         self._trainer.set_variables([array.copy() for array in self._initial])
         self._trainer.synchronize()
@@ -147,11 +142,23 @@ class _Run:
         self._hand_over(Built(self._device))
         self._ledger.enter("other")
 
+    def _new_trainer(self) -> Trainer:
+        request = self._request
+        return self._backend.trainer(
+            request.model,
+            trained_protocol(request),
+            device=self._device,
+            division=request.division,
+            threads=request.threads,
+            seed=request.seed,
+        )
+
     def train(self) -> None:
         """Call `fit` once; the epoch clock hands the baton over after every epoch."""
         self._clock = EpochClock(
             ledger=self._ledger,
-            epochs=self._request.protocol.epochs,
+            epochs=trained_protocol(self._request).epochs,
+            further=self._request.further_epochs,
             synchronize=self._trainer.synchronize,
             hand_over=self._epoch_done,
             after_training=self._watch,
@@ -176,13 +183,17 @@ class _Run:
 
         # Before `evaluate`, which would wait for what is left over.
         parameters, reads = read_twice(self._trainer.variables)
+        if self._request.further_epochs:
+            self._ledger.enter("further")
+        parameters = self._end.variables(parameters)
+        trainer = self._end.trainer(self._trainer, self._new_trainer, self._dataset.validation)
         test = self._dataset.test
         self._ledger.enter("evaluate")
-        score = self._trainer.evaluate(test)
-        self._trainer.synchronize()
+        score = trainer.evaluate(test)
+        trainer.synchronize()
         self._ledger.enter("predict")
-        predictions = self._trainer.predict(test.inputs)
-        self._trainer.synchronize()
+        predictions = trainer.predict(test.inputs)
+        trainer.synchronize()
         self._ledger.enter("other")
 
         peak = peak_memory_bytes()
@@ -250,11 +261,12 @@ class _Run:
         """Look for work left over by the first epoch and by the last; the others cost nothing."""
         from benchbench.measure.residue import watch
 
-        if number in {1, self._request.protocol.epochs}:
+        if number in {1, trained_protocol(self._request).epochs}:
             self._watches.append(watch(number))
 
     def _epoch_done(self, number: int, epoch: EpochRecord) -> None:
         self._epochs.append(epoch)
+        self._end.epoch_done(number, epoch, self._trainer)
         self._ledger.enter("waiting")
         self._hand_over(EpochDone(number, epoch, self._clock.watched_seconds))
 

@@ -5,6 +5,7 @@ what was meant before. A hash that wrote such a field out at its default would c
 release, and with it every certificate and record. So a spec class lists its `original_fields`,
 those of its first release, which always count; a younger field is left out at its default, from the
 hash, and from requests and records as well: a revision that does not know the field reads them.
+What is no spec may list its `young_fields` instead, which are left out likewise.
 """
 
 from __future__ import annotations
@@ -55,9 +56,10 @@ def _fields(struct: msgspec.Struct) -> dict[str, Any]:
     config = struct.__struct_config__
     fields: dict[str, Any] = {} if config.tag is None else {str(config.tag_field): config.tag}
     original = getattr(struct, "original_fields", None)
+    youngest = getattr(struct, "young_fields", ())
     for field in _fields_of(type(struct)):
         value = getattr(struct, field.name)
-        young = original is not None and field.name not in original
+        young = field.name in youngest or (original is not None and field.name not in original)
         if not (young and value == field_default(field)):
             fields[field.encode_name] = canonical(value)
     return fields

@@ -43,7 +43,7 @@ def session(monkeypatch):
     def _session(
         wanted, *rows, budget=HOUR, blocks=1, spoil=lambda run: run, question=QUESTION, before=()
     ):
-        rule = find_until(wanted, blocks, budget)
+        rule = find_until(wanted, blocks, f"{budget:g}s")
         rows = [iter(row) for row in rows]
 
         def run_blocks(numbers):
@@ -198,8 +198,8 @@ def test_the_page_says_how_the_number_was_settled(session, wanted, told):
 def test_what_until_takes():
     assert find_until(None, 3) is None
     with pytest.raises(UsageError, match="--budget limits the blocks that --until adds"):
-        find_until(None, 3, HOUR)
-    assert find_until("verdict", 1, HOUR) == Until(width=None, least_blocks=3, budget_seconds=HOUR)
-    assert find_until("2%", 1, HOUR).least_blocks == 5
+        find_until(None, 3, "1h")
+    assert find_until("verdict", 1, "1h") == Until(width=None, least_blocks=3, budget_seconds=HOUR)
+    assert find_until("2%", 1, "1h").least_blocks == 5
     with pytest.raises(UsageError, match="--until 0: give a fraction"):
-        find_until("0", 1, HOUR)
+        find_until("0", 1, "1h")

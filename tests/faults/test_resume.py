@@ -158,7 +158,7 @@ def test_what_breaks_again_is_replaced_again_and_an_interrupt_tells_what_there_i
 
 
 def test_blocks_that_are_added_until_there_is_an_answer_are_resumed_too(planned):
-    until = find_until("verdict", 1, 3600.0)
+    until = find_until("verdict", 1, "1h")
     go_on, _, _ = planned(Made(stop_at=(1, "single-layer", "torch")), until=until, blocks=9)
     again = Made()
     _, records = go_on(again)

@@ -92,6 +92,10 @@ def _setting(runs: Sequence[RunRecord]) -> Iterator[str]:
 
 def _length(runs: Sequence[RunRecord]) -> Iterator[str]:
     stopping = runs[0].stopping
+    lengths = {len(run.epochs) - 1 for run in runs if run.status == "ok" and run.further_epochs}
+    if lengths:
+        same = len(lengths) == 1 and all(run.further_epochs for run in runs)
+        yield from ("--steady-epochs", str(lengths.pop()) if same else "auto")
     gate = any(run.variant and "@" in run.variant.label for run in runs)
     if stopping and not gate:
         yield from ("--until", "verdict" if stopping.rule == "verdict" else "WIDTH")

@@ -1,0 +1,35 @@
+"""Blocks one after another, each laid out by those before it where that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from benchbench.experiments.executors import Executor
+from benchbench.experiments.listener import Listener
+from benchbench.experiments.saved_plan import SavedPlan
+from benchbench.experiments.steady import AUTO, laid_out, layout_told
+from benchbench.records import RunRecord
+from benchbench.run.plan import Session
+from benchbench.run.store import Store
+
+
+def run_laid_out(
+    plan: SavedPlan,
+    executor: Executor,
+    numbers: Iterable[int],
+    *,
+    store: Store,
+    listener: Listener,
+    session: Session | None = None,
+) -> Iterator[RunRecord]:
+    """Run blocks of the session (by default the plan's), each laid out by those before it."""
+    for number in numbers:
+        part = session or plan.session
+        if plan.steady == AUTO:
+            before = store.session(part.session_id)
+            part = laid_out(part, AUTO, before, plan.timeout_seconds)
+            if told := layout_told(part, number):
+                listener.note(told)
+        yield from executor.run(
+            part, [number], store=store, listener=listener, timeout_seconds=plan.timeout_seconds
+        )
