@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
-from makers import PHASES, make_record
+from makers import make_record
 
 from benchbench.compare.allocation import MOST_STEADY, costs, steady_epochs
 from benchbench.compare.break_even import break_even
@@ -15,7 +15,7 @@ from benchbench.errors import UsageError
 from benchbench.experiments.blocks import run_laid_out
 from benchbench.experiments.listener import Silent
 from benchbench.experiments.steady import find_steady, laid_out
-from benchbench.records import DatasetChoice, EpochRecord
+from benchbench.records import DatasetChoice, EpochRecord, Phases
 from benchbench.run.plan import Cell, Session
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.optimizers import SGD
@@ -42,13 +42,19 @@ def session(*models):
 
 def epoch(seconds):
     return EpochRecord(
-        train_seconds=seconds,
+        train_seconds=float(seconds),
         validation_seconds=0.0,
         train_cpu_seconds=None,
         loss=1.0,
         validation_loss=1.0,
         validation_accuracy=0.5,
     )
+
+
+def phases_of(total):
+    parts = dict.fromkeys(Phases.__struct_fields__, 0.0) | {"first_epoch": 1.0}
+    parts |= {"evaluate": 0.5, "predict": 0.5, "other": total - 2.0, "total": total}
+    return Phases(**parts)
 
 
 def block(number, *, model="single-layer", seconds=0.05, within=0.03, steady=4, **changes):
@@ -69,7 +75,7 @@ def block(number, *, model="single-layer", seconds=0.05, within=0.03, steady=4, 
                 order_seed=number,
                 further_epochs=steady - 4,
                 epochs=tuple(map(epoch, times)),
-                phases=msgspec.structs.replace(PHASES, waiting=0.0, total=total),
+                phases=phases_of(total),
                 **changes,
             )
         )
