@@ -131,9 +131,8 @@ class Contrast(msgspec.Struct, frozen=True, kw_only=True):
     """One cell against the baseline of its model. Times in seconds, of the cell itself.
 
     `host` is the machine, null without a name; `stopping` how its number of blocks was settled,
-    which its figures allow for; `left_out` which blocks of which cell are lost, and why;
-    `crowded`, likewise, in which the machine had too few cores for the threads. `judge` gives the
-    `verdict`, the `reason`, and the blocks that would probably settle what is undecided.
+    which its figures allow for; `left_out` which blocks of which cell are lost, and why; `crowded`,
+    likewise, in which there were too few cores for the threads. `judge` gives the last three.
     """
 
     model: str
@@ -214,10 +213,7 @@ def first_epoch_seconds(run: RunRecord) -> float | None:
 
 
 def cold_total_seconds(run: RunRecord) -> float | None:
-    """Return the seconds from process start to result, without waiting for other workers.
-
-    Epochs beyond the protocol's are left out.
-    """
+    """Return the seconds from start to result, less others' turns and further epochs."""
     phases = run.phases
     return phases.total - phases.waiting - phases.further if phases else None
 

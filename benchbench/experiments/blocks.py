@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+
+import msgspec
 
 from benchbench.experiments.executors import Executor
 from benchbench.experiments.listener import Listener
@@ -21,10 +23,17 @@ def run_laid_out(
     store: Store,
     listener: Listener,
     session: Session | None = None,
+    models: Collection[str] | None = None,
 ) -> Iterator[RunRecord]:
-    """Run blocks of the session (by default the plan's), each laid out by those before it."""
+    """Run blocks of the session (by default the plan's), each laid out by those before it.
+
+    `models` are the names of those that are to run, None for all.
+    """
     for number in numbers:
         part = session or plan.session
+        if models is not None:
+            cells = tuple(cell for cell in part.cells if cell.model.name in models)
+            part = msgspec.structs.replace(part, cells=cells)
         if plan.steady == AUTO:
             before = store.session(part.session_id)
             part = laid_out(part, AUTO, before, plan.timeout_seconds)

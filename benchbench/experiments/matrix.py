@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -25,7 +25,7 @@ from benchbench.experiments.saved_plan import SavedPlan, save_plan, sources_here
 from benchbench.experiments.selection import find_processors
 from benchbench.experiments.steady import AUTO, Steady, laid_out
 from benchbench.experiments.units import Unit, unseen
-from benchbench.experiments.until import Until, run_until
+from benchbench.experiments.until import RunBlock, Until, run_until
 from benchbench.interrupts import interrupts_wait
 from benchbench.measure.quiet import await_quiet
 from benchbench.plugins.registry import Registry
@@ -164,7 +164,11 @@ def run_matrix(
         if plan.until is None:
             _announce(session.blocks(plan.blocks), listener)
             return session.session_id, list(run_blocks(range(plan.blocks)))
-        return session.session_id, run_to_the_end(plan, run_blocks, listener)
+
+        def run_block(number: int, models: Collection[str] | None) -> Iterator[RunRecord]:
+            return run_blocks([number], models=models)
+
+        return session.session_id, run_to_the_end(plan, run_block, listener)
 
 
 def _must_make_sense(matrix: Matrix, fleet: FleetExecutor | None) -> None:
@@ -233,7 +237,7 @@ def must_have_records(plan: SavedPlan, store: Store, records: Sequence[RunRecord
 
 def run_to_the_end(
     plan: SavedPlan,
-    run_blocks: Callable[[Iterable[int]], Iterator[RunRecord]],
+    run_block: RunBlock,
     listener: Listener,
     before: Sequence[RunRecord] = (),
 ) -> list[RunRecord]:
@@ -243,7 +247,7 @@ def run_to_the_end(
     # A block that was run again may have another number for each model.
     by_model = Counter(model for model, _ in {(one.model, one.block) for one in standing(before)})
     return run_until(
-        *(plan.until, plan.question, run_blocks, look, listener),
+        *(plan.until, plan.question, run_block, look, listener),
         before=before,
         blocks_before=max(by_model.values(), default=0),
     )

@@ -7,7 +7,7 @@ no more in comparisons, because the new ones name it (`RunRecord.replaces_blocks
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
@@ -83,8 +83,8 @@ def _go_on_here(
         records += run_units(units)
         if plan.until:
 
-            def run_block(_numbers: Iterable[int]) -> Iterator[RunRecord]:
-                for record in run_units(further(plan, records)):
+            def run_block(_: int, models: Collection[str] | None) -> Iterator[RunRecord]:
+                for record in run_units(further(plan, records, models)):
                     records.append(record)
                     yield record
 

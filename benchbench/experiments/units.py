@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from benchbench.compare.contrast import CellName, cell_name
@@ -40,25 +40,28 @@ def lacking(
 ) -> list[Unit]:
     """Return what is to run so that every model has all its blocks, each whole.
 
-    A block that was `handed_out` and has no records is lost like one that has bad ones.
+    A block that was `handed_out` and has no records is lost like one that has bad ones. Where a
+    rule adds blocks, a model that is more than one behind had its answer: it lacks nothing.
     """
     orders = list(handed_out)
     blocks = {
         model: _Blocks(plan.session, model, records, orders) for model in models_of(plan.session)
     }
-    wanted = max((len(one.standing) for one in blocks.values()), default=0)
-    wanted = wanted if plan.until else plan.blocks
+    most = max((len(one.standing) for one in blocks.values()), default=0)
     found: list[tuple[str, int, tuple[int, ...]]] = []
     for model, one in blocks.items():
-        numbers = itertools.count(one.next_number)
-        found += [(model, next(numbers), ()) for _ in range(wanted - len(one.standing))]
+        numbers, had = itertools.count(one.next_number), len(one.standing)
+        wanted = plan.blocks if plan.until is None else most if had >= most - 1 else had
+        found += [(model, next(numbers), ()) for _ in range(wanted - had)]
         found += [(model, next(numbers), lost) for lost in one.broken]
     return units_of(plan.session, found)
 
 
-def further(plan: SavedPlan, records: Sequence[RunRecord]) -> list[Unit]:
-    """Return one block more of every model."""
-    models = models_of(plan.session)
+def further(
+    plan: SavedPlan, records: Sequence[RunRecord], wanted: Collection[str] | None = None
+) -> list[Unit]:
+    """Return one block more of every model that is wanted, None for all."""
+    models = [name for name in models_of(plan.session) if wanted is None or name in wanted]
     numbers = [_Blocks(plan.session, model, records, ()).next_number for model in models]
     return units_of(plan.session, [(*one, ()) for one in zip(models, numbers, strict=True)])
 

@@ -1,13 +1,15 @@
 """Blocks that are added until a session has answered: to a width, or to a verdict of every ratio.
 
 Both rules are settled before the first block, stand in every record, and are allowed for by the
-statistics of `compare`: to look, and to stop on what is seen, is free only where they are.
+statistics of `compare`: to look, and to stop on what is seen, is free only where they are. A model
+whose ratios are all answered runs no further block; one that loses its verdict again goes on.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -22,6 +24,8 @@ from benchbench.measure.clock import now_ns
 from benchbench.quantities import fraction, seconds
 from benchbench.records import RunRecord, Stopping
 
+# Runs the block of this number, of these models, None for all.
+RunBlock: TypeAlias = Callable[[int, Collection[str] | None], Iterator[RunRecord]]
 Look: TypeAlias = Callable[[Sequence[RunRecord]], Sequence[Comparison]]
 
 VERDICT = "verdict"
@@ -78,7 +82,7 @@ def find_until(
 def run_until(
     until: Until,
     question: Question,
-    run_blocks: Callable[[Iterable[int]], Iterator[RunRecord]],
+    run_block: RunBlock,
     look: Look,
     listener: Listener,
     *,
@@ -95,7 +99,9 @@ def run_until(
     progress = _Progress(until, question, look)
     for count in itertools.count(blocks_before):
         if count > blocks_before:
-            records += run_blocks([count - 1])
+            if progress.open_models is not None:
+                listener.note(f"block {count - 1} is of {', '.join(sorted(progress.open_models))}")
+            records += run_block(count - 1, progress.open_models)
         elif not count:
             continue
         spent = (now_ns() - started) / 1e9
@@ -120,12 +126,14 @@ class _Progress:
         self._until = until
         self._question = question
         self._look = look
-        self._total: int | None = None
+        self._totals: dict[str, int] = {}
         self.sentence = ""
+        self.open_models: Collection[str] | None = None
 
     def ending(self, count: int, records: Sequence[RunRecord]) -> str | None:
         """Return why the session ends after `count` blocks; None if it goes on."""
         rows = self._rows(records)
+        self.open_models = None
         if hopeless := self._hopeless(count, rows):
             return hopeless
         if self._until.width is None:
@@ -150,21 +158,32 @@ class _Progress:
     def _verdicts(self, count: int, rows: Sequence[Contrast]) -> str | None:
         still_open = [row for row in rows if row.verdict in OPEN]
         self.sentence = f"{len(rows) - len(still_open)} of {len(rows)} ratios have a verdict"
-        done = count >= self._until.least_blocks and not still_open
-        return self.sentence if done else None
+        if count < self._until.least_blocks:
+            return None
+        self._only({row.model for row in still_open}, rows)
+        return None if still_open else self.sentence
+
+    def _only(self, models: Collection[str], rows: Sequence[Contrast]) -> None:
+        if len(models) < len({row.model for row in rows}):
+            self.open_models = models
 
     def _width(self, width: float, count: int, records: Sequence[RunRecord]) -> str | None:
         pilot = self._until.least_blocks
-        if self._total is None and count >= pilot:
+        if not self._totals and count >= pilot:
             # A session that is resumed may be past its pilot: the total is what it was.
             first = [one for one in standing(records) if one.block < pilot]
-            rows, blocks = self._rows(first), len({one.block for one in first})
-            self._total = max([pilot, *(self._needed(row, blocks, width) for row in rows)])
-        if self._total is None:
+            blocks = len({one.block for one in first})
+            totals: dict[str, int] = defaultdict(lambda: pilot)
+            for row in self._rows(first):
+                totals[row.model] = max(totals[row.model], self._needed(row, blocks, width))
+            self._totals = totals
+        if not self._totals:
             self.sentence = f"{count} of {pilot} blocks of the pilot"
             return None
-        self.sentence = f"{count} of the {self._total} blocks for intervals within {width:.3g}"
-        return self.sentence if count >= self._total else None
+        total = max(self._totals.values())
+        self._only([name for name, one in self._totals.items() if count < one], self._rows(records))
+        self.sentence = f"{count} of the {total} blocks for intervals within {width:.3g}"
+        return self.sentence if count >= total else None
 
     def _needed(self, row: Contrast, count: int, width: float) -> int:
         """Return how many blocks this row needs in all, by its scatter in the pilot's `count`."""

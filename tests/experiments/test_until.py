@@ -46,8 +46,8 @@ def session(monkeypatch):
         rule = find_until(wanted, blocks, f"{budget:g}s")
         rows = [iter(row) for row in rows]
 
-        def run_blocks(numbers):
-            (number,) = numbers
+        def run_block(number, models):
+            assert models is None
             for place, row in enumerate([itertools.repeat(0.0), *rows]):
                 factor = math.exp(next(row))
                 yield spoil(
@@ -65,7 +65,7 @@ def session(monkeypatch):
         look = functools.partial(compare, question=question, certified=False)
         listener = Noting()
         _session.records = run_until(
-            *(rule, question, run_blocks, look, listener),
+            *(rule, question, run_block, look, listener),
             before=before,
             blocks_before=len({record.block for record in before}),
         )
