@@ -10,6 +10,10 @@ many seconds of machine time the mean over blocks then has a variance that is le
 Source: Cochran, "Sampling Techniques", 3rd ed., 1977, section 10.6 (optimum allocation in two-stage
 sampling). The optimum is flat: with half or twice as many the variance is at most a quarter higher.
 
+Where a session ends by a rule, it needs as many blocks as bring the standard error down to what the
+rule asks for, but never fewer than some: with few steady epochs enough, more are a waste. So n is
+that which makes blocks times S + n c least.
+
 Blocks of different length count alike. The mean of normal values with one mean, each of a variance
 of its own, is covered by Student's interval at 95 % at least as often as if the variances were
 equal: Bakirov and Szekely, Zapiski Nauchnykh Seminarov POMI 328 (2005), 5-19; Ibragimov and
@@ -42,11 +46,28 @@ _QUARTILE = 0.6745
 
 
 @dataclass(frozen=True, kw_only=True)
+class Aim:
+    """What blocks are run for: a standard error of a log-ratio, in `least_blocks` or more.
+
+    None for the error: the blocks are given, and it is to be as small as it may be.
+    """
+
+    error: float | None = None
+    least_blocks: int = 0
+
+    def blocks(self, variance: float) -> float:
+        """Return how many blocks it takes, if the value of each has this variance."""
+        if self.error is None:
+            return variance
+        return max(float(self.least_blocks), variance / self.error**2)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Costs:
     """What the blocks of one model cost and how they scatter.
 
-    `start_seconds` is S, `round_seconds` c, `within` W and `between` B, of log-times less their
-    mean over the round's cells; `longest_epoch_seconds` is of the slowest cell.
+    `start_seconds` is S, `round_seconds` c, `within` W and `between` B, of the log-times of a cell;
+    `longest_epoch_seconds` is of the slowest one.
     """
 
     start_seconds: float
@@ -55,26 +76,31 @@ class Costs:
     within: float
     between: float
 
-    @property
-    def optimum(self) -> float:
-        """The number of steady epochs at which a second of machine time tells most."""
+    def variance(self, steady: int) -> float:
+        """Return that of a block's median log-ratio of two cells."""
         between = max(self.between, _LEAST_BETWEEN)
-        return math.sqrt(
-            _MEDIAN * self.within * self.start_seconds / (between * self.round_seconds)
-        )
+        return 2 * (between + _MEDIAN * self.within / steady)
+
+    def seconds(self, steady: int, aim: Aim) -> float:
+        """Return the machine time of all blocks that the aim takes, up to a constant factor."""
+        one_block = self.start_seconds + steady * self.round_seconds
+        return aim.blocks(self.variance(steady)) * one_block
 
 
-def steady_epochs(runs: Sequence[RunRecord], limit_seconds: float) -> int | None:
-    """Return how many steady epochs further runs of one model are to train; None if unknown.
+def steady_epochs(
+    runs: Sequence[RunRecord], aim: Aim, limit_seconds: float, *, least: int = 1
+) -> int:
+    """Return how many steady epochs further runs of one model are to train, `least` or more.
 
     `runs` are those of its first blocks, of one session; a block counts if all its runs are good.
     `limit_seconds` of work are given to each run.
     """
     found = costs(runs)
     if found is None:
-        return None
-    affordable = _SHARE_OF_LIMIT * limit_seconds / found.longest_epoch_seconds
-    return max(1, math.floor(min(found.optimum, MOST_STEADY, affordable) + 0.5))
+        return least
+    affordable = int(_SHARE_OF_LIMIT * limit_seconds / found.longest_epoch_seconds)
+    most = max(least, min(MOST_STEADY, affordable))
+    return min(range(least, most + 1), key=lambda steady: found.seconds(steady, aim))
 
 
 def costs(runs: Sequence[RunRecord]) -> Costs | None:
@@ -134,9 +160,13 @@ def _start_seconds(block: Sequence[RunRecord]) -> float:
 
 
 def _deviations(block: Sequence[RunRecord]) -> npt.NDArray[np.float64]:
-    """Return log-times less the mean of their round, (cells, epochs): what a drift leaves."""
+    """Return log-times less their round's mean, (cells, epochs), scaled to a cell's variance."""
     logs = np.log([[epoch.train_seconds for epoch in run.epochs[1:]] for run in block])
-    return logs - logs.mean(axis=0) if len(block) > 1 else logs
+    count = len(block)
+    if count == 1:
+        return logs
+    # The mean takes a share of each cell's own variance with it.
+    return np.asarray((logs - logs.mean(axis=0)) * math.sqrt(count / (count - 1)))
 
 
 def _within(logs: Sequence[npt.NDArray[np.float64]]) -> float:

@@ -74,7 +74,7 @@ class Student:
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the two-sided interval of this confidence, equal tails."""
-        half = _quantile(self._freedom, confidence) * self._error
+        half = quantile(self._freedom, confidence) * self._error
         return self.value - half, self.value + half
 
     def p_above(self, bound: float) -> float:
@@ -97,7 +97,7 @@ def blocks_for_width(scatter: float, pilot: int, width: float, confidence: float
     `scatter` is that of the pilot's medians of log-ratios, `width` a fraction. Source: Stein 1945.
     """
     half = math.log1p(width)
-    return max(pilot, math.ceil((_quantile(pilot - 1, confidence) * scatter / half) ** 2))
+    return max(pilot, math.ceil((quantile(pilot - 1, confidence) * scatter / half) ** 2))
 
 
 def block_medians(blocks: Sequence[Sequence[float]]) -> FloatArray:
@@ -105,7 +105,8 @@ def block_medians(blocks: Sequence[Sequence[float]]) -> FloatArray:
     return np.array([statistics.median(block) for block in blocks], np.float64)
 
 
-def _quantile(freedom: int, confidence: float) -> float:
+def quantile(freedom: int, confidence: float) -> float:
+    """Return Student's, two-sided: so many standard errors hold with this confidence."""
     from scipy import special
 
     return float(special.stdtrit(freedom, (1 + confidence) / 2))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
+from benchbench.experiments.aims import aims
 from benchbench.experiments.executors import Executor
 from benchbench.experiments.listener import Listener
 from benchbench.experiments.saved_plan import SavedPlan
@@ -36,7 +38,8 @@ def run_laid_out(
             part = msgspec.structs.replace(part, cells=cells)
         if plan.steady == AUTO:
             before = store.session(part.session_id)
-            part = laid_out(part, AUTO, before, plan.timeout_seconds)
+            aim_of = functools.partial(aims, plan.until, plan.question, certified=plan.certified)
+            part = laid_out(part, before, plan.timeout_seconds, aim_of)
             if told := layout_told(part, number):
                 listener.note(told)
         yield from executor.run(

@@ -23,7 +23,7 @@ from benchbench.experiments.listener import Listener
 from benchbench.experiments.names import LOCAL
 from benchbench.experiments.saved_plan import SavedPlan, save_plan, sources_here, versions_here
 from benchbench.experiments.selection import find_processors
-from benchbench.experiments.steady import AUTO, Steady, laid_out
+from benchbench.experiments.steady import AUTO, Steady, with_steady
 from benchbench.experiments.units import Unit, unseen
 from benchbench.experiments.until import RunBlock, Until, run_until
 from benchbench.interrupts import interrupts_wait
@@ -135,8 +135,8 @@ def run_matrix(
         stopping=matrix.until.stopping if matrix.until else None,
         include_host=matrix.include_host,
     )
-    if matrix.steady != AUTO:
-        session = laid_out(session, matrix.steady, (), matrix.timeout_seconds)
+    if isinstance(matrix.steady, int):
+        session = with_steady(session, matrix.steady)
     plan = SavedPlan(
         session=session,
         blocks=matrix.blocks,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from benchbench.compare.allocation import steady_epochs
+from benchbench.compare.allocation import Aim, steady_epochs
 from benchbench.compare.whole import counted
 from benchbench.errors import UsageError
 from benchbench.records import RunRecord
@@ -56,25 +56,43 @@ def find_steady(
     return count
 
 
+def with_steady(session: Session, steady: int) -> Session:
+    """Return the session with so many steady epochs in every run."""
+    return _with(session, dict.fromkeys(_models(session), steady))
+
+
 def laid_out(
-    session: Session, steady: Steady | None, records: Sequence[RunRecord], limit_seconds: float
+    session: Session,
+    records: Sequence[RunRecord],
+    limit_seconds: float,
+    aim_of: Callable[[Sequence[RunRecord]], Mapping[str, Aim]],
 ) -> Session:
     """Return the session as its next block is to run; `records` are those of the blocks before.
 
-    `limit_seconds` of work are given to each run. A model of whose first blocks nothing is known
-    trains its protocol's epochs.
+    `limit_seconds` of work are given to each run; `aim_of` says what the blocks of each model are
+    for, from its first ones. A model of whose first blocks nothing is known trains its protocol's
+    epochs.
     """
-    if steady is None:
-        return session
-    names = dict.fromkeys(cell.model.name for cell in session.cells)
-    if steady == AUTO:
-        first = _first_blocks(records)
-        found = {name: steady_epochs(first[name], limit_seconds) for name in names}
-    else:
-        found = dict.fromkeys(names, steady)
+    first = _first_blocks(records)
+    aims = aim_of([run for runs in first.values() for run in runs])
+    least = max(1, session.protocol.epochs - 1)
+    return _with(
+        session,
+        {
+            name: steady_epochs(first[name], aims.get(name, Aim()), limit_seconds, least=least)
+            for name in _models(session)
+        },
+    )
+
+
+def _models(session: Session) -> list[str]:
+    return list(dict.fromkeys(cell.model.name for cell in session.cells))
+
+
+def _with(session: Session, steady: Mapping[str, int]) -> Session:
     own = session.protocol.epochs - 1
-    further = {name: max(0, (count or own) - own) for name, count in found.items()}
-    return msgspec.structs.replace(session, further_epochs=tuple(further.items()))
+    further = tuple((name, max(0, count - own)) for name, count in steady.items())
+    return msgspec.structs.replace(session, further_epochs=further)
 
 
 def layout_told(session: Session, number: int) -> str | None:

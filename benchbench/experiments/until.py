@@ -32,7 +32,7 @@ VERDICT = "verdict"
 # Of the scatter of five blocks Student's quantile is 1.4 times that of a known one; of three, 2.2.
 PILOT_BLOCKS = 5
 # The budget ends no session before this: what fewer blocks say is of no use.
-_LEAST_BLOCKS = 3
+LEAST_BLOCKS = 3
 _BUDGET_SECONDS = 1800.0
 
 
@@ -74,7 +74,7 @@ def find_until(
     if quick:
         raise UsageError("--quick gives no verdict, so that --until never ends: leave one out")
     width = None if wanted == VERDICT else fraction(wanted, "--until")
-    least = max(blocks, _LEAST_BLOCKS if width is None else PILOT_BLOCKS)
+    least = max(blocks, LEAST_BLOCKS if width is None else PILOT_BLOCKS)
     limit = _BUDGET_SECONDS if budget is None else seconds(budget, "--budget")
     return Until(width=width, least_blocks=least, budget_seconds=limit)
 
@@ -110,7 +110,7 @@ def run_until(
         if ending:
             break
         own = count - blocks_before
-        if own and count >= _LEAST_BLOCKS and exceeds(until.budget_seconds, spent, own):
+        if own and count >= LEAST_BLOCKS and exceeds(until.budget_seconds, spent, own):
             listener.note(
                 f"the budget of {until.budget_seconds:.0f} s is spent: {progress.sentence}; "
                 f"--budget gives more"
@@ -150,7 +150,7 @@ class _Progress:
         if lost and not may_be_lost:
             return f"no verdict, {lost}; --allow-lost-blocks goes on without it"
         if (not rows or any(row.steady is None for row in rows)) and (
-            count >= _LEAST_BLOCKS or not may_be_lost
+            count >= LEAST_BLOCKS or not may_be_lost
         ):
             return "a cell has no ratio even now; `benchbench compare` says why"
         return None

@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 from makers import make_record
 
-from benchbench.compare.allocation import MOST_STEADY, costs, steady_epochs
+from benchbench.compare.allocation import MOST_STEADY, Aim, costs, steady_epochs
 from benchbench.compare.break_even import break_even
-from benchbench.compare.contrast import cold_total_seconds
+from benchbench.compare.contrast import Question, cold_total_seconds
 from benchbench.compare.whole import counted
 from benchbench.errors import UsageError
+from benchbench.experiments.aims import aims
 from benchbench.experiments.blocks import run_laid_out
 from benchbench.experiments.listener import Silent
-from benchbench.experiments.steady import find_steady, laid_out
+from benchbench.experiments.steady import find_steady, laid_out, with_steady
+from benchbench.experiments.until import find_until
 from benchbench.records import DatasetChoice, EpochRecord, Phases
 from benchbench.run.plan import Cell, Session
 from benchbench.spec.catalog import MODELS
@@ -23,6 +25,7 @@ from benchbench.spec.protocol import TrainingProtocol
 from benchbench.spec.schedules import Exponential
 
 PROTOCOL = TrainingProtocol()
+QUESTION = Question()
 HOUR = 3600.0
 START = 5.0
 
@@ -57,12 +60,15 @@ def phases_of(total):
     return Phases(**parts)
 
 
-def block(number, *, model="single-layer", seconds=0.05, within=0.03, steady=4, **changes):
+def block(
+    number, *, model="single-layer", seconds=0.05, within=0.03, steady=4, factor=1.0, **changes
+):
     """A block of two cells whose epochs scatter by `within`, and that start in `START` seconds."""
     random = np.random.default_rng(number)
     runs = []
     for name in "ab":
-        times = seconds * np.exp(random.normal(0, within, 1 + steady))
+        longer = factor if name == "b" else 1.0
+        times = longer * seconds * np.exp(random.normal(0, within, 1 + steady))
         total = START + float(times[1:].sum())
         runs.append(
             make_record(
@@ -87,39 +93,55 @@ def test_the_optimum_is_cochrans():
     found = costs(runs)
     assert found.start_seconds == pytest.approx(10.0)
     assert found.round_seconds == pytest.approx(0.1, rel=0.02)
-    # Less the mean of two cells, half of the variance is left.
-    assert found.within == pytest.approx(0.03**2 / 2, rel=0.15)
-    assert found.between < 0.002**2
+    assert found.within == pytest.approx(0.03**2, rel=0.15)
+    assert found.between < 0.003**2
     wanted = np.sqrt(np.pi / 2 * found.within * found.start_seconds / (1e-4 * found.round_seconds))
-    assert steady_epochs(runs, HOUR) == pytest.approx(wanted, abs=0.51)
+    assert steady_epochs(runs, Aim(), HOUR) == pytest.approx(wanted, abs=1)
+
+
+def test_no_more_epochs_are_laid_out_than_the_blocks_that_are_needed_anyway_can_use():
+    runs = block(0, within=0.1)
+    assert steady_epochs(runs, Aim(), HOUR) > 20
+    assert steady_epochs(runs, Aim(error=0.2, least_blocks=3), HOUR, least=4) == 4
+    few = steady_epochs(runs, Aim(error=0.05, least_blocks=3), HOUR, least=4)
+    assert few < steady_epochs(runs, Aim(error=0.01, least_blocks=3), HOUR, least=4)
+
+
+def test_what_blocks_are_for_follows_from_the_rule_and_the_ratios():
+    near, far = block(0, within=1e-3), block(0, model="two-layer", within=1e-3, factor=1.5)
+    assert aims(None, QUESTION, near, certified=False) == {}
+    width = aims(find_until("2%", 1), QUESTION, near, certified=False)["single-layer"]
+    assert (width.least_blocks, width.error) == (5, pytest.approx(np.log(1.02) / 2.776, rel=1e-3))
+    found = aims(find_until("verdict", 1), QUESTION, [*near, *far], certified=False)
+    assert found["single-layer"].error < 0.01
+    assert found["two-layer"].error > 0.05
 
 
 @pytest.mark.parametrize(
-    ("runs", "limit", "expected"),
+    ("runs", "expected"),
     [
-        pytest.param(block(0, within=0.5), HOUR, MOST_STEADY, id="no more than a bound"),
-        pytest.param(block(0, within=1e-9, seconds=0.25), 10.0, 1, id="epochs that do not scatter"),
-        pytest.param(block(0, seconds=300.0), HOUR, 1, id="a long epoch"),
-        pytest.param([], HOUR, None, id="nothing known"),
-        pytest.param(block(0, status="failed"), HOUR, None, id="a block that failed"),
-        pytest.param(block(0, within=0.5)[:1], HOUR, MOST_STEADY, id="one cell"),
+        pytest.param(block(0, within=0.5), MOST_STEADY, id="no more than a bound"),
+        pytest.param(block(0, within=1e-9, seconds=0.25), 4, id="epochs that do not scatter"),
+        pytest.param(block(0, seconds=300.0), 4, id="a long epoch"),
+        pytest.param([], 4, id="nothing known"),
+        pytest.param(block(0, status="failed"), 4, id="a block that failed"),
+        pytest.param(block(0, within=0.5)[:1], MOST_STEADY, id="one cell"),
     ],
 )
-def test_epochs_are_laid_out_within_bounds(runs, limit, expected):
-    found = steady_epochs(runs, limit)
-    assert found == expected
+def test_epochs_are_laid_out_within_bounds(runs, expected):
+    assert steady_epochs(runs, Aim(), HOUR, least=4) == expected
 
 
 def test_no_run_is_laid_out_beyond_a_quarter_of_its_time_limit():
-    assert steady_epochs(block(0, within=0.5), 10.0) * 0.05 < 10.0 / 2
+    assert steady_epochs(block(0, within=0.5), Aim(), 10.0) * 0.05 < 10.0 / 2
 
 
 def test_the_first_two_blocks_settle_it_and_later_ones_change_nothing():
     two = [*block(0), *block(1, steady=30)]
-    settled = laid_out(session("single-layer"), "auto", two, HOUR).further_epochs
-    assert settled != laid_out(session("single-layer"), "auto", block(0), HOUR).further_epochs
+    settled = next_block(two).further_epochs
+    assert settled != next_block(block(0)).further_epochs
     later = [*two, *block(2, steady=30, within=0.3)]
-    assert laid_out(session("single-layer"), "auto", later, HOUR).further_epochs == settled
+    assert next_block(later).further_epochs == settled
 
 
 def test_a_first_block_that_was_run_again_counts_by_its_second_run():
@@ -127,15 +149,16 @@ def test_a_first_block_that_was_run_again_counts_by_its_second_run():
     again = block(5, replaces_blocks=(0,))
     records = [*lost, *block(1, steady=30), *again]
     standing = [*block(1, steady=30), *block(5)]
-    found = [
-        laid_out(session("single-layer"), "auto", runs, HOUR).further_epochs
-        for runs in (records, standing)
-    ]
+    found = [next_block(runs).further_epochs for runs in (records, standing)]
     assert found[0] == found[1]
 
 
+def next_block(records):
+    return laid_out(session("single-layer"), records, HOUR, lambda _: {})
+
+
 def test_a_number_is_of_all_steady_epochs_of_every_model():
-    found = laid_out(session("single-layer", "two-layer"), 30, (), HOUR)
+    found = with_steady(session("single-layer", "two-layer"), 30)
     assert found.further_epochs == (("single-layer", 26), ("two-layer", 26))
     requests = [run.request for group in found.block(0) for run in group.runs]
     assert {request.further_epochs for request in requests} == {26}
@@ -147,7 +170,7 @@ def test_blocks_are_run_as_those_before_them_suggest(tmp_path):
 
     store = Store(tmp_path)
     store.prepare()
-    plan = PlanOf(session("single-layer"), "auto", HOUR)
+    plan = PlanOf(session("single-layer"))
     lengths = []
 
     class Executor:
@@ -178,8 +201,10 @@ class Told(Silent):
 class PlanOf:
     """What `run_laid_out` asks of a plan."""
 
-    def __init__(self, session, steady, timeout_seconds):
-        self.session, self.steady, self.timeout_seconds = session, steady, timeout_seconds
+    steady, timeout_seconds, until, question, certified = "auto", HOUR, None, QUESTION, False
+
+    def __init__(self, session):
+        self.session = session
 
 
 @pytest.mark.parametrize(
