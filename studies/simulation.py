@@ -65,7 +65,7 @@ class Simulator:
 
     def __init__(self, noise: Noise, epochs: int, random: np.random.Generator) -> None:
         self.noise, self.epochs, self.random = noise, epochs, random
-        self._template = _template()
+        self._template = run_template()
 
     def baton(self, blocks: int, effects: list[float]) -> list[np.ndarray]:
         """Draw log-times (blocks, epochs) of cells that take turns; `effects` are added to them."""
@@ -219,7 +219,7 @@ def _epoch(seconds: float) -> EpochRecord:
     )
 
 
-def _template() -> RunRecord:
+def run_template() -> RunRecord:
     model, protocol = MODELS["single-layer"], TrainingProtocol()
     return RunRecord(
         run_id="",

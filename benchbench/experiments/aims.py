@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from benchbench.compare.allocation import Aim
 from benchbench.compare.comparison import compare
-from benchbench.compare.contrast import Contrast, Question
+from benchbench.compare.contrast import Question
 from benchbench.compare.estimate import quantile
 from benchbench.experiments.until import LEAST_BLOCKS, Until
 from benchbench.records import RunRecord
@@ -34,16 +34,19 @@ def aims(
     found: dict[str, Aim] = {}
     for section in compare(records, question, certified=certified):
         for row in section.contrasts:
-            error = _distance(row, question) / _ERRORS_FOR_VERDICT
+            ratio = row.steady.ratio if row.steady else 1.0
+            error = error_for_verdict(math.log(ratio), question)
             before = found[row.model].error if row.model in found else None
             smaller = error if before is None else min(error, before)
             found[row.model] = Aim(error=smaller, least_blocks=LEAST_BLOCKS)
     return found
 
 
-def _distance(row: Contrast, question: Question) -> float:
-    """Return how far the ratio lies from the margin, and no less than a tenth of that."""
+def error_for_verdict(log_ratio: float, question: Question) -> float:
+    """Return the standard error with which a ratio has its verdict, if it is as it seems.
+
+    One that lies within a tenth of the margin from it is taken to lie a tenth away.
+    """
     margin = question.log_margin
-    if row.steady is None:
-        return margin
-    return max(abs(abs(math.log(row.steady.ratio)) - margin), 0.1 * margin)
+    distance = max(abs(abs(log_ratio) - margin), 0.1 * margin)
+    return distance / _ERRORS_FOR_VERDICT

@@ -47,7 +47,7 @@ class RatioGate:
         self.allowed = allowed
         self.remarks: list[str] = []
         self._saved = saved
-        self._told_apart: list[float] = []
+        self.told_apart: list[float] = []
         self._unknown: list[str] = []
 
     def allows(self, test: str, then: EpochMeasurement, now: EpochMeasurement) -> bool:
@@ -58,16 +58,16 @@ class RatioGate:
             self._unknown.append(test)
             return True
         chance = _chance(ratios)
-        self._told_apart.append(math.expm1(chance))
+        self.told_apart.append(math.expm1(chance))
         growth = math.log(now.ratio_to_calibration / then.ratio_to_calibration)
         return growth <= math.log1p(self.allowed) + chance
 
     def objections(self, measured_count: int) -> Iterator[str]:
         """Yield why the gate was none; note what it could tell apart."""
-        if self._told_apart:
+        if self.told_apart:
             self.remarks.append(
                 f"the saved runs differ so much that a growth below "
-                f"{100 * min(self._told_apart):.0f} to {100 * max(self._told_apart):.0f} %, beyond "
+                f"{100 * min(self.told_apart):.0f} to {100 * max(self.told_apart):.0f} %, beyond "
                 f"the {100 * self.allowed:g} % allowed, may be chance"
             )
         if self._unknown:
@@ -75,7 +75,7 @@ class RatioGate:
                 f"{len(self._unknown)} benchmarks have no gate: {_FEWEST_RUNS} saved runs of the "
                 f"same work say how much two runs differ, and they have fewer"
             )
-        if not self._told_apart:
+        if not self.told_apart:
             yield (
                 f"{FAIL_RATIO} was asked for, but no epoch benchmark could be judged: this run "
                 f"measured {measured_count}, and a baseline and {_FEWEST_RUNS} saved runs of the "
