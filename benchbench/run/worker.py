@@ -221,7 +221,7 @@ class _Run:
             epochs=self._epochs,
             score=score,
             predictions=predictions,
-            predict=self._trainer.predict,
+            predict=trainer.predict,
         )
         self._ledger.enter("other")
         return WorkerReport(
