@@ -43,3 +43,8 @@ def time_limit(value: float, option: str, *, least: float = 1) -> float:
             f"{option} {value:g}: give a number of seconds from {least:g} to {LONGEST_SECONDS:,}"
         )
     return value
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: "1 block", "2 blocks"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -10,11 +10,16 @@ import argparse
 import itertools
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 TESTS = Path(__file__).parents[1] / "tests"
 sys.path.append(str(TESTS))
@@ -29,58 +34,90 @@ def main() -> None:
     overhead_options = verbs.add_parser("overhead")
     overhead_options.add_argument("--blocks", type=int, default=8)
     overhead_options.add_argument("--epochs", type=int, default=5)
+    overhead_options.add_argument("--rounds", type=int, default=3)
     scale_options = verbs.add_parser("scale")
     scale_options.add_argument("--nodes", type=int, default=1_000)
     scale_options.add_argument("--blocks", type=int, nargs="+", default=[1_000, 10_000])
-    options = parser.parse_args()
-    if options.verb == "overhead":
-        lines = overhead(options.blocks, options.epochs)
+    given = parser.parse_args()
+    if given.verb == "overhead":
+        lines = overhead(given.blocks, given.epochs, given.rounds)
     else:
-        lines = scale(options.nodes, options.blocks)
+        lines = scale(given.nodes, given.blocks)
     for line in lines:
         print(line, flush=True)
 
 
-def overhead(blocks: int, epochs: int) -> Iterator[str]:
-    """Yield a table: seconds of wall and CPU time of the command, each way."""
+@dataclass(frozen=True)
+class Spent:
+    """What one command took, in seconds: wall time, and CPU time of its own process.
+
+    `blocks_wall` and `blocks_cpu` are those from the first block's beginning to the last one's end,
+    0 where the command conducts the blocks itself.
+    """
+
+    wall: float
+    cpu: float
+    blocks_wall: float = 0.0
+    blocks_cpu: float = 0.0
+
+
+def overhead(blocks: int, epochs: int, rounds: int) -> Iterator[str]:
+    """Yield a table: seconds of wall and CPU time of the command, each way in turn."""
     import cluster
 
     yield (
         f"{blocks} blocks of numpy on single-layer, digits, {epochs} epochs, one thread, one node; "
-        f"not certified. Wall time of the whole command; CPU time of its own process.\n"
+        f"not certified; {rounds} rounds, in each every executor in turn; medians, and the range "
+        f"over the rounds. CPU time is that of the command's own process, while blocks run: from "
+        f"the first one's beginning to the last one's end.\n"
     )
-    yield "| executor | wall s | s a block more than local | CPU s of the command | of wall |"
+    with ExitStack() as stack:
+        ways: dict[str, tuple[list[str], dict[str, str]]] = {"local": ([], {})}
+        missing = cluster.why_no_slurm()
+        if missing is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))
+            folder.chmod(0o755)
+            slurm = stack.enter_context(cluster.running(cluster.Slurm, folder / "slurm"))
+            (folder / "slurm.toml").write_text('nodelist = "node1"\n')
+            conf = {"SLURM_CONF": slurm.environment["SLURM_CONF"]}
+            ways["slurm"] = (options("slurm", str(folder / "slurm.toml")), conf)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        dask = stack.enter_context(
+            cluster.running(lambda place: cluster.Dask(place, workers=1), folder)
+        )
+        ways["dask"] = (options("dask", dask.address), {})
+        spent: dict[str, list[Spent]] = {name: [] for name in ways}
+        for number in range(rounds):
+            for name, (words, environment) in ways.items():
+                print(f"round {number + 1}: {name}", file=sys.stderr, flush=True)
+                spent[name].append(timed(blocks, epochs, words, **environment))
+    yield (
+        "| executor | wall s | s a block more than local | CPU s while blocks run | of that time |"
+    )
     yield "|---|---|---|---|---|"
-    local, own = timed(blocks, epochs, [])
-    yield f"| local | {local:.1f} | | (conducts the blocks itself) | |"
-    if reason := cluster.why_no_slurm():
-        yield f"| slurm | {reason} | | | |"
-    else:
-        with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-            Path(folder).chmod(0o755)
-            with cluster.running(cluster.Slurm, Path(folder) / "slurm") as slurm:
-                path = Path(folder) / "slurm.toml"
-                path.write_text('nodelist = "node1"\n')
-                words = ["--executor", "slurm", "--executor-options", str(path)]
-                conf = {"SLURM_CONF": slurm.environment["SLURM_CONF"]}
-                wall, own = timed(blocks, epochs, words, **conf)
-        yield row("slurm", wall, local, own, blocks)
-    with tempfile.TemporaryDirectory() as folder:
-        with cluster.running(lambda place: cluster.Dask(place, workers=1), Path(folder)) as dask:
-            words = ["--executor", "dask", "--executor-options", dask.address]
-            wall, own = timed(blocks, epochs, words)
-        yield row("dask", wall, local, own, blocks)
+    yield f"| local | {middle([one.wall for one in spent['local']])} | | | |"
+    for name in ways.keys() - {"local"}:
+        pairs = zip(spent[name], spent["local"], strict=True)
+        more = [(one.wall - local.wall) / blocks for one, local in pairs]
+        shares = [100 * one.blocks_cpu / one.blocks_wall for one in spent[name]]
+        walls, cpus = (
+            [getattr(one, kind) for one in spent[name]] for kind in ("wall", "blocks_cpu")
+        )
+        yield f"| {name} | {middle(walls)} | {middle(more)} | {middle(cpus)} | {middle(shares)} % |"
+    if missing:
+        yield f"| slurm | {missing} | | | |"
 
 
-def row(name: str, wall: float, local: float, own: float, blocks: int) -> str:
-    more = (wall - local) / blocks
-    return f"| {name} | {wall:.1f} | {more:.2f} | {own:.2f} | {own / wall:.1%} |"
+def options(executor: str, given: str) -> list[str]:
+    return ["--executor", executor, "--executor-options", given]
 
 
-def timed(
-    blocks: int, epochs: int, words: Sequence[str], **environment: str
-) -> tuple[float, float]:
-    """Run the command; return its seconds of wall time, and of CPU time of its own process."""
+def middle(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def timed(blocks: int, epochs: int, words: Sequence[str], **environment: str) -> Spent:
+    """Run the command; return what it took."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as results:
         command = [
             *(sys.executable, "-m", "benchbench", "run", "--backend", "numpy"),
@@ -88,19 +125,27 @@ def timed(
             *("--blocks", str(blocks), "--epochs", str(epochs), "--results", results, *words),
         ]
         started = now_ns()
-        process = subprocess.Popen(
+        process = psutil.Popen(
             command,
             env=os.environ | environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            text=True,
         )
-        assert process.stderr is not None
-        said = process.stderr.read()
+        said, looks = [], []
+        for line in process.stderr:
+            said.append(line)
+            if " running on " in line or " done on " in line:
+                times = process.cpu_times()
+                looks.append((now_ns() / 1e9, times.user + times.system))
         _, status, usage = os.wait4(process.pid, 0)
         wall = (now_ns() - started) / 1e9
-        assert status == 0, said.decode()
+        assert status == 0, "".join(said)
         assert len(read(Path(results))[0]) == blocks
-    return wall, usage.ru_utime + usage.ru_stime
+    cpu = usage.ru_utime + usage.ru_stime
+    if not looks:
+        return Spent(wall, cpu)
+    return Spent(wall, cpu, looks[-1][0] - looks[0][0], looks[-1][1] - looks[0][1])
 
 
 def scale(nodes: int, counts: Sequence[int]) -> Iterator[str]:

@@ -8,13 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import packages
 import psutil
+from held import wait_for
 
 NEEDED = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "runuser")
 NODES = ("node1", "node2")
@@ -41,12 +41,15 @@ SelectTypeParameters=CR_Core
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=2,bf_interval=2
 ReturnToService=2
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
 SlurmdTimeout=10
 MinJobAge=300
 KillWait=5
 NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 Port={first} CPUs=1 RealMemory=1000
 NodeName=node2 NodeHostname={host} NodeAddr=127.0.0.1 Port={second} CPUs=1 RealMemory=1000
-PartitionName=bench Nodes=node1,node2 Default=YES OverSubscribe=EXCLUSIVE MaxTime=60:00 State=UP
+PartitionName=bench Nodes=node1,node2 Default=YES OverSubscribe=EXCLUSIVE MaxTime=60 PriorityTier=1
+PartitionName=urgent Nodes=node1,node2 OverSubscribe=EXCLUSIVE PriorityTier=9
 """
 
 
@@ -94,8 +97,7 @@ class Slurm:
         """Kill a node's daemon and all that runs under it, as when the machine dies."""
         spool = str(self.folder / f"spool-{node}")
         daemon = psutil.Process(int((self.folder / f"slurmd-{node}.pid").read_text()))
-        jobs = [line.split() for line in self.say("squeue", "-h", "-r", "-o", "%A %N").splitlines()]
-        numbers = [words[0] for words in jobs if words[-1] == node]
+        numbers = self.jobs_on(node)
         daemon.kill()
         for process in psutil.process_iter():
             with suppress(psutil.Error):
@@ -106,12 +108,18 @@ class Slurm:
                         child.kill()
                     process.kill()
 
+    def jobs_on(self, node: str) -> list[str]:
+        """Return the jobs that are at work on a node, by number."""
+        return self.say("squeue", "-h", "-r", "-t", "R", "-w", node, "-o", "%A").split()
+
     def wait_until_idle(self, count: int = 2) -> None:
-        for _ in range(120):
-            if self.say("sinfo", "-h", "-t", "idle", "-o", "%D").strip() == str(count):
-                return
-            time.sleep(0.5)
-        raise AssertionError(f"the nodes do not come up: see {self.folder}: {self.say('sinfo')}")
+        wait_for(
+            lambda: (
+                self.say("sinfo", "-h", "-p", "bench", "-t", "idle", "-o", "%D").strip()
+                == str(count)
+            ),
+            f"the nodes do not come up: see {self.folder}",
+        )
 
     def say(self, *words: str) -> str:
         done = subprocess.run(
@@ -162,14 +170,11 @@ class Dask:
             "--scheduler-file",
             str(file),
         )
-        for _ in range(300):
-            if file.exists() and file.read_text().strip().endswith("}"):
-                break
-            time.sleep(0.1)
+        wait_for(lambda: file.exists() and file.read_text().strip().endswith("}"), "no scheduler")
         self.address = json.loads(file.read_text())["address"]
         for number in range(1, workers + 1):
             self.start_worker(f"worker{number}")
-        self.names = self._wait_for(workers)
+        self._wait_for(workers)
 
     def start_worker(self, name: str, **environment: str) -> None:
         self._start(
@@ -186,20 +191,19 @@ class Dask:
             environment=environment,
         )
 
-    def kill(self, address: str) -> None:
-        """Kill the worker at an address, as when its machine dies."""
-        name = self.names[address]
-        self._processes[name].send_signal(signal.SIGKILL)
-        self._processes[name].wait()
+    def kill_above(self, pid: int) -> None:
+        """Kill the worker whose block this process trains for, as when its machine dies."""
+        above = {one.pid for one in psutil.Process(pid).parents()}
+        (worker,) = (one for one in self._processes.values() if one.pid in above)
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
 
-    def _wait_for(self, workers: int) -> dict[str, str]:
-        """Wait until the workers are there; return their names by address."""
+    def _wait_for(self, workers: int) -> None:
+        """Wait until the workers are there."""
         from distributed import Client
 
         with Client(self.address, set_as_default=False) as client:
-            client.wait_for_workers(workers, timeout=60)
-            found = client.scheduler_info(n_workers=-1)["workers"]
-            return {address: str(worker["name"]) for address, worker in found.items()}
+            client.wait_for_workers(workers, timeout=180)
 
     def stop(self) -> None:
         for process in self._processes.values():
@@ -217,25 +221,6 @@ class Dask:
                 stderr=subprocess.STDOUT,
                 env=dict(os.environ) | (environment or {}),
             )
-
-
-@contextmanager
-def tracked(command) -> Iterator[None]:
-    """End the commands that a test has started and not waited for."""
-    started, start = [], command.start
-
-    def start_tracked(*arguments, **options):
-        started.append(start(*arguments, **options))
-        return started[-1]
-
-    command.start = start_tracked
-    try:
-        yield
-    finally:
-        for process in started:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
 
 
 @contextmanager

@@ -1,7 +1,4 @@
-"""Backends that misbehave, each in one way, and `null`, which does nothing and does it right.
-
-Tests install it as a plugin: see the fixture `misfits`.
-"""
+"""Backends that misbehave, each in one way, and `null`, which does not: the fixture `misfits`."""
 
 import os
 import signal
@@ -73,15 +70,22 @@ class Exits(NullTrainer):
 
 
 class Hangs(NullTrainer):
-    """Waits for a signal; first writes its process id into the file of HANGS_AT, if there is one.
-
-    Where that is a pipe, its reader knows that the epoch has begun.
-    """
+    """Waits for a signal; first writes its process id into HANGS_AT, a file or a pipe, if any."""
 
     def epoch(self):
         if place := os.environ.get("HANGS_AT"):
             Path(place).write_text(str(os.getpid()))
         signal.pause()
+
+
+class Held(NullTrainer):
+    """Says in the folder of HELD_AT that an epoch has begun, and waits there for a file `go`."""
+
+    def epoch(self):
+        super().epoch()
+        Path(os.environ["HELD_AT"], str(os.getpid())).touch()
+        while not Path(os.environ["HELD_AT"], "go").exists():
+            time.sleep(0.02)
 
 
 class Slow(NullTrainer):
@@ -251,6 +255,7 @@ KINDS = {
     "dies": Dies,
     "exits": Exits,
     "hangs": Hangs,
+    "held": Held,
     "slow": Slow,
     "slow-too": Slow,
     "slower": Slower,

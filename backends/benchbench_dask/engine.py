@@ -108,7 +108,7 @@ class Dask:
     def cancel(self, jobs: Mapping[int, str]) -> None:
         tokens = sorted({job.split("-")[-2] for job in jobs.values()})
         if tokens:
-            self._connected().run(task.stop, tokens, on_error="ignore")
+            self._connected(again=True).run(task.stop, tokens, on_error="ignore")
 
     @property
     def _address(self) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from pathlib import Path
 
 import msgspec
 
-from benchbench.errors import UsageError, nearest
+from benchbench.errors import UsageError
+from benchbench.experiments.fleet.options import from_file, from_json
 
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://[^\s/]+:\d+/?")
 
@@ -31,36 +30,18 @@ def read_options(given: str | None) -> DaskOptions:
             "tcp://HOST:8786 (`dask scheduler` prints it)"
         )
     if given.startswith("{"):
-        return _checked(msgspec.json.decode(given), "the plan")
+        return _checked(from_json(given, DaskOptions), "in JSON")
     if "://" in given:
-        return _checked({"address": given}, given)
+        return _checked(DaskOptions(address=given), given)
     if not given.endswith(".toml"):
         raise UsageError(
             f"--executor-options {given}: expected the address of a Dask scheduler "
             f"(tcp://HOST:8786), or a TOML file with `address`"
         )
-    try:
-        return _checked(tomllib.loads(Path(given).read_text(encoding="utf-8")), given)
-    except OSError as error:
-        raise UsageError(
-            f"--executor-options {given} cannot be read: {error.strerror or error}"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"--executor-options {given} is no TOML: {error}") from None
+    return _checked(from_file(given, DaskOptions, "Dask"), given)
 
 
-def _checked(content: object, source: str) -> DaskOptions:
-    known = DaskOptions.__struct_fields__
-    for name in content if isinstance(content, dict) else ():
-        if name not in known:
-            raise UsageError(
-                f"--executor-options {source}: there is no option '{name}'{nearest(name, known)} "
-                f"(known: {', '.join(known)})"
-            )
-    try:
-        options = msgspec.convert(content, DaskOptions, strict=False)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"--executor-options {source}: {error}") from None
+def _checked(options: DaskOptions, source: str) -> DaskOptions:
     if not _ADDRESS.fullmatch(options.address):
         raise UsageError(
             f"--executor-options {source}: '{options.address}' is no address of a Dask scheduler: "

@@ -27,6 +27,18 @@ _AWAY = (
 # Slurm's states of a job, and which of them another node may cure.
 _UNDER_WAY = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT"}
 _WAITING = {"PENDING", "CONFIGURING", "RESIZING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT"}
+# Reasons to wait that pass only where somebody changes the job or the cluster.
+_FOR_EVER = {
+    *(
+        "PartitionTimeLimit",
+        "PartitionNodeLimit",
+        "PartitionConfig",
+        "BadConstraints",
+        "JobHeldUser",
+    ),
+    *("JobHeldAdmin", "InvalidAccount", "InvalidQOS", "AccountNotAllowed", "QOSNotAllowed"),
+    *("DependencyNeverSatisfied", "QOSTimeLimit", "MaxMemPerLimit", "ReservationDeleted"),
+}
 _ELSEWHERE = {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED"}
 _ENDINGS = {
     "CANCELLED": "the job was cancelled",
@@ -99,7 +111,8 @@ def state_of(word: str, node: str, reason: str) -> JobState:
     state = word.split(maxsplit=1)[0].rstrip("+") if word.strip() else "UNKNOWN"
     place = "" if node in {"", "(null)", "None assigned"} else node
     if state in _WAITING:
-        return JobState("waiting", place, "" if reason in {"None", ""} else reason)
+        lasting = " (does not pass by itself: `scontrol show job`)" if reason in _FOR_EVER else ""
+        return JobState("waiting", place, "" if reason in {"None", ""} else f"{reason}{lasting}")
     if state in _UNDER_WAY:
         return JobState("running", place)
     if state == "COMPLETED":

@@ -32,6 +32,8 @@ class Slurm:
         self._array_size = _ARRAY_SIZE
         # Whether nodes are other machines than this one, as far as it has been asked.
         self._elsewhere = False
+        # The jobs that were seen at work.
+        self._running: set[str] = set()
 
     def configure(self, options: str | None) -> str:
         self._options = read_options(options)
@@ -78,9 +80,12 @@ class Slurm:
 
     def look(self, jobs: Mapping[int, str]) -> dict[int, JobState]:
         found = self._listed(sorted({_array(job) for job in jobs.values()}))
-        states = {key: found[job] for key, job in jobs.items() if job in found}
-        if missing := {key: job for key, job in jobs.items() if job not in found}:
-            states |= _accounted(missing)
+        self._running |= {job for job, state in found.items() if state.phase == "running"}
+        # Where the last of an array's tasks are cancelled before they begin, Slurm lists the array.
+        named = {key: job if job in found else _array(job) for key, job in jobs.items()}
+        states = {key: found[name] for key, name in named.items() if name in found}
+        if missing := {key: jobs[key] for key, name in named.items() if name not in found}:
+            states |= _accounted(missing, self._running)
         return states
 
     def cancel(self, jobs: Mapping[int, str]) -> None:
@@ -157,11 +162,12 @@ class Slurm:
             state, limit = partitions[name]
             if state != "up":
                 raise Unavailable(f"the partition '{name}' is {state}: it takes no jobs now")
-            longest, asked = minutes(limit), minutes(str(self._options.time or ""))
-            if longest is not None and asked is not None and asked > longest:
+            longest, asked = minutes(limit), minutes(str(self._options.time))
+            if longest is not None and asked is not None and (asked > longest or asked == 0):
+                no_limit = "" if asked else ", which is no limit"
                 raise UsageError(
-                    f"time is {self._options.time}, but the partition '{name}' lets jobs run for "
-                    f"{limit} at most"
+                    f"time is {self._options.time}{no_limit}, but the partition '{name}' lets jobs "
+                    f"run for {limit} at most"
                 )
 
     def _check_limits(self, blocks: int) -> None:
@@ -219,11 +225,19 @@ class Slurm:
         return {job: state_of(*rest) for job, *rest in table(said.output, 4)}
 
 
-def _accounted(jobs: Mapping[int, str]) -> dict[int, JobState]:
-    """Return the states of jobs that only the accounting may know, where there is one."""
+def _accounted(jobs: Mapping[int, str], running: Collection[str]) -> dict[int, JobState]:
+    """Return the states of jobs that only the accounting may know, where there is one.
+
+    `running` are those that were seen at work. A task that is cancelled while it waits leaves no
+    trace in Slurm's list: it is not for us to submit it again.
+    """
     known = dict(_from_sacct(sorted({_array(job) for job in jobs.values()})))
-    gone = JobState("ended", reason="Slurm knows its job no longer", elsewhere=True)
-    return {key: known.get(job, gone) for key, job in jobs.items()}
+    lost = JobState("ended", reason="Slurm knows its job no longer", elsewhere=True)
+    gone = JobState(
+        "ended",
+        reason="Slurm knows its job no longer: it was cancelled before it began, or Slurm lost it",
+    )
+    return {key: known.get(job, lost if job in running else gone) for key, job in jobs.items()}
 
 
 def _from_sacct(arrays: Sequence[str]) -> Iterator[tuple[str, JobState]]:

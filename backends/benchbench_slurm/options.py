@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 
-from benchbench.errors import UsageError, nearest
+from benchbench.errors import UsageError
+from benchbench.experiments.fleet.options import from_file, from_json
 
 # Slurm's forms of a time limit: 30, 30:00, 2:00:00, 1-12, 1-12:00, 1-12:00:00; minutes first.
 _TIME = re.compile(r"\d+(:\d\d){0,2}|\d+-\d+(:\d\d){0,2}")
@@ -72,33 +71,13 @@ def read_options(given: str | None) -> SlurmOptions:
     """Return the options of a TOML file, or those that a plan has kept. Raises UsageError."""
     if given is None:
         return SlurmOptions()
+    more = "; `extra` takes any of sbatch's"
     if given.startswith("{"):
-        return _checked(msgspec.json.decode(given), "the plan")
-    path = Path(given)
-    try:
-        return _checked(tomllib.loads(path.read_text(encoding="utf-8")), given)
-    except OSError as error:
-        raise UsageError(
-            f"--executor-options {given}: expected a TOML file with options for Slurm, but it "
-            f"cannot be read: {error.strerror or error}"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"--executor-options {given} is no TOML: {error}") from None
+        return _checked(from_json(given, SlurmOptions, more=more), "in JSON")
+    return _checked(from_file(given, SlurmOptions, "Slurm", more=more), given)
 
 
-def _checked(content: object, source: str) -> SlurmOptions:
-    known = SlurmOptions.__struct_fields__
-    names = content if isinstance(content, dict) else {}
-    for name in names:
-        if name not in known:
-            raise UsageError(
-                f"--executor-options {source}: there is no option '{name}'{nearest(name, known)} "
-                f"(known: {', '.join(known)}; `extra` takes any of sbatch's)"
-            )
-    try:
-        options = msgspec.convert(content, SlurmOptions)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"--executor-options {source}: {error}") from None
+def _checked(options: SlurmOptions, source: str) -> SlurmOptions:
     for name in ("at_once", "cpus_per_task"):
         value = getattr(options, name)
         if value is not None and value < 1:
@@ -108,7 +87,8 @@ def _checked(content: object, source: str) -> SlurmOptions:
             f"--executor-options {source}: time is '{options.time}': expected minutes, or "
             f"hours:minutes:seconds, or days-hours, as sbatch has them"
         )
-    lines = {name: getattr(options, name) for name in known if name not in {"setup", "extra"}}
+    names = options.__struct_fields__
+    lines = {name: getattr(options, name) for name in names if name not in {"setup", "extra"}}
     for name, value in lines.items():
         if isinstance(value, str) and ("\n" in value or not value.strip()):
             raise UsageError(f"--executor-options {source}: {name} is {value!r}: expected a word")

@@ -7,6 +7,7 @@ import typer
 from benchbench.cli import options
 from benchbench.cli.output import answer
 from benchbench.cli.progress import progress
+from benchbench.quantities import counted
 
 
 def status(
@@ -34,5 +35,5 @@ def cancel(session: options.TheSession, results: options.Results = None) -> None
     store = Store(results_folder(results))
     with progress() as listener:
         count = session_status.cancel(session, store, listener)
-    typer.echo(f"cancelled {count} blocks" if count else "no block of it was under way")
+    typer.echo(f"cancelled {counted(count, 'block')}" if count else "no block of it was under way")
     typer.echo(f"go on with: {go_on(store.folder.parent, session)}", err=True)

@@ -29,6 +29,7 @@ from benchbench.experiments.until import RunBlock, Until, run_until
 from benchbench.interrupts import interrupts_wait
 from benchbench.measure.quiet import await_quiet
 from benchbench.plugins.registry import Registry
+from benchbench.quantities import counted
 from benchbench.records import RunRecord
 from benchbench.run.plan import LIVE_WORKERS, Cell, Group, Session
 from benchbench.run.store import Store
@@ -206,8 +207,8 @@ def _run_elsewhere(
     save_plan(store, plan)
     units = [Unit(number, (), session.cells) for number in range(plan.blocks)]
     listener.note(
-        f"session {session.session_id}: {plan.blocks} blocks of {len(session.cells)} runs go to "
-        f"{matrix.executor}"
+        f"session {session.session_id}: to {matrix.executor} go {counted(plan.blocks, 'block')} of "
+        f"{counted(len(session.cells), 'run')}"
     )
     if matrix.detach:
         fleet.detach(plan, units, store, listener)

@@ -10,6 +10,7 @@ from fake_engine import FakeEngine
 from benchbench.errors import Unavailable, UsageError
 from benchbench.experiments import session_status as statuses
 from benchbench.experiments.fleet import watch as watches
+from benchbench.experiments.fleet.engine import EngineSilent
 from benchbench.experiments.fleet.order_book import OrderBook
 from benchbench.experiments.matrix import SessionInterrupted
 from benchbench.report import fleet as report
@@ -142,3 +143,33 @@ def test_interrupted_sessions_tell_their_records(fleet, monkeypatch):
     with pytest.raises(SessionInterrupted) as stopped:
         one.resume()
     assert stopped.value.session_id == one.id
+
+
+def test_each_reason_to_wait_is_told_once(fleet):
+    one = fleet(FakeEngine(nodes=("n1",)), blocks=3)
+    one.run()
+    assert one.told("waiting: ") == ["2 blocks waiting: Resources"]
+
+
+def test_what_cannot_be_cancelled_is_not_said_to_be(fleet, monkeypatch):
+    one = fleet()
+
+    def interrupted(_jobs):
+        raise KeyboardInterrupt
+
+    def away(_jobs):
+        raise EngineSilent("connection refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(one.engine, "look", interrupted)
+        patch.setattr(one.engine, "cancel", away)
+        with pytest.raises(KeyboardInterrupt) as stopped:
+            one.run()
+        (told,) = stopped.value.__notes__
+        assert told.startswith("blocks that are under way and may run on: 4 (")
+        assert "does not answer (connection refused), so nothing is cancelled" in told
+        with pytest.raises(Unavailable, match=f"once it does: benchbench cancel {one.id}"):
+            statuses.cancel(one.id, one.store, one.listener)
+    assert not one.told("LOST")
+    assert len(one.resume()) == 16
+    assert sorted(number for number, _, _ in one.engine.ran) == [0, 1, 2, 3], "none ran twice"

@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
-import time
 
 import cluster
 import pytest
+from held import Held, tracked
 
 pytest.importorskip("distributed", reason="distributed is not installed: the extra `dask`")
 pytestmark = pytest.mark.exhaustive
 
 
 @pytest.fixture
-def dask(command, tmp_path):
+def dask(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("HELD_AT", str(tmp_path / "held"))
     folder = tmp_path / "dask"
     folder.mkdir()
-    with cluster.running(cluster.Dask, folder) as found, cluster.tracked(command):
+    with cluster.running(cluster.Dask, folder) as found, tracked(command):
         command.dask = ("--executor", "dask", "--executor-options", found.address)
         yield found
 
 
-def start(command, backend, blocks):
-    return command.start(
-        *("run", "--backend", backend, "--model", "single-layer", "--blocks", str(blocks)),
-        *("--epochs", "2", "--threads", "1", "--dataset", str(command.dataset), "--no-certify"),
-        *("--results", str(command.results), *command.dask),
-    )
-
-
-def wait_for(condition, seconds=90.0):
-    for _ in range(int(seconds / 0.2)):
-        if found := condition():
-            return found
-        time.sleep(0.2)
-    raise AssertionError("it did not come to that")
-
-
-def begun(command):
-    return list((command.results / "sessions").glob("*/*.begun.json"))
+@pytest.fixture
+def held(dask, command, tmp_path):
+    """Start a session whose blocks are held in their first epoch."""
+    return lambda blocks: Held(command, tmp_path, *command.dask, blocks=blocks)
 
 
 def test_blocks_travel_to_the_workers_and_records_come_back(dask, command):
@@ -52,30 +38,28 @@ def test_blocks_travel_to_the_workers_and_records_come_back(dask, command):
     assert len(re.findall(r"block \d: done on tcp://", done.stderr)) == 4
 
 
-def test_a_worker_that_is_killed_mid_block_loses_it_and_it_is_done_again_once(dask, command):
-    process = start(command, "slow", 2)
-    (first, *_) = wait_for(lambda: begun(command))
-    time.sleep(4)
-    dask.kill(json.loads(first.read_text())["node"])
-    _, errors = process.communicate(timeout=240)
-    assert process.returncode == 0, errors
-    assert re.search(r"block \d: LOST on tcp://\S+: .*; it is done again, as block 2", errors)
+def test_a_worker_that_is_killed_mid_block_loses_it_and_it_is_done_again_once(dask, held, command):
+    session = held(2)
+    dask.kill_above(session.worker())
+    told = session.end()
+    assert session.process.returncode == 0, told
+    assert re.search(r"block \d: LOST on tcp://\S+: .*; it is done again, as block 2", told)
     good = [record.block for record in command.records() if record.status == "ok"]
     assert len(good) == len(set(good)) == 2
     (lost,) = [record for record in command.records() if record.status != "ok"]
     assert "the block is lost" in lost.error
 
 
-def test_ctrl_c_ends_the_blocks_and_resume_completes(dask, command):
-    process = start(command, "slow", 3)
-    wait_for(lambda: begun(command))
-    time.sleep(6)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert "under way and have been cancelled" in errors
-    assert {record.status for record in command.records()} <= {"ok", "interrupted", "crashed"}
-    (words,) = [line for line in errors.splitlines() if line.startswith("go on with: benchbench ")]
-    done = command(*words.removeprefix("go on with: benchbench ").split())
+def test_ctrl_c_ends_the_blocks_and_resume_completes(dask, held, command):
+    session = held(3)
+    session.worker()
+    session.process.send_signal(signal.SIGINT)
+    session.process.communicate(timeout=180)
+    assert session.process.returncode == 130
+    assert "under way and have been cancelled" in session.said
+    assert {record.status for record in command.records()} <= {"interrupted", "crashed"}
+    (words,) = re.findall(r"^go on with: benchbench (.*)$", session.said, re.MULTILINE)
+    session.let_go()
+    done = command(*words.split())
     assert done.returncode == 0, done.stderr
     assert sum(record.status == "ok" for record in command.records()) == 3

@@ -30,7 +30,9 @@ def test_what_is_no_address_is_refused(given, told):
     ("text", "told"),
     [
         ("adress = 'tcp://a:1'", "no option 'adress', did you mean 'address'"),
-        ("seconds = 1", "missing required field `address`"),
+        ("seconds = 1", "there is no `address`"),
+        ("address = 5", "address is 5: expected text in quotes"),
+        ("address = 'tcp://a:1'\nseconds = 'x'", 'seconds is "x": expected a number'),
         ("address = 'tcp://a:1'\nseconds = 0", "seconds is 0: give more than 0"),
         ("address = ", "is no TOML"),
     ],

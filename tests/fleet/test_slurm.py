@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import signal
-import time
 
 import cluster
 import pytest
+from held import Held, tracked, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def fleet(slurm, command, tmp_path):
     options = tmp_path / "slurm.toml"
     options.write_text('partition = "bench"\ntime = 5\n')
     command.slurm = ("--executor", "slurm", "--executor-options", str(options))
-    with cluster.tracked(command):
+    with tracked(command):
         yield command
 
 
@@ -47,22 +47,10 @@ def statuses(command):
     return json.loads(done.stdout)
 
 
-def wait_for(condition, seconds=60.0):
-    for _ in range(int(seconds / 0.2)):
-        if found := condition():
-            return found
-        time.sleep(0.2)
-    raise AssertionError("it did not come to that")
-
-
-def on_node(command, node="node"):
-    """Return the block that runs on a node, None if none does."""
-    for path in (command.results / "sessions").glob("*/*.begun.json"):
-        key = path.name.split(".")[0]
-        begun = json.loads(path.read_text())
-        if begun["node"].startswith(node) and not list(path.parent.glob(f"{key}.answer.json")):
-            return begun["node"]
-    return None
+@pytest.fixture
+def held(fleet, tmp_path):
+    """Start a session whose blocks are held in their first epoch."""
+    return lambda blocks: Held(fleet, tmp_path, *fleet.slurm, blocks=blocks)
 
 
 @pytest.mark.exhaustive
@@ -80,46 +68,60 @@ def test_eight_blocks_over_two_nodes(fleet):
 
 
 @pytest.mark.exhaustive
-def test_a_node_that_dies_mid_block_has_its_block_done_again_elsewhere(fleet, slurm):
-    process = fleet.start(
-        *("run", "--backend", "slow", "--model", "single-layer", "--blocks", "2", "--epochs", "2"),
-        *("--dataset", str(fleet.dataset), "--results", str(fleet.results), "--threads", "1"),
-        *("--no-certify", *fleet.slurm),
-    )
-    node = wait_for(lambda: on_node(fleet))
+def test_a_node_that_dies_mid_block_has_its_block_done_again_elsewhere(fleet, slurm, held):
+    session = held(2)
+    node = session.node()
     slurm.kill_node(node)
-    _, errors = process.communicate(timeout=240)
+    told = session.end()
     slurm.start_node(node)
-    told = rf"block \d: LOST on {node}: its node failed \(NODE_FAIL\).*as block 2"
-    assert re.search(told, errors), errors
+    lost = rf"block \d: LOST on {node}: its node failed \(NODE_FAIL\).*as block 2"
+    assert re.search(lost, told), told
     by_status = [(record.status, record.block) for record in fleet.records()]
     assert sum(status == "ok" for status, _ in by_status) == 2
     (lost,) = [record for record in fleet.records() if record.status != "ok"]
     assert "its node failed" in lost.error
     (again,) = [record for record in fleet.records() if record.block == 2]
     assert again.replaces_blocks == (lost.block,)
-    assert process.returncode == 0
+    assert session.process.returncode == 0
 
 
-@pytest.mark.exhaustive
-def test_a_cancelled_job_is_lost_with_its_reason_and_resume_completes(fleet, slurm):
-    process = fleet.start(
-        *("run", "--backend", "slow", "--model", "single-layer", "--blocks", "3", "--epochs", "2"),
-        *("--dataset", str(fleet.dataset), "--results", str(fleet.results), "--threads", "1"),
-        *("--no-certify", *fleet.slurm),
-    )
-    wait_for(lambda: on_node(fleet))
-    jobs = slurm.say("squeue", "-h", "-r", "-t", "RUNNING", "-o", "%i").split()
-    for job in jobs:
-        slurm.say("scancel", job)
-    _, errors = process.communicate(timeout=240)
-    assert process.returncode == 1
-    lost = re.findall(r"block \d: LOST.*the job was cancelled \(CANCELLED\)", errors)
-    assert len(lost) == len(jobs)
-    assert "done again" not in errors
+def test_cancelled_jobs_are_lost_with_their_reason_and_resume_completes(fleet, slurm, held):
+    session = held(3)
+    session.node()
+    slurm.say("scancel", "--user=root")  # two at work and one that waits
+    told = session.end()
+    assert session.process.returncode == 1
+    assert len(re.findall(r"block \d: LOST.*the job was cancelled \(CANCELLED\)", told)) == 3
+    assert "done again" not in told
     resumed = fleet("run", "--resume", session_of(fleet), "--results", str(fleet.results))
     assert resumed.returncode == 0, resumed.stderr
     assert sum(record.status == "ok" for record in fleet.records()) == 3
+
+
+@pytest.mark.exhaustive
+def test_a_preempted_block_is_done_again_once_elsewhere(fleet, slurm, held):
+    session = held(1)
+    node = session.node()
+    slurm.say("sbatch", "-p", "urgent", "-w", node, "-o", "/dev/null", "--wrap", "true")
+    told = session.end()
+    assert session.process.returncode == 0, told
+    lost = rf"block 0: LOST on {node}: the job was preempted \(PREEMPTED\); .* as block 1"
+    assert re.search(lost, told), told
+    good = [record.block for record in fleet.records() if record.status == "ok"]
+    assert good == [1]
+    assert {record.replaces_blocks for record in fleet.records() if record.block} == {(0,)}
+
+
+@pytest.mark.exhaustive
+def test_a_command_that_was_killed_loses_nothing_and_resume_collects(fleet, held):
+    session = held(2)
+    session.node()
+    session.process.kill()
+    session.end()
+    resumed = fleet("run", "--resume", session_of(fleet), "--results", str(fleet.results))
+    assert resumed.returncode == 0, resumed.stderr
+    assert sorted(record.block for record in fleet.records()) == [0, 1]
+    assert {record.status for record in fleet.records()} == {"ok"}
 
 
 def test_detached_blocks_are_looked_at_and_collected(fleet):
@@ -133,23 +135,17 @@ def test_detached_blocks_are_looked_at_and_collected(fleet):
 
 
 @pytest.mark.exhaustive
-def test_ctrl_c_and_cancel_end_the_jobs(fleet, slurm):
-    arguments = (
-        *("run", "--backend", "slow", "--model", "single-layer", "--blocks", "4", "--epochs", "2"),
-        *("--dataset", str(fleet.dataset), "--results", str(fleet.results), "--threads", "1"),
-        *("--no-certify", *fleet.slurm),
-    )
-    process = fleet.start(*arguments)
-    wait_for(lambda: on_node(fleet))
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert "under way and have been cancelled: " in errors
-    assert "go on with: benchbench run --results" in errors
+def test_ctrl_c_and_cancel_end_the_jobs(fleet, slurm, held):
+    session = held(4)
+    session.node()
+    session.process.send_signal(signal.SIGINT)
+    session.process.communicate(timeout=180)
+    assert session.process.returncode == 130
+    assert "under way and have been cancelled: 4" in session.said
+    assert "go on with: benchbench run --results" in session.said
     wait_for(lambda: not slurm.say("squeue", "-h").strip())
-    statuses = {record.status for record in fleet.records()}
-    assert statuses <= {"interrupted", "crashed"}
-    fleet(*arguments, "--detach")
+    assert {record.status for record in fleet.records()} <= {"interrupted", "crashed"}
+    fleet.run("held", "--blocks", "4", *fleet.slurm, "--detach")
     latest = sorted(path.stem for path in (fleet.results / "sessions").glob("*.json"))[-1]
     ended = fleet("cancel", latest, "--results", str(fleet.results))
     assert "cancelled 4 blocks" in ended.stdout
@@ -164,7 +160,7 @@ def test_what_slurm_would_refuse_is_refused_before_anything_is_submitted(fleet, 
         "numpy", "--blocks", "2", "--executor", "slurm", "--executor-options", str(options)
     )
     assert refused.returncode == 2
-    assert "there is no partition 'nowhere' (known: bench)" in refused.stderr
+    assert "there is no partition 'nowhere' (known: bench, urgent)" in refused.stderr
     too_many = fleet.run("numpy", "--blocks", "10001", *fleet.slurm)
     assert too_many.returncode == 2
     assert "10,001 blocks are more than this cluster takes" in too_many.stderr
@@ -172,19 +168,16 @@ def test_what_slurm_would_refuse_is_refused_before_anything_is_submitted(fleet, 
 
 
 @pytest.mark.exhaustive
-def test_a_controller_that_restarts_is_waited_for(fleet, slurm):
-    process = fleet.start(
-        *("run", "--backend", "slow", "--model", "single-layer", "--blocks", "2", "--epochs", "2"),
-        *("--dataset", str(fleet.dataset), "--results", str(fleet.results), "--threads", "1"),
-        *("--no-certify", *fleet.slurm),
-    )
-    wait_for(lambda: on_node(fleet))
+def test_a_controller_that_restarts_is_waited_for(fleet, slurm, held):
+    session = held(2)
+    session.node()
     slurm.stop_controller()
-    time.sleep(8)
+    wait_for(lambda: "does not answer" in session.said)
     slurm.start_controller()
-    _, errors = process.communicate(timeout=240)
-    assert process.returncode == 0, errors
-    assert "LOST" not in errors
+    told = session.end()
+    assert session.process.returncode == 0, told
+    assert "answers again" in told
+    assert "LOST" not in told
     assert [record.status for record in fleet.records()] == ["ok"] * 2
 
 

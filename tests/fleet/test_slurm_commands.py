@@ -81,7 +81,12 @@ def orders(count, first=0):
     ("options", "told"),
     [
         ("partiton = 'x'", r"there is no option 'partiton', did you mean 'partition'\? \(known: "),
-        ("partition = 5", r"Expected `str \| null`, got `int`"),
+        ("partition = 5", "slurm.toml: partition is 5: expected text in quotes"),
+        ("exclusive = 'no'", 'exclusive is "no": expected true or false'),
+        ("time = true", "time is true: expected a whole number or text in quotes"),
+        ("time = 1979-05-27", "time is .*: expected a whole number or text in quotes"),
+        ("extra = '--x'", "expected a list of texts in brackets"),
+        ("extra = ['a', 5]", r"extra is \[\"a\",5\]: expected"),
         ("time = 'soon'", "time is 'soon': expected minutes, or"),
         ("at_once = 0", "at_once is 0: give 1 or more"),
         ('partition = "a\\nb"', "expected a word"),
@@ -93,6 +98,11 @@ def test_options_that_make_no_sense_are_refused(tmp_path, options, told):
     path.write_text(options)
     with pytest.raises(UsageError, match=told):
         read_options(str(path))
+
+
+def test_what_begins_like_json_and_is_none_is_refused():
+    with pytest.raises(UsageError, match=r"\{bad: expected a TOML file; it begins like JSON"):
+        read_options("{bad")
 
 
 def test_an_options_file_that_is_not_there_is_refused():
@@ -133,6 +143,9 @@ def test_a_partition_that_is_not_there_is_refused_with_those_that_are(slurm):
         made.check(plan, book, 4)
     made, _, plan, book = slurm('partition = "debug"\ntime = "2:00:00"')
     with pytest.raises(UsageError, match="lets jobs run for 30:00 at most"):
+        made.check(plan, book, 4)
+    made, _, plan, book = slurm('partition = "debug"\ntime = 0')
+    with pytest.raises(UsageError, match="time is 0, which is no limit, but the partition 'debug'"):
         made.check(plan, book, 4)
 
 
@@ -221,6 +234,10 @@ def test_where_one_array_is_refused_those_before_are_ended(slurm):
     ("line", "expected"),
     [
         ("PENDING||Resources", JobState("waiting", "", "Resources")),
+        (
+            "PENDING||JobHeldUser",
+            JobState("waiting", "", "JobHeldUser (does not pass by itself: `scontrol show job`)"),
+        ),
         ("RUNNING|n1|None", JobState("running", "n1")),
         ("COMPLETING|n1|None", JobState("running", "n1")),
         ("COMPLETED|n1|None", JobState("ended", "n1")),
@@ -245,7 +262,7 @@ def test_a_time_limit_says_what_gives_more():
 def test_jobs_that_slurm_has_forgotten_are_asked_of_the_accounting(slurm):
     unknown = Said(1, "", "slurm_load_jobs error: Invalid job id specified")
     made, _, _, _ = slurm(squeue=unknown)
-    assert made.look({0: "5_0"})[0].reason == "Slurm knows its job no longer"
+    assert made.look({0: "5_0"})[0].reason.startswith("Slurm knows its job no longer: it was canc")
     made, _, _, _ = slurm(squeue=unknown, sacct=Said(0, "5_0|COMPLETED|n1\n", ""))
     assert made.look({0: "5_0"})[0] == JobState("ended", "n1")
 
@@ -254,6 +271,25 @@ def test_jobs_that_slurm_has_forgotten_are_asked_of_the_accounting(slurm):
 
     made, _, _, _ = slurm(squeue=squeue)
     assert made.look({0: "5_0", 1: "6_0"})[1] == JobState("running", "n2")
+
+
+def test_what_was_cancelled_before_it_began_is_not_done_again(slurm):
+    """As Slurm 22.05 lists it after `scancel 5_1`, and after `scancel --user`."""
+    lists = iter(
+        [
+            "5_0|RUNNING|n1|None\n5_1|PENDING||Resources\n",
+            "5_0|RUNNING|n1|None\n",
+            "6|CANCELLED||x\n",
+        ]
+    )
+    made, _, _, _ = slurm(squeue=lambda _: Said(0, next(lists), ""))
+    assert made.look({0: "5_0", 1: "5_1"})[1].phase == "waiting"
+    gone = made.look({0: "5_0", 1: "5_1"})[1]
+    assert gone.phase == "ended"
+    assert not gone.elsewhere
+    found = made.look({0: "5_0", 2: "6_0", 3: "6_1"})
+    assert found[2] == found[3] == JobState("ended", "", "the job was cancelled (CANCELLED)")
+    assert found[0].elsewhere, "it was at work and is gone"
 
 
 def test_an_executor_takes_the_options_that_are_its_own(tmp_path):

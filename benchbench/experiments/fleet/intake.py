@@ -16,6 +16,7 @@ from benchbench.experiments.listener import Listener
 from benchbench.experiments.units import Unit, broken_models, units_of
 from benchbench.files import is_there
 from benchbench.measure.clock import now_ns
+from benchbench.quantities import counted
 from benchbench.records import GaveUp, RunRecord
 from benchbench.run.part import Part
 from benchbench.run.plan import PlannedRun, Session
@@ -67,7 +68,7 @@ class Intake:
         if not lost or not broken_models(self._session, records, order.models):
             good = sum(record.status == "ok" for record in records)
             self._listener.note(
-                f"block {order.number}: done on {node}, {len(records)} runs, {good} of them ok"
+                f"block {order.number}: done on {node}, {counted(len(records), 'run')}, {good} ok"
             )
             return Taken(records, node)
         records += self._lost_records(order, planned, records, f"the block is lost: {lost}")

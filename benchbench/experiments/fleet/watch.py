@@ -6,8 +6,9 @@ what is lost otherwise stays lost until `run --resume`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from benchbench.errors import BenchbenchError, Unavailable
 from benchbench.experiments.blame import told_by_name
@@ -20,6 +21,7 @@ from benchbench.experiments.saved_plan import SavedPlan
 from benchbench.experiments.units import Unit
 from benchbench.interrupts import interrupts_wait
 from benchbench.measure.clock import now_ns, utc_now
+from benchbench.quantities import counted
 from benchbench.records import RunRecord
 from benchbench.run.store import Store
 
@@ -62,6 +64,7 @@ class OrderWatch:
         self._orders = self._book.orders()
         self._open: dict[int, str] = {}
         self._seen: dict[int, str] = {}
+        self._waits_told: set[str] = set()
         self._silent_since: int | None = None
 
     @property
@@ -120,7 +123,9 @@ class OrderWatch:
         pause = _SOONEST_SECONDS
         while self._open:
             changed = False
-            for key, state in self._look().items():
+            states = self._look()
+            self._tell_what_waits(states.values())
+            for key, state in states.items():
                 changed |= self._note(key, state)
                 if state.phase == "ended":
                     yield from self._settle(key, state)
@@ -135,18 +140,28 @@ class OrderWatch:
             yield
         except (KeyboardInterrupt, GeneratorExit) as interrupt:
             with interrupts_wait():
-                count = len(self._open)
-                with suppress(BenchbenchError):
-                    self.cancel()
-                if count:
-                    told = "blocks that were under way and have been cancelled"
-                    interrupt.add_note(f"{told}: {count}")
+                if count := len(self._open):
+                    told = f"blocks that were under way and have been cancelled: {count}"
+                    try:
+                        self.cancel()
+                    except BenchbenchError as error:
+                        told = f"blocks that are under way and may run on: {count} ({error})"
+                    interrupt.add_note(told)
             raise
 
     def cancel(self) -> None:
-        """End all jobs, wait a moment for what they save, and write the rest down as lost."""
-        with told_by_name(self._owner):
-            self._engine.cancel(self._open)
+        """End all jobs, wait a moment for what they save, and write the rest down as lost.
+
+        Raises Unavailable where the engine does not answer: nothing is written down then.
+        """
+        try:
+            with told_by_name(self._owner, passed_on=EngineSilent):
+                self._engine.cancel(self._open)
+        except EngineSilent as silence:
+            raise Unavailable(
+                f"{self._owner} does not answer ({silence}), so nothing is cancelled; once it "
+                f"does: benchbench cancel {self._plan.session.session_id}"
+            ) from None
         deadline = now_ns() + FAREWELL_SECONDS * 1e9
         while self._open and now_ns() < deadline:
             for key, state in self._look().items():
@@ -187,6 +202,13 @@ class OrderWatch:
         if state.phase == "running" and state.phase != before:
             self._listener.note(f"block {self._orders[key].number}: running on {state.node}")
         return state.phase != before
+
+    def _tell_what_waits(self, states: Collection[JobState]) -> None:
+        """Tell each reason for which blocks wait, once: some never pass by themselves."""
+        reasons = Counter(one.reason for one in states if one.phase == "waiting" and one.reason)
+        for reason in reasons.keys() - self._waits_told:
+            self._listener.note(f"{counted(reasons[reason], 'block')} waiting: {reason}")
+        self._waits_told |= reasons.keys()
 
     def _settle(self, key: int, state: JobState, *, redo: bool = True) -> Iterator[RunRecord]:
         """Take in what came of a job that has ended; do it again where that may help."""
