@@ -9,11 +9,11 @@ import msgspec
 import numpy as np
 
 from benchbench.compare.contrast import Question
-from benchbench.compare.poolable import LEAST_MACHINES
+from benchbench.compare.poolable import LEAST_PREDICTED
 from benchbench.compare.random_effects import RandomEffects
 
 # Numbers of machines, and standard deviations of their true log-ratios, that are told of.
-MACHINES = (3, 5, 10)
+MACHINES = (5, 10, 20)
 BETWEEN = (0.0, 0.01, 0.02, 0.05)
 _POWER = 0.8
 # Of the scatters that may be seen, so many stand for all: between machines, and of blocks.
@@ -43,7 +43,7 @@ def resolve_machines(
 
     Where `machines` were measured, also what so many can, and by how much they differ.
     """
-    counts = {*MACHINES, machines} if machines >= LEAST_MACHINES else MACHINES
+    counts = {*MACHINES, machines} if machines >= LEAST_PREDICTED else MACHINES
     betweens = BETWEEN if between is None else {*BETWEEN, round(between, 3)}
     return tuple(
         MachineResolution(

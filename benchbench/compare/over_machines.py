@@ -20,7 +20,13 @@ import numpy as np
 
 from benchbench.compare.contrast import CellName, Contrast, Question, TimeVerdict
 from benchbench.compare.model_runs import ModelRuns
-from benchbench.compare.poolable import LEAST_MACHINES, Fleet, objections, outlier
+from benchbench.compare.poolable import (
+    LEAST_MACHINES,
+    LEAST_PREDICTED,
+    Fleet,
+    objections,
+    outlier,
+)
 from benchbench.compare.random_effects import RandomEffects
 from benchbench.compare.verdicts import holm
 
@@ -111,26 +117,30 @@ def random_effects(
 
 
 def estimates(effects: RandomEffects, within: float, question: Question) -> dict[str, float]:
-    """Return the fields that hold figures: of too few machines only the middle one."""
+    """Return the fields that hold figures: of too few machines only those that can be told."""
     found = {"ratio": math.exp(effects.value), "within": within}
     if effects.machine_count < LEAST_MACHINES:
         return found
-    margin, prediction = question.log_margin, effects.prediction
     low, high = effects.interval(question.confidence)
-    predicted_low, predicted_high = prediction.interval(question.confidence)
     between_low, between_high = effects.between_interval(question.confidence)
-    return found | {
+    found |= {
         "low": math.exp(low),
         "high": math.exp(high),
+        "between": effects.between,
+        "between_low": between_low,
+        "between_high": between_high,
+        "heterogeneity": effects.heterogeneity,
+    }
+    if effects.machine_count < LEAST_PREDICTED:
+        return found
+    margin, prediction = question.log_margin, effects.prediction
+    predicted_low, predicted_high = prediction.interval(question.confidence)
+    return found | {
         "predicted_low": math.exp(predicted_low),
         "predicted_high": math.exp(predicted_high),
         "p_faster": prediction.p_below(-margin),
         "p_slower": prediction.p_above(margin),
         "p_same": max(prediction.p_above(-margin), prediction.p_below(margin)),
-        "between": effects.between,
-        "between_low": between_low,
-        "between_high": between_high,
-        "heterogeneity": effects.heterogeneity,
     }
 
 

@@ -13,6 +13,9 @@ from benchbench.compare.random_effects import RandomEffects
 
 # With fewer machines it is not known how machines differ, whatever the method.
 LEAST_MACHINES = 3
+# With fewer a prediction interval hangs on the machines' effects being normal: where they are of
+# two kinds it holds a further machine in 87 % (results/fleet/fleet.md).
+LEAST_PREDICTED = 5
 # Of the machines, so many may have been too full for their threads.
 _NOISY = 0.25
 # A machine stands apart where chance alone would have it so in one fleet of a hundred.
@@ -88,6 +91,11 @@ def objections(fleet: Fleet, question: Question) -> Iterator[str]:
         yield (
             f"machines contradict each other: FASTER on {verdicts.count('FASTER')}, SLOWER on "
             f"{verdicts.count('SLOWER')}"
+        )
+    if LEAST_MACHINES <= count < LEAST_PREDICTED:
+        yield (
+            f"{count} machines are too few to tell where a further one lies: {LEAST_PREDICTED} or "
+            f"more are needed"
         )
 
 

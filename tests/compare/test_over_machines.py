@@ -108,6 +108,16 @@ def test_two_machines_are_too_few_and_have_their_own_verdicts():
     assert row.predicted_low is None
 
 
+@pytest.mark.parametrize("machines", [3, 4])
+def test_a_few_machines_tell_how_they_differ_but_not_where_a_further_one_lies(machines):
+    (row,) = one_section(fleet(even(0.8, machines=machines, between=0.02))).over_machines
+    assert row.verdict == "EXPLORATORY"
+    assert row.reason.startswith(f"{machines} machines are too few to tell where a further one")
+    assert row.low < row.ratio < row.high
+    assert row.between is not None
+    assert {row.predicted_low, row.predicted_high, row.p_faster, row.p_slower, row.p_same} == {None}
+
+
 def test_one_block_a_machine_does_not_tell_machines_from_blocks():
     row = pooled(fleet(even(0.8, machines=6, blocks=1)))
     assert row.verdict == "EXPLORATORY"
@@ -278,16 +288,16 @@ def test_another_processor_is_another_section():
 
 def test_machines_with_sessions_of_their_own_are_compared_each_by_its_latest():
     records = []
-    for number, (host, logs) in enumerate(even(0.8, machines=3).items()):
+    for number, (host, logs) in enumerate(even(0.8).items()):
         when = f"2026-03-0{number + 1}T00:00:00+00:00"
         records += fleet({host: logs}, session=f"s{number}", started=when)
     records += fleet({"node0": [0.7, 0.7]}, session="old", started="2025-01-01T00:00:00+00:00")
     section = one_section(records)
-    assert [one.host for one in section.contrasts] == ["node0", "node1", "node2"]
+    assert [one.host for one in section.contrasts] == [f"node{number}" for number in range(5)]
     assert {one.verdict for one in section.contrasts} == {"FASTER"}
     (row,) = section.over_machines
-    assert (row.machine_count, row.verdict) == (3, "FASTER")
-    assert section.sessions == {"single-layer": "s2"}
+    assert (row.machine_count, row.verdict) == (5, "FASTER")
+    assert section.sessions == {"single-layer": "s4"}
 
 
 def test_a_session_of_one_cell_on_another_machine_is_no_machine_of_the_comparison():
@@ -324,8 +334,8 @@ def too_full(*hosts):
 
 
 def test_a_machine_that_was_too_full_is_left_out():
-    row = pooled(fleet(even(0.8), spoil=too_full("node0")))
-    assert (row.verdict, row.machine_count) == ("FASTER", 4)
+    row = pooled(fleet(even(0.8, machines=6), spoil=too_full("node0")))
+    assert (row.verdict, row.machine_count) == ("FASTER", 5)
     assert row.left_out == ("machine node0 was too full",)
     many = pooled(fleet(even(0.8), spoil=too_full("node0", "node1")))
     assert many.verdict == "EXPLORATORY"
@@ -343,7 +353,7 @@ def test_verdicts_are_held_over_machines_and_rows():
 
 
 def test_rows_over_machines_are_one_table():
-    logs = even(1.06, machines=4, between=0.008)
+    logs = even(1.06, between=0.009)
     (alone,) = one_section(fleet(logs)).over_machines
     models = ("single-layer", "two-layer", "simple-cnn", "deeper-cnn")
     records = [one for model in models for one in fleet(logs, model=model)]

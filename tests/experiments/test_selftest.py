@@ -94,7 +94,7 @@ def test_the_machines_that_an_executor_has_are_told_apart(selftest):
         (0.0, 3),
         (0.1, 3),
     ]
-    assert {one["machines"] for one in found["on_machines"]} == {3, 5, 10}
+    assert {one["machines"] for one in found["on_machines"]} == {5, 10, 20}
 
 
 def test_a_machine_with_one_block_is_too_little(selftest):
