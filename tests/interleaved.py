@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from types import NoneType, UnionType
+from typing import Literal, Union, get_args, get_origin, get_type_hints
+
 import msgspec
 from makers import make_certificate, make_record
 
+from benchbench.certificates import seal
+from benchbench.certify.exercise import STARTS
 from benchbench.records import RunRecord
+from benchbench.spec.model import ModelSpec
+from benchbench.spec.protocol import TrainingProtocol
 
 SECONDS = {"torch": 1.0, "keras": 1.5, "numpy": 4.0}
 
@@ -34,25 +41,44 @@ def _run(backend, block, turn, session, **changes) -> RunRecord:
     return msgspec.structs.replace(made, epochs=epochs)
 
 
+# What must keep its form, or its record is none: states, times, and what ties runs together.
+_KEPT = {"status", "verdict", "started", "finished", "made", "run_id", "session_id", "rule"}
+
+
 def hostile(record: RunRecord, text: str) -> RunRecord:
-    """Return the record with a text in the place of every free text in it."""
-    return _poisoned(record, text)
+    """Return the record with a text in the place of every free text that a record can hold.
+
+    The types are walked: what is null or empty in the record is filled. The spec is none: it takes
+    names of small letters only.
+    """
+    kept = {name: getattr(record, name) for name in ("spec_sha256", "dataset_sha256")}
+    found = _poisoned(record, RunRecord, text)
+    kept["certificate"] = seal(found.certificate) if record.certificate else None
+    return msgspec.structs.replace(found, **kept)
 
 
-_KEPT = {"status", "verdict", "started", "finished", "made", "run_id", "session_id"}
+def _poisoned(value, kind, text, name=""):
+    """Return the value with the text in it; a value of the kind in the place of nothing."""
+    if get_origin(kind) in {Union, UnionType}:
+        kind = next(one for one in get_args(kind) if one is not NoneType)
+    if get_origin(kind) is Literal or name in _KEPT:
+        return get_args(kind)[0] if value is None else value
+    if kind in {ModelSpec, TrainingProtocol}:
+        return value
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        hints = get_type_hints(kind)
+        fields = {one: _poisoned(getattr(value, one, None), hints[one], text, one) for one in hints}
+        return kind(**fields)
+    if get_origin(kind) is dict:
+        inner = get_args(kind)[1]
+        entries = (value or {"any": None}).items()
+        return {_key(key, text): _poisoned(one, inner, text) for key, one in entries}
+    if get_origin(kind) is tuple:
+        inner = get_args(kind)[0]
+        return tuple(_poisoned(one, inner, text) for one in value or (None,))
+    filler = {str: text, int: 1, float: 0.5, bool: True}[kind]
+    return filler if value is None or kind is str else value
 
 
-def _poisoned(value, text, name=""):
-    match value:
-        case str() if name not in _KEPT:
-            return text
-        case dict():
-            return {_poisoned(key, text): _poisoned(one, text) for key, one in value.items()}
-        case tuple():
-            return tuple(_poisoned(one, text, name) for one in value)
-        case msgspec.Struct() if name not in {"spec", "protocol"}:
-            fields = value.__struct_fields__
-            return msgspec.structs.replace(
-                value, **{field: _poisoned(getattr(value, field), text, field) for field in fields}
-            )
-    return value
+def _key(key: str, text: str) -> str:
+    return key if key in STARTS else text

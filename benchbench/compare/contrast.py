@@ -16,7 +16,7 @@ import msgspec
 from benchbench.compare.break_even import BreakEven, break_even
 from benchbench.compare.estimate import block_medians, estimate
 from benchbench.compare.load import crowded
-from benchbench.compare.validity import failure_reason
+from benchbench.compare.validity import ending
 from benchbench.errors import UsageError
 from benchbench.records import RunRecord, RunRequest, Stopping
 
@@ -248,7 +248,7 @@ def _fault(runs: Sequence[RunRecord]) -> str | None:
     if len(runs) != 1:
         return f"has {len(runs)} runs, expected one" if runs else "has no run"
     (run,) = runs
-    return None if run.status == "ok" else f"was {run.status}: {failure_reason(run)}"
+    return None if run.status == "ok" else ending(run)
 
 
 def _crowded(

@@ -15,6 +15,16 @@ from benchbench.spec.identity import spec_sha256
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 
+# How a run that is not `ok` came to its end.
+_ENDINGS = {
+    "invalid": "is invalid",
+    "failed": "failed",
+    "crashed": "crashed",
+    "timeout": "took too long",
+    "oom": "ran out of memory",
+    "interrupted": "was interrupted",
+    "skipped": "was skipped",
+}
 _TRAINING = frozenset({*(program.name for program in PROGRAMS), THREE_EPOCHS, "order"})
 
 
@@ -40,7 +50,7 @@ def _objection_to(certificate: Certificate, record: RunRecord) -> str | None:
         return _break(certificate.broken)
     # A candidate that broke may have had no settings to state; a run that came to no end has none.
     if _came_to_no_end(record):
-        return f"the run is {record.status}: {failure_reason(record)}"
+        return f"the run {ending(record)}"
     otherwise = next(_other_versions_or_settings(certificate, record), None)
     if otherwise:
         return f"its certificate is not for this run: {otherwise}"
@@ -49,6 +59,11 @@ def _objection_to(certificate: Certificate, record: RunRecord) -> str | None:
 
 def _came_to_no_end(record: RunRecord) -> bool:
     return record.status != "ok" and not record.versions and not record.settings
+
+
+def ending(run: RunRecord) -> str:
+    """Say how a run ended that is not `ok`, as a predicate, and why: "crashed: ..."."""
+    return f"{_ENDINGS[run.status]}: {failure_reason(run)}"
 
 
 def failure_reason(run: RunRecord) -> str:

@@ -112,11 +112,12 @@ def judged(records: Sequence[RunRecord], question: Question) -> list[tuple[float
     Raises BenchbenchError where a run failed.
     """
     from benchbench.compare.contrast import contrast
+    from benchbench.compare.validity import ending
     from benchbench.compare.verdicts import judge
 
     failed = [record for record in records if record.status != "ok"]
     if failed:
-        raise BenchbenchError(f"{failed[0].run_id} was {failed[0].status}: {failed[0].error}")
+        raise BenchbenchError(f"the run {failed[0].run_id} {ending(failed[0])}")
     copies: dict[tuple[Variant | None, str | None], list[RunRecord]] = defaultdict(list)
     for record in sorted(records, key=lambda one: one.run_id):
         copies[record.variant, record.machine.host].append(record)

@@ -19,7 +19,7 @@ from benchbench.figures.style import (
     dashes,
     label,
     marker,
-    place,
+    panel_titles,
     styled,
 )
 from benchbench.records import EpochRecord, RunRecord
@@ -42,15 +42,15 @@ def plot(selection: Selection) -> Plot:
     panels = measured[:MOST_PANELS]
     with styled():
         figure, grid = axes_below_each_other([2.2] * len(panels), columns=2)
-        for pair, panel in zip(grid, panels, strict=True):
+        titles = panel_titles(figure, [(panel.model, panel.section) for panel in panels])
+        for pair, panel, title in zip(grid, panels, titles, strict=True):
             for axes, (words, measure) in zip(pair, _measures(panel), strict=True):
                 _draw(axes, panel, measure, selection.cells)
                 axes.set_xlabel("epoch")
                 axes.set_title(words)
             words = _measures(panel)[0][0]
             # The title is laid out within its half of the figure.
-            title = label(f"{panel.model}: {place(panel.section)}", _LONGEST_TITLE)
-            pair[0].set_title(f"{title}\n{words}")
+            pair[0].set_title(f"{label(title, _LONGEST_TITLE)}\n{words}")
             pair[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     notes = ["Lines are means over a cell's runs, shades reach from the least to the greatest."]
     if len(measured) > len(panels):

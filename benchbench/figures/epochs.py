@@ -24,7 +24,7 @@ from benchbench.figures.style import (
     label,
     logarithmic,
     marker,
-    place,
+    panel_titles,
     styled,
 )
 from benchbench.measure.noise import noise_marks, usual_calibration
@@ -69,8 +69,10 @@ def plot(selection: Selection) -> Plot:
     courses = [_course(panel, _MOST_MARKS // len(panels)) for panel in panels]
     with styled():
         figure, grid = axes_below_each_other([2.3] * len(courses))
-        for (axes,), course in zip(grid, courses, strict=True):
+        titles = panel_titles(figure, [(panel.model, panel.section) for panel in panels])
+        for (axes,), course, title in zip(grid, courses, titles, strict=True):
             _panel(axes, course, selection.cells)
+            axes.set_title(title)
     notes = [
         "Hollow marks are first epochs, which may hold compilation; a cross marks an epoch that "
         "something else may have disturbed. Vertical lines part the blocks."
@@ -178,7 +180,6 @@ def _panel(axes: Axes, course: _Course, cells: Sequence[CellName]) -> None:
     )
     logarithmic(axes, "y", [mark.seconds for marks in course.marks.values() for mark in marks])
     axes.grid(axis="y")
-    axes.set_title(f"{label(course.panel.model)}: {place(course.panel.section)}")
     axes.set_xlabel("epochs of all cells, in the order in which they ran")
     axes.set_ylabel("training, s (logarithmic)")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)

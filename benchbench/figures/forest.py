@@ -32,9 +32,10 @@ class Line:
     hollow: bool = False
 
 
-def draw(axes: Axes, lines: Sequence[Line]) -> None:
-    """Draw the lines from the top down, over a logarithmic horizontal axis."""
+def draw(axes: Axes, lines: Sequence[Line], also: Sequence[float] = ()) -> None:
+    """Draw the lines from the top down, over a logarithmic axis that holds `also` as well."""
     ends = [one for line in lines for one in (line.value, line.low, line.high) if one]
+    ends += also
     logarithmic(axes, "x", ends)
     axes.set_xlim(min(ends) / 1.12, max(ends) * 1.12)
     axes.set_ylim(len(lines) - 0.4, -0.6)

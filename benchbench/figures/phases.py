@@ -21,7 +21,7 @@ from benchbench.figures.style import (
     PAPER,
     axes_below_each_other,
     label,
-    place,
+    panel_titles,
     styled,
 )
 from benchbench.records import Phases, RunRecord
@@ -45,8 +45,10 @@ def plot(selection: Selection) -> Plot:
     shown = measured[:MOST_PANELS]
     with styled():
         figure, grid = axes_below_each_other([0.75 + 0.27 * len(cells) for _, cells in shown])
-        for (axes,), (panel, cells) in zip(grid, shown, strict=True):
-            _panel(axes, panel, cells)
+        titles = panel_titles(figure, [(panel.model, panel.section) for panel, _ in shown])
+        for (axes,), (_, cells), title in zip(grid, shown, titles, strict=True):
+            _panel(axes, cells)
+            axes.set_title(title, x=0)
         handles, words = grid[0][0].get_legend_handles_labels()
         figure.legend(
             handles, words, loc="outside lower center", ncols=5, fontsize=8, handlelength=2.2
@@ -78,7 +80,7 @@ def _means(runs: Sequence[RunRecord]) -> list[float]:
     return [statistics.fmean(getattr(run.phases, part) for run in runs) for part in _PARTS]
 
 
-def _panel(axes: Axes, panel: Panel, cells: dict[CellName, list[RunRecord]]) -> None:
+def _panel(axes: Axes, cells: dict[CellName, list[RunRecord]]) -> None:
     means = {name: _means(runs) for name, runs in cells.items()}
     begin = [0.0] * len(cells)
     for number, part in enumerate(_PARTS):
@@ -103,7 +105,6 @@ def _panel(axes: Axes, panel: Panel, cells: dict[CellName, list[RunRecord]]) -> 
     axes.set_xlim(left=0)
     axes.grid(axis="x")
     axes.set_axisbelow(True)
-    axes.set_title(f"{label(panel.model)}: {place(panel.section)}", x=0)
     axes.set_xlabel("wall time, s")
 
 

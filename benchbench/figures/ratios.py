@@ -128,9 +128,9 @@ def _over_machines(one: OverMachines) -> Line:
 
 
 def _panel(axes: Axes, section: Comparison, lines: Sequence[Line]) -> None:
-    draw(axes, [*lines])
-    low, high = axes.get_xlim()
     margin = 1 + section.question.margin
+    draw(axes, [*lines], (1 / margin, margin))
+    low, high = axes.get_xlim()
     axes.axvspan(1 / margin, margin, color=MUTED, alpha=0.3, linewidth=0)
     axes.axvline(1, color=INK, linewidth=1)
     axes.set_xlim(min(low, 0.9), max(high, 1.1))

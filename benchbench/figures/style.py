@@ -114,6 +114,15 @@ def place(section: Comparison) -> str:
     )
 
 
+def panel_titles(figure: Figure, panels: Sequence[tuple[str, Comparison]]) -> list[str]:
+    """Return the title of each panel, of a model and a section; what all share stands above."""
+    places = {place(section) for _, section in panels}
+    if len(places) > 1:
+        return [f"{label(model)}: {place(section)}" for model, section in panels]
+    figure.suptitle(places.pop(), x=0.01, ha="left", fontsize=9.5, fontweight="bold")
+    return [label(model) for model, _ in panels]
+
+
 def colour(cells: Sequence[CellName], name: CellName) -> str:
     """Return the colour of a cell, the same in every figure of these cells."""
     return COLOURS[cells.index(name) % len(COLOURS)]
@@ -158,6 +167,6 @@ def round_numbers(low: float, high: float) -> list[float]:
         ticks = [float(f"{step}e{decade}") for decade in decades for step in steps]
         inside = [one for one in ticks if low * 0.97 <= one <= high * 1.03]
         if len(inside) <= 9:
-            return inside or [low]
+            return inside or [float(f"{low:.3g}")]
     every = math.ceil(len(inside) / 9)
     return inside[::every]

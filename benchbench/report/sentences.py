@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from benchbench.compare.comparison import Comparison
@@ -9,14 +11,17 @@ from benchbench.compare.contrast import OPEN, Contrast, Question, Ratio
 from benchbench.report import over_machines
 from benchbench.report.labels import Label, label_of
 
+# A short answer names no more cells of a kind.
+_MOST_TOLD = 4
 
-def sentences(section: Comparison) -> Iterator[str]:
-    """Yield a sentence for every model that two cells or more ran of.
+
+def sentences(section: Comparison, only: str | None = None) -> Iterator[str]:
+    """Yield a sentence for every model, or one only, that two cells or more ran of.
 
     Of several machines there is one for each ratio.
     """
     label = label_of(section, versions=True)
-    for model in section.sessions:
+    for model in section.sessions if only is None else [only]:
         together = [one for one in section.over_machines if one.model == model]
         if together:
             yield from (over_machines.sentence(one, section.question, label) for one in together)
@@ -59,40 +64,91 @@ def _one(one: Contrast, question: Question, label: Label) -> str:
 
 
 def _several(ratios: Sequence[Contrast], question: Question, label: Label) -> str:
-    level = f"{100 * question.confidence:g} % intervals"
-    settled = [one for one in ratios if one.verdict not in OPEN]
-    still_open = [one for one in ratios if one.verdict in OPEN]
-    told = (
-        f"On {ratios[0].model}, compared with {label(ratios[0].baseline)} ({level}; all train the "
-        f"same function): "
+    """Say which epochs are the shortest, then every ratio, the shortest times first."""
+    ranked = sorted(ratios, key=_ratio)
+    told = f"On {ranked[0].model}, all train the same function; {_lead(ranked, label)}"
+    found = "; ".join(_found(one, label) for one in ranked if one.verdict not in OPEN)
+    if found:
+        level = f"{100 * question.confidence:g} % intervals"
+        told += f". Compared with {label(ranked[0].baseline)} ({level}): {found}"
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for one in ranked:
+        if one.verdict in OPEN:
+            reasons[one.reason].append(_found(one, label))
+    still_open = "; ".join(
+        f"{', '.join(names)}: {why.removeprefix('it is ')}" for why, names in reasons.items()
     )
-    told += "; ".join(_found(one, label) for one in settled) or "nothing is settled"
-    if still_open:
-        told += f". Not settled: {'; '.join(_open(one, label) for one in still_open)}"
+    return f"{told}. Not settled: {still_open}." if still_open else f"{told}."
+
+
+def brief(ratios: Sequence[Contrast], question: Question, label: Label) -> str:
+    """Return the answer for one model of many cells: which epochs are the shortest, how sure.
+
+    Where there are several divisions, the other cells of the baseline's own follow.
+    """
+    ranked = sorted(ratios, key=_ratio)
+    best, baseline = _best(ranked), ranked[0].baseline
+    told = _lead(ranked, label)
+    if best and best.steady:
+        told += f" ({_scope(_inverse(best.steady), question)})"
+        close = [_found(one, label) for one in ranked if one is not best and _overlap(one, best)]
+        told += f"; not told apart from it: {', '.join(close[:_MOST_TOLD])}" if close else ""
+    alike = [one for one in ranked if one.cell.division == baseline.division]
+    several = len(alike) < len(ranked)
+    if alike and several:
+        told += f". The {baseline.division} cells alone, against {baseline.without_division}: "
+        told += _with_verdicts(alike, lambda name: name.without_division)
+        ranked = [one for one in ranked if one not in alike]
+    if still_open := [one for one in ranked if one.verdict in OPEN]:
+        names = ", ".join(label(one.cell) for one in still_open)
+        told += f". Not settled: {names if several else _with_verdicts(still_open, label)}"
     return f"{told}."
 
 
+def _with_verdicts(ratios: Sequence[Contrast], label: Label) -> str:
+    """Return what was found of the first few; a verdict stands where the words do not say it."""
+    told = [
+        f"{_found(one, label)}{f', {one.verdict}' if one.verdict in OPEN else ''}"
+        for one in ratios[:_MOST_TOLD]
+    ]
+    more = len(ratios) - _MOST_TOLD
+    return "; ".join([*told, f"{more} more"] if more > 0 else told)
+
+
+def _overlap(one: Contrast, best: Contrast) -> bool:
+    """Say whether the intervals of two ratios to the same baseline overlap."""
+    low = one.steady.low if one.steady else None
+    high = best.steady.high if best.steady else None
+    return low is not None and high is not None and low <= high
+
+
+def _ratio(one: Contrast) -> float:
+    return one.steady.ratio if one.steady else math.inf
+
+
+def _best(ranked: Sequence[Contrast]) -> Contrast | None:
+    """Return the shortest epochs among those that are FASTER than the baseline."""
+    return next((one for one in ranked if one.verdict == "FASTER"), None)
+
+
+def _lead(ranked: Sequence[Contrast], label: Label) -> str:
+    best, baseline = _best(ranked), label(ranked[0].baseline)
+    if best is None:
+        return f"none is shown to be faster than {baseline}"
+    has = "has the shortest epochs" if best is ranked[0] else "is the fastest that has a verdict"
+    return f"{label(best.cell)} {has}, {1 / _ratio(best):.2f} times faster than {baseline}"
+
+
 def _found(one: Contrast, label: Label) -> str:
-    assert one.steady is not None  # noqa: S101 - a verdict is of a ratio
     ratio = one.steady
+    if ratio is None:
+        return label(one.cell)
     if one.verdict == "FASTER":
         return (
             f"{label(one.cell)} is {1 / ratio.ratio:.2f} times faster{_interval(_inverse(ratio))}"
         )
     same = ", the same within the margin" if one.verdict == "SAME" else ""
-    return f"{_took(one, label)}{same}"
-
-
-def _open(one: Contrast, label: Label) -> str:
-    return (
-        f"{_took(one, label)}: {one.reason}" if one.steady else f"{label(one.cell)}: {one.reason}"
-    )
-
-
-def _took(one: Contrast, label: Label) -> str:
-    assert one.steady is not None  # noqa: S101 - the callers have looked
-    ratio = one.steady
-    return f"{label(one.cell)} takes {ratio.ratio:.2f} times as long{_interval(ratio)}"
+    return f"{label(one.cell)} takes {ratio.ratio:.2f} times as long{_interval(ratio)}{same}"
 
 
 def _scope(ratio: Ratio, question: Question) -> str:

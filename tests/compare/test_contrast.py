@@ -100,7 +100,7 @@ def test_a_run_that_failed_costs_its_block_and_no_other(make_runs):
     own[1] = msgspec.structs.replace(own[1], status="crashed", epochs=())
     found = contrast(own, make_runs("b", [(1, 1)] * 3), QUESTION)
     assert (found.steady.ratio, found.steady.block_count) == (pytest.approx(2), 2)
-    assert found.left_out == ("block 1: a idiomatic was crashed: no reason was recorded",)
+    assert found.left_out == ("block 1: a idiomatic crashed: no reason was recorded",)
 
 
 def test_a_missing_run_is_told(make_runs):

@@ -84,19 +84,19 @@ def last_of_both_unbuilt(record):
 
 
 SPOILED = {
-    "invalid": (ended("invalid"), "block 2: torch idiomatic was invalid: no luck"),
-    "failed": (ended("failed", epochs=()), "block 2: torch idiomatic was failed: no luck"),
+    "invalid": (ended("invalid"), "block 2: torch idiomatic is invalid: no luck"),
+    "failed": (ended("failed", epochs=()), "block 2: torch idiomatic failed: no luck"),
     "skipped once": (ended("skipped", epochs=()), "block 2: torch idiomatic was skipped"),
     "before the device was known": (
         ended("crashed", epochs=(), device=None),
-        "block 2: torch idiomatic was crashed: no luck",
+        "block 2: torch idiomatic crashed: no luck",
     ),
     "missing": (missing(("torch", 2)), "block 2: torch idiomatic has no run"),
     "the baseline's": (missing(("keras", 1)), "block 1: keras idiomatic has no run"),
     "of both": (missing(("torch", 1), ("keras", 1)), "block 1: keras idiomatic has no run"),
     "the first": (missing(("torch", 0)), "block 0: torch idiomatic has no run"),
     "the last, of both": (missing(("torch", 3), ("keras", 3)), "block 3: torch idiomatic has no"),
-    "the last of both, unbuilt": (last_of_both_unbuilt, "block 3: keras idiomatic was crashed"),
+    "the last of both, unbuilt": (last_of_both_unbuilt, "block 3: keras idiomatic crashed"),
     "recorded twice": (twice, "block 2: torch idiomatic has 2 runs, expected one"),
     "a short epoch": (epoch(3, 0.0125), "epoch 3 trained for 0.0125 s"),
     "a short first epoch": (epoch(1, 0.0125), "epoch 1 trained for 0.0125 s"),

@@ -385,4 +385,4 @@ def test_a_run_that_failed_last_does_not_set_its_session_apart():
 
     section = one_section(fleet({"node0": even(0.8)["node0"]}, spoil=spoil))
     assert [one.steady.block_count for one in section.contrasts] == [2]
-    assert section.contrasts[0].left_out == ("block 2: torch idiomatic was crashed: no luck",)
+    assert section.contrasts[0].left_out == ("block 2: torch idiomatic crashed: no luck",)

@@ -65,7 +65,7 @@ def test_a_row_a_ratio(folder, certified):
     assert row["time_ratio"] == pytest.approx(1 / 1.5)
     assert row["time_ratio_low"] <= row["time_ratio"] <= row["time_ratio_high"]
     assert (row["blocks"], row["verdict"]) == (2, "UNDECIDED")
-    assert row["lost_blocks"].startswith("block 2: torch idiomatic was failed: out of luck; ")
+    assert row["lost_blocks"].startswith("block 2: torch idiomatic failed: out of luck; ")
     results = bb.load_results(folder)
     (row,) = results.compare("keras", allow_lost_blocks=True).to_dataframe().to_dict("records")
     assert row["verdict"] == "FASTER"

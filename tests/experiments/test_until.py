@@ -153,7 +153,7 @@ def test_a_lost_block_ends_it_at_once(session, wanted):
         return msgspec.structs.replace(run, status="crashed", error="no luck") if bad else run
 
     (row,), notes = session(wanted, scattered(0.3, 0.001), spoil=spoil)
-    assert notes[-1].startswith("block 1: no verdict, block 1: b1 idiomatic was crashed: no luck;")
+    assert notes[-1].startswith("block 1: no verdict, block 1: b1 idiomatic crashed: no luck;")
     assert row.verdict in {"UNDECIDED", "EXPLORATORY"}
     allowed = Question(allow_lost_blocks=True)
     (row,), _ = session(wanted, scattered(0.3, 0.001), spoil=spoil, question=allowed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import subprocess
 import sys
@@ -67,18 +66,36 @@ def test_pyperf_compares_it(exported, tmp_path):
     assert "2.00x slower" in said
 
 
-def test_mlflow_reads_its_store(exported):
-    pytest.importorskip("mlflow", reason="mlflow is not installed: its layout is tested below")
-    os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
-    from mlflow.tracking import MlflowClient
-
-    client = MlflowClient(tracking_uri=exported("mlflow").absolute().as_uri())
-    found = client.search_runs(["1"])
-    assert len(found) == len(SESSION)
-    for one in found:
+def test_mlflow_reads_its_store(exported, monkeypatch):
+    """Runs, parameters, metrics with their steps, tags, states; and a search by all of them."""
+    mlflow = "mlflow is not installed: its layout is tested below, tox -e exhaustive has it"
+    tracking = pytest.importorskip("mlflow.tracking", reason=mlflow)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    replace = msgspec.structs.replace
+    failed = replace(SESSION[0], run_id="failed", status="oom", error="no room", epochs=())
+    nasty = hostile(replace(SESSION[1], run_id="nasty"), NASTY)
+    store = exported("mlflow", [*SESSION, failed, nasty])
+    client = tracking.MlflowClient(tracking_uri=store.absolute().as_uri())
+    assert [one.name for one in client.search_experiments()] == ["benchbench"]
+    found = {one.data.tags["benchbench.run_id"]: one for one in client.search_runs(["1"])}
+    assert set(found) == {*(run.run_id for run in SESSION), "failed", "nasty"}
+    for run in SESSION:
+        one = found[run.run_id]
         history = client.get_metric_history(one.info.run_id, "train_seconds")
-        assert [metric.step for metric in history] == [1, 2, 3, 4]
+        assert [(metric.step, metric.value) for metric in history] == [
+            (number, epoch.train_seconds) for number, epoch in enumerate(run.epochs, 1)
+        ]
+        assert one.data.metrics["test_accuracy"] == run.test.accuracy
         assert one.data.params["model"] == "deeper-cnn"
+        assert one.data.params["seed"] == str(run.seed)
+        assert one.data.tags["benchbench.certificate"] == "holds"
+        assert one.info.status == "FINISHED"
+    assert found["failed"].info.status == "FAILED"
+    assert found["failed"].data.tags["benchbench.error"] == "no room"
+    assert "train_seconds" not in found["failed"].data.metrics
+    assert found["nasty"].data.params["backend"].startswith("<script>")
+    query = "params.backend = 'torch' and metrics.test_accuracy > 0.9"
+    assert len(client.search_runs(["1"], filter_string=query)) == 3
 
 
 def test_mlflow_layout(exported):

@@ -252,11 +252,20 @@ def test_a_record_of_what_crashed_is_told_so_not_as_of_another_run():
 
 
 @pytest.mark.parametrize("device", [None, "cpu"])
-@pytest.mark.parametrize("status", ["failed", "crashed", "timeout", "oom", "interrupted"])
-def test_a_run_that_came_to_no_end_is_told_so_not_as_of_another_run(status, device):
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("failed", "failed"),
+        ("crashed", "crashed"),
+        ("timeout", "took too long"),
+        ("oom", "ran out of memory"),
+        ("interrupted", "was interrupted"),
+    ],
+)
+def test_a_run_that_came_to_no_end_is_told_so_not_as_of_another_run(status, told, device):
     ended = {"status": status, "error": "RuntimeError: the sky fell", "device": device}
     record = make_record(certificate=make_certificate(), versions={}, settings={}, **ended)
-    assert objection(record) == f"the run is {status}: RuntimeError: the sky fell"
+    assert objection(record) == f"the run {told}: RuntimeError: the sky fell"
     crashed = make_record(certificate=_crashed(), versions={}, settings={}, **ended)
     assert objection(crashed).startswith("update after 1 step: crashed: `fit` raised")
 

@@ -4,7 +4,9 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,10 +15,13 @@ from sections import cells, render
 
 from benchbench.compare.whole import counted
 from benchbench.printable import one_line
-from benchbench.report.formats import Format
+from benchbench.report.formats import Answer, Format
 from benchbench.report.renderers.csv import defuse
 from benchbench.report.renderers.latex import escape as escape_latex
 from benchbench.report.renderers.markdown import escape as escape_markdown
+from benchbench.run.store import read
+
+RESULTS = Path(__file__).parents[2] / "results"
 
 nasty = st.text(
     alphabet=st.one_of(st.sampled_from("|\\`*_<>&#=+-@\"',;\n\r\t\0{}$%~^"), st.characters()),
@@ -128,10 +133,10 @@ def test_latex_leaves_no_command_of_the_text(text):
     escaped = escape_latex(text)
     for word in (
         *("textbackslash", "textasciitilde", "textasciicircum", "textless", "textgreater"),
-        *("textbar", "textquotedbl"),
+        *("textbar", "char34"),
     ):
         escaped = escaped.replace(rf"\{word}{{}}", "")
-    escaped = re.sub(r"\\[&%$#_{}]", "", escaped)
+    escaped = re.sub(r"\\[&%$#_{}]|(?<=-)\{\}(?=-)", "", escaped)
     assert not set(escaped) & set('\\&%$#_{}~^<>|"\n\r')
 
 
@@ -143,3 +148,16 @@ def test_csv_defuses_formulas(text):
 def _writable(text):
     """Return text with its lone surrogates, which no file can hold, as escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+@pytest.mark.parametrize("folder", ["verdicts", "slurm", "releases", "gate", "bands/catalog"])
+def test_json_of_every_kind_of_session_is_of_the_type_that_the_schema_is_made_from(folder):
+    """Divisions, a fleet, environments, two trees, values to learn."""
+    records, _ = read(RESULTS / folder)
+    text = render(records, "json")
+    answer = msgspec.json.decode(text, type=Answer)
+    assert any(section.rows for section in answer.sections)
+    lines = list(csv.reader(io.StringIO(render(records, "csv"))))
+    numbers = [cell for line in lines for cell in line if re.fullmatch(r"[\d.]+", cell)]
+    assert numbers
+    assert not [cell for cell in numbers if "." in cell and len(cell.replace(".", "")) > 12]

@@ -8,14 +8,17 @@ import json
 import re
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from interleaved import hostile, make_session
+from makers import make_certificate, make_rung
 
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
 from benchbench.figures.catalog import draw
-from benchbench.report import comparison, tables
+from benchbench.report import comparison, ladder, single, tables
 from benchbench.report.formats import Format, render
+from benchbench.report.renderers import latex, markdown, terminal
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 TEXTS = (
@@ -34,14 +37,35 @@ TEXTS = (
 FORBIDDEN = {"\x1b", "\x07", "\x9b", "\r", "\u202e", "\u2066", "\u200b"}
 
 
+def records_of(text):
+    """Return good runs, a failed one, and one whose certificate breaks."""
+    good = [hostile(run, text) for run in make_session(blocks=1)]
+    replace = msgspec.structs.replace
+    failed = replace(good[0], run_id="failed", status="failed", block=1)
+    rung = make_rung(text, 0.5, verdict="breaks", explanation=text)
+    broken = make_certificate(rung, model=text, backend=text, traceback=text)
+    other = replace(good[0], run_id="broken", backend=f"{text} 2", certificate=broken)
+    return [*good, failed, other]
+
+
 def written(text, format):
-    runs = [hostile(run, text) for run in make_session(blocks=1)]
+    runs = records_of(text)
     sections = compare(runs, Question())
     views = (comparison.build, tables.build)
     return "\n".join(
         render(sections, format, view, wide=True, records=runs)
         for view in (views if format is not Format.HTML else views[:1])
     )
+
+
+@pytest.mark.parametrize("renderer", [terminal, markdown, latex])
+def test_one_run_and_its_certificate_are_inert(renderer):
+    for text in TEXTS:
+        for run in records_of(text):
+            said = renderer.render((*single.build(run), *ladder.build(run.certificate)))
+            assert not FORBIDDEN & set(said), text
+            if renderer is markdown:
+                assert "<script" not in re.sub(r"(?s)```.*?```", "", said.replace("\\<", ""))
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ def _failures(pair: Pair, records: Sequence[RunRecord], blocks: int) -> list[str
 
     A run is missing, has failed, or is certified for something else.
     """
-    from benchbench.compare.validity import failure_reason, objection
+    from benchbench.compare.validity import ending, objection
 
     found = Counter((record.block, record.variant) for record in records)
     expected = [(block, cell.variant) for block in range(blocks) for cell in pair.cells]
@@ -171,7 +171,7 @@ def _failures(pair: Pair, records: Sequence[RunRecord], blocks: int) -> list[str
     ]
     for record in records:
         if record.status != "ok":
-            failures.append(f"the run {record.run_id} is {record.status}: {failure_reason(record)}")
+            failures.append(f"the run {record.run_id} {ending(record)}")
         elif record.certificate and (told := objection(record)):
             failures.append(f"the run {record.run_id} is not comparable: {told}")
     return failures

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from benchbench.compare.comparison import Comparison
 from benchbench.report.document import Document, Heading, Item, Items, Paragraph
 from benchbench.report.labels import label_of
-from benchbench.report.sentences import sentences
+from benchbench.report.sentences import brief, sentences
 
 _MOST_REASONS = 4
 
@@ -16,11 +16,22 @@ def build(sections: Sequence[Comparison]) -> Document:
     """Return a list a section, under its title where there are several."""
     blocks: list[Heading | Items] = []
     for section in sections:
-        told = [*map(Item, sentences(section)), *map(Item, _function(section))]
+        told = [*_faster(section), *map(Item, _function(section))]
         if len(sections) > 1:
             blocks.append(Heading(section.title))
         blocks.append(Items(tuple(told)))
     return tuple(blocks) or (Paragraph("There is no run, so there is no answer."),)
+
+
+def _faster(section: Comparison) -> Iterator[Item]:
+    """Yield the answer for each model; of many cells it is short, and all stand in the table."""
+    label = label_of(section, versions=True)
+    for model in section.sessions:
+        ratios = [one for one in section.contrasts if one.model == model]
+        if len(ratios) > 1 and not section.over_machines:
+            yield Item(brief(ratios, section.question, label), strong=f"On {model}")
+        else:
+            yield from map(Item, sentences(section, model))
 
 
 def _function(section: Comparison) -> Iterator[str]:
@@ -33,11 +44,20 @@ def _function(section: Comparison) -> Iterator[str]:
     if not section.cells:
         yield "No run came to a valid end: there is no answer."
         return
-    held = len(section.cells) - sum(map(len, doubtful.values()))
-    yield (
-        f"{held} of {len(section.cells)} cells hold a certificate for what ran: they train the "
-        f"function of their spec, and so the same one for each model."
-    )
+    cells = len(section.cells)
+    held = cells - sum(map(len, doubtful.values()))
+    if held == cells:
+        yield (
+            f"All cells of a model train the same function, that of its spec: {held} of {cells} "
+            f"hold a certificate for what ran."
+        )
+    elif held:
+        yield (
+            f"{held} of {cells} cells hold a certificate for what ran: they train the function of "
+            f"their spec, and so the same one for each model."
+        )
+    else:
+        yield "It is not known whether they train the same function: no cell holds a certificate."
     for reason, names in list(doubtful.items())[:_MOST_REASONS]:
         more = f" and {len(names) - _MOST_REASONS} more" if len(names) > _MOST_REASONS else ""
         yield f"Not shown for {', '.join(names[:_MOST_REASONS])}{more}: {reason}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -15,6 +16,8 @@ from benchbench.report.html import commands
 
 _MOST_SESSIONS = 40
 _MOST_BREAKS = 20
+# Each run has a folder of its own for caches, which differs by nothing but its name.
+_OWN_FOLDER = r"\bbenchbench-[a-z0-9_]{8}\b"
 
 
 def certificates(records: Iterable[RunRecord]) -> Document:
@@ -89,7 +92,7 @@ def _facts(record: RunRecord) -> Iterator[tuple[tuple[str, str], str]]:
         if not isinstance(setting, float):
             yield ("setting", name), str(setting)
     for name, value in record.environment.items():
-        yield ("variable", name), value
+        yield ("variable", name), re.sub(_OWN_FOLDER, "benchbench-*", value)
     yield ("machine", "processor"), machine_name(record)
     yield ("machine", "system"), record.machine.system
     yield ("machine", "Python"), record.machine.python

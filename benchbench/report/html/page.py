@@ -91,8 +91,10 @@ def _sections(runs: Sequence[RunRecord], selection: Selection) -> Iterator[_Sect
     sections = selection.sections
     yield _Section("answer", "The answer", render_blocks(answers.build(sections)))
     yield _figure("ratios", selection)
-    shown = (*comparison.build(sections), *tables.build(sections))
-    shown = tuple(block for block in shown if not isinstance(block, Items))
+    shown = (
+        *_tables(comparison.build(sections), "Ratios and verdicts"),
+        *_tables(tables.build(sections), "Every session"),
+    )
     yield _Section("tables", "Tables", render_blocks(shown))
     for name in list(FIGURES)[1:]:
         yield _figure(name, selection)
@@ -112,6 +114,15 @@ def _sections(runs: Sequence[RunRecord], selection: Selection) -> Iterator[_Sect
         ("provenance", "Provenance", origins.provenance(runs, benchbench.__version__)),
     ):
         yield _Section(name, title, render_blocks(document))
+
+
+def _tables(document: Document, title: str) -> Iterator[Block]:
+    """Yield all but the lists, which stand elsewhere; each heading says which view it is."""
+    for block in document:
+        if isinstance(block, Heading):
+            yield Heading(f"{title}: {block.text}")
+        elif not isinstance(block, Items):
+            yield block
 
 
 def _lists(sections: Sequence[Comparison], *, failed: bool) -> Document:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tabulate import tabulate
 
 from benchbench.printable import one_line, own_lines
@@ -34,8 +36,7 @@ _ESCAPES = str.maketrans(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
-        '"': r"\textquotedbl{}",
-        UNKNOWN: "--",
+        '"': r"\char34{}",  # \textquotedbl is not known to LaTeX's own encoding
     }
 )
 
@@ -46,8 +47,9 @@ def render(document: Document) -> str:
 
 
 def escape(text: str) -> str:
-    """Return text that LaTeX sets as it is, on one line."""
-    return one_line(text).translate(_ESCAPES)
+    """Return text that LaTeX sets as it is, on one line: of `--` it would make a dash."""
+    line = re.sub("-(?=-)", "-{}", one_line(text).translate(_ESCAPES))
+    return line.replace(UNKNOWN, "--")
 
 
 def _block(block: Block) -> str:
