@@ -190,7 +190,7 @@ Seeds = Annotated[
     ),
 ]
 Outcome = Annotated[
-    bool, typer.Option("--outcome", help="Test the final metric over --seeds, on real data.")
+    bool, typer.Option("--outcome", help="Test final metrics over --seeds; keep loss bands.")
 ]
 Results = Annotated[Path | None, typer.Option(help=_RESULTS)]
 OutcomeResults = Annotated[Path | None, typer.Option(help=_OUTCOME + _RESULTS)]

@@ -51,9 +51,16 @@ class Equivalence:
 
     def __post_init__(self) -> None:
         """Raise UsageError for what cannot be tested."""
+        from benchbench.certify.bands import FEWEST_SEEDS
         from benchbench.compare.equivalence import FEWEST_RUNS
         from benchbench.data import synthetic
 
+        if not self.tested and self.seeds < FEWEST_SEEDS:
+            names = ", ".join(sorted({cell.name for cell in self.references}))
+            raise UsageError(
+                f"{names} is the reference, and there is nothing else to test against it: name "
+                f"another backend, or {FEWEST_SEEDS} --seeds or more to have the band of its losses"
+            )
         if self.seeds < FEWEST_RUNS:
             raise UsageError(
                 f"--seeds {self.seeds}: a test over seeds needs {FEWEST_RUNS} or more, and 10 to "
@@ -74,8 +81,14 @@ class Equivalence:
 
     def run(self, store: Store, listener: Listener) -> OutcomeReport:
         """Train what is missing of every cell, and test the cells."""
+        from benchbench.experiments.own_bands import keep_own_band
+
         trained_now = self._train_missing(store, listener)
-        return self._report(_read(store, listener), trained_now, listener)
+        records = _read(store, listener)
+        report = self._report(records, trained_now, listener)
+        for reference in self.references:
+            keep_own_band(self._finished(reference, records).values(), listener)
+        return report
 
     def _train_missing(self, store: Store, listener: Listener) -> int:
         """Train every seed of every cell that has no finished run; return how many were trained.
@@ -83,6 +96,7 @@ class Equivalence:
         One run at a time, seed by seed: an interruption costs one run, and what is there by then is
         spread evenly over the cells.
         """
+        from benchbench.experiments.own_bands import time_left, what_is_to_come
         from benchbench.run.plan import Session
 
         cells = (*self.references, *self.tested)
@@ -95,10 +109,14 @@ class Equivalence:
             if seed not in runs
         ]
         found = len(cells) * self.seeds - len(missing)
-        listener.note(f"{found} runs found in {store.folder.parent}, {len(missing)} to train")
+        to_come = what_is_to_come(len(missing), self.seeds)
+        listener.note(f"{found} runs found in {store.folder.parent}, {to_come}")
+        # What is there already says what the others will take.
+        ran = [run for runs in finished for run in runs.values()]
         for number, (seed, cell) in enumerate(missing, start=1):
+            left = time_left(ran, len(missing) - number + 1)
             listener.note(
-                f"run {number} of {len(missing)}: {cell.model.name} {cell.name}, seed {seed}"
+                f"run {number} of {len(missing)}: {cell.model.name} {cell.name}, seed {seed}{left}"
             )
             one_run = Session(
                 cells=(cell,),
@@ -109,7 +127,7 @@ class Equivalence:
                 cpus=self.cpus,
                 seed=seed,
             )
-            session.conduct(one_run.block(0), store, self.timeout, listener)
+            ran += session.conduct(one_run.block(0), store, self.timeout, listener)
         return len(missing)
 
     def _report(
@@ -188,18 +206,13 @@ def find_references(
 ) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
     """Return the reference's cell of each model, and the cells to test: all but the reference's.
 
-    Raises UsageError where the reference is missing, and where nothing is left to test.
+    Raises UsageError where the reference is missing.
     """
     info = find_backend(reference, registry)
     models = dict.fromkeys(cell.model for cell in cells)
     references = tuple(Cell(info.name, "idiomatic", model) for model in models)
     names = {cell.name for cell in references}
     tested = tuple(cell for cell in cells if cell.name not in names)
-    if not tested:
-        raise UsageError(
-            f"{', '.join(sorted(names))} is the reference, and there is nothing else to "
-            f"test against it: name another backend"
-        )
     return references, tested
 
 

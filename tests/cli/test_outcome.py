@@ -7,10 +7,14 @@ import json
 import pytest
 
 from benchbench import Dense, ModelSpec
+from benchbench.certify.bands import Band, LogLosses, keep_band
 from benchbench.data import catalog
 from benchbench.data.chosen import Chosen
 from benchbench.errors import UsageError
+from benchbench.run.store import read
 from benchbench.spec.catalog import MODELS
+from benchbench.spec.identity import spec_sha256
+from benchbench.spec.protocol import TrainingProtocol
 
 PRICE = ModelSpec("price", (2,), (Dense(1),))
 
@@ -18,6 +22,33 @@ PRICE = ModelSpec("price", (2,), (Dense(1),))
 def rows(capsys) -> dict[str, dict]:
     report = json.loads(capsys.readouterr().out)
     return {row["backend"]: row for row in report["rows"]}
+
+
+def test_a_band_of_ones_own_judges_later_runs_as_a_shipped_one(
+    ask, saved, chosen, tmp_path, monkeypatch
+):
+    """The band is made up; the run is a real one, in a process of its own."""
+    monkeypatch.setenv("BENCHBENCH_CACHE", str(tmp_path / "cache"))
+    low = LogLosses((-3.0,), (0.01,))
+    band = Band(
+        *("single-layer", chosen.name),
+        spec_sha256(MODELS["single-layer"], TrainingProtocol(epochs=1)),
+        chosen.sha256,
+        mean=0.5,
+        sd=0.1,
+        n=10,
+        backends=("numpy",),
+        training_loss=low,
+    )
+    keep_band(band)
+    ask("twin", margin=0.5)
+    runs = read(tmp_path / "results")[0]
+    assert {run.status for run in runs} == {"invalid"}
+    for run in runs:
+        (check,) = [one for one in run.checks if one.passed is False]
+        assert check.name == "losses"
+        assert check.expected.startswith("training loss of epoch 1 from 0.0")
+        assert "(10 seeds: 0.04979)" in check.expected
 
 
 @pytest.mark.exhaustive

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from makers import make_record
 
+from benchbench.certify.bands import find_band
 from benchbench.records import Check, FinalScore, Variant
 from benchbench.run.store import Store
 from benchbench.spec.catalog import MODELS
@@ -44,9 +46,56 @@ def planned(monkeypatch):
 
     def note(groups, *_):
         requests.extend(run.request for group in groups for run in group.runs)
+        return []
 
     monkeypatch.setattr(session, "conduct", note)
     return lambda: [(request.backend, request.seed) for request in requests]
+
+
+@pytest.fixture(autouse=True)
+def kept_band(chosen, tmp_path, monkeypatch):
+    """Return the band of what `keep` saves, from a cache of this test's own."""
+    monkeypatch.setenv("BENCHBENCH_CACHE", str(tmp_path / "cache"))
+    spec = spec_sha256(MODELS["single-layer"], TrainingProtocol(epochs=1))
+    return lambda: find_band(spec, chosen.sha256)
+
+
+def scattered(seed: int) -> dict[str, object]:
+    """Return what changes a kept run so that its losses scatter over seeds by a few per cent."""
+    one = make_record().epochs[0]
+    loss = 0.6 + seed / 100
+    epoch = msgspec.structs.replace(one, loss=loss, validation_loss=loss)
+    return {"epochs": (epoch,), "test": FinalScore(loss, 0.8, 500)}
+
+
+def test_ten_seeds_of_the_reference_alone_make_a_band_by_which_runs_are_judged(
+    ask, keep, planned, capsys, kept_band
+):
+    for seed in range(10):
+        keep("numpy", seed, **scattered(seed))
+    assert kept_band() is None
+    assert ask("numpy", seeds=10) == 0
+    assert not planned()
+    assert "outside the band of these 10 seeds of the reference" in capsys.readouterr().err
+    assert (kept_band().n, kept_band().backends) == (10, ("numpy",))
+
+
+def test_the_band_with_more_seeds_stays(ask, keep, planned, kept_band):
+    for seed in range(12):
+        keep("numpy", seed, **scattered(seed))
+    for seeds, kept in ((10, 10), (12, 12), (10, 12)):
+        ask("numpy", seeds=seeds)
+        assert kept_band().n == kept
+
+
+def test_how_long_it_will_take_is_said_from_the_runs_that_are_there(ask, keep, planned, capsys):
+    for seed in range(10):
+        keep("numpy", seed, **scattered(seed))
+    ask("twin", seeds=10)
+    said = capsys.readouterr().err
+    assert "10 to train; those of the reference make the band" in said
+    # Ten runs of the 45 seconds that a made-up record has.
+    assert "run 1 of 10: single-layer twin-idiomatic, seed 0, about 8 min left" in said
 
 
 OUT_OF_BAND = Check("test metric", False, "in the band", "out of it")
