@@ -15,11 +15,11 @@ def derive_bands(records: Iterable[RunRecord]) -> list[Band]:
     """Return a band for each (spec, data set) with enough seeds, sorted by data set and model.
 
     A seed counts once: runs of one seed share their first weights, and so most of what tells their
-    losses from those of other seeds. Of several the first by the names of backend and division
-    counts. A run that an older band found invalid counts as well, else a band could never move.
+    losses from those of other seeds. Of several the first that is given counts. A run that an older
+    band found invalid counts as well, else a band could never move.
     """
     seeds: dict[tuple[str, str], dict[int, RunRecord]] = {}
-    for record in sorted(records, key=lambda one: (one.backend, one.division, one.run_id)):
+    for record in records:
         if counted_metric(record) is not None and record.dataset_sha256 is not None:
             key = record.spec_sha256, record.dataset_sha256
             seeds.setdefault(key, {}).setdefault(record.seed, record)
