@@ -2,8 +2,8 @@
 
 Trains digits in full with backends that are honest while they are certified and only then: with
 few samples they are the NumPy backend, with many they have a fault. Prints which checks each fails,
-for every fault of `tests/faulty` that acts late or escapes the ladder, and for those of
-`tests/faulty/dishonest.py`. A seed of every honest backend here is asked too: exits 1 if one fails.
+for the faults of `tests/faulty/dishonest.py`, or of another kind with `--faults`. Honest runs are
+asked too: exits 1 if one fails a check.
 """
 
 from __future__ import annotations
@@ -29,8 +29,16 @@ from benchbench.spec.protocol import TrainingProtocol
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from faulty.dishonest import DISHONEST, TwoFacedBackend
 from faulty.escapes import ESCAPES
-from faulty.late import FAULTS
+from faulty.large import FAULTS as LARGE
+from faulty.later import FAULTS as LATER
+from faulty.shuffling import FAULTS as SHUFFLING
 
+KINDS = {
+    "dishonest": DISHONEST,
+    "late": (*LATER, *ESCAPES),
+    "large": LARGE,
+    "shuffling": SHUFFLING,
+}
 LOSSES = ("losses", "losses recounted")
 
 
@@ -38,9 +46,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="single-layer")
     parser.add_argument("--honest", type=int, default=3, metavar="SEEDS")
-    parser.add_argument("--only", choices=["dishonest"], help="leave the late faults out")
+    parser.add_argument("--faults", choices=KINDS, default="dishonest")
     options = parser.parse_args()
-    faults = DISHONEST if options.only else (*DISHONEST, *ESCAPES, *FAULTS)
+    faults = KINDS[options.faults]
     runner = Runner(options.model)
     flagged = [seed for seed in range(options.honest) if runner.failed(None, 100 + seed)]
     rows = []
