@@ -11,7 +11,7 @@ seeds and sizes of batches, from 8 to 256. Exits 1 if any is flagged.
 `schedules.py` there, the right backend under every protocol of `benchbench.testing`.
 
 `--sequences` does either with the layers of sequences: the faults of `sequences.py` in the networks
-of `sequence_models.py`.
+of `sequence_models.py`. `--images` does it with those of `images.py`, in its own networks.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ from benchbench.certify.rungs import RUNGS
 from benchbench.testing.protocols import PROTOCOLS
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from faulty import FAULTS, Fault, schedules, sequences
+from faulty import FAULTS, Fault, images, schedules, sequences
 from faulty import protocols as of_protocols
 from faulty.escapes import ESCAPES
+from faulty.image_models import IMAGE_MODELS
 from faulty.scoring import ALL_MODELS, Caught, catch
 from faulty.sequence_models import SEQUENCE_MODELS
 
@@ -46,6 +47,7 @@ SCORED = ("single-layer", "two-layer", "simple-cnn", "deeper-cnn", "odd-sizes", 
 # The small models are cheap: most of the random runs are theirs.
 SMALL = ("single-layer", "odd-sizes", "three-channels", "pool-first", "padding-absorbed")
 CYCLE = (*SMALL, "two-layer", *SMALL, "simple-cnn", *SMALL, "two-layer", *SMALL, "deeper-cnn")
+IMAGES = tuple(model.name for model in IMAGE_MODELS)
 SEQUENCES = tuple(model.name for model in SEQUENCE_MODELS)
 
 
@@ -60,13 +62,16 @@ def main() -> None:
     parser.add_argument(
         "--sequences", action="store_true", help="of embeddings, recurrent layers, attention"
     )
+    parser.add_argument("--images", action="store_true", help="of layers of images, and norms")
     options = parser.parse_args()
     if options.false_alarms:
-        several = options.protocols or options.sequences
+        several = options.protocols or options.sequences or options.images
         protocols = list(PROTOCOLS.values()) if several else [TrainingProtocol()]
         usual = SEQUENCES if options.sequences else SMALL if options.protocols else CYCLE
-        models = options.model or usual
+        models = options.model or (IMAGES if options.images else usual)
         well = false_alarms(options.false_alarms, models, options.seed, protocols)
+    elif options.images:
+        well = score(options.model or IMAGES, images.FAULTS, ())
     elif options.sequences:
         well = score(options.model or SEQUENCES, sequences.FAULTS, ())
     elif options.protocols:

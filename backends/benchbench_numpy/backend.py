@@ -8,6 +8,7 @@ import numpy as np
 import threadpoolctl
 
 from benchbench import WORDS_WITH_SEQUENCES, Backend, ModelSpec, TrainingProtocol, Unsupported
+from benchbench_numpy.layers.elementwise import MISTAKEN_FUNCTIONS
 from benchbench_numpy.layers.mistaken import MISTAKEN
 from benchbench_numpy.trainer import NumpyTrainer
 
@@ -18,6 +19,7 @@ WORDS = dataclasses.replace(
         kind: (*fields, "mistake") if kind in {one for one, _ in MISTAKEN} else fields
         for kind, fields in WORDS_WITH_SEQUENCES.layers.items()
     },
+    activations=(*WORDS_WITH_SEQUENCES.activations, *MISTAKEN_FUNCTIONS),
 )
 
 

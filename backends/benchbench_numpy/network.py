@@ -35,6 +35,7 @@ from benchbench_numpy.layers import (
     Residual,
     windows_of,
 )
+from benchbench_numpy.layers.elementwise import MISTAKEN_FUNCTIONS
 from benchbench_numpy.layers.mistaken import MISTAKEN
 from benchbench_numpy.loss import Targets
 from benchbench_numpy.objective import Objective
@@ -188,7 +189,8 @@ class _Builder:
             case benchbench.LayerNorm():
                 return LayerNorm(*self._take(trace, shape[-1]), epsilon=layer.epsilon)
             case benchbench.MaxPool2D() | benchbench.AvgPool2D():
-                pool = MaxPool if isinstance(layer, benchbench.MaxPool2D) else AveragePool
+                is_max = isinstance(layer, benchbench.MaxPool2D)
+                pool = _kind(layer, MaxPool) if is_max else _kind(layer, AveragePool)
                 return pool(
                     input_shape=shape,
                     windows=windows_of(layer, shape, trace.output_shape),
@@ -196,7 +198,7 @@ class _Builder:
                     dtype=self._dtype,
                 )
             case benchbench.GlobalAvgPool2D() | benchbench.GlobalAvgPool1D():
-                return GlobalAverage(input_shape=shape)
+                return _kind(layer, GlobalAverage)(input_shape=shape)
             case benchbench.Flatten():
                 return Flatten(input_shape=shape)
             case benchbench.Reshape():
@@ -229,7 +231,7 @@ class _Builder:
             return [ReLU(output_shape=shape, batch_size=self._batch_size, dtype=self._dtype)]
         if name == "linear":
             return []
-        if name not in FUNCTIONS:
+        if name not in FUNCTIONS and name not in MISTAKEN_FUNCTIONS:
             raise benchbench.Unsupported(f"the NumPy backend has no activation '{name}'")
         return [Elementwise(name)]
 

@@ -11,8 +11,16 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from benchbench.certify.mistaken_windows import multiplier_first
 from benchbench.certify.rows import Arrays
-from benchbench.spec.layers import GRU, LSTM, Embedding, MultiHeadAttention, PositionEmbedding
+from benchbench.spec.layers import (
+    GRU,
+    LSTM,
+    Conv2D,
+    Embedding,
+    MultiHeadAttention,
+    PositionEmbedding,
+)
 from benchbench.spec.model import LayerTrace, ModelSpec
 from benchbench.spec.variables import Variable
 
@@ -50,6 +58,11 @@ def mistaken_weights(model: ModelSpec, weights: Arrays) -> Iterator[tuple[str, A
 def _changes() -> Iterator[tuple[type[Any], str, WeightChange]]:
     for kind, words, change in itertools.chain(_of_embeddings(), _of_attention(), _of_places()):
         yield kind, words, change
+    yield (
+        Conv2D,
+        "the filters of a convolution in groups lie multiplier first, (m, c), not channel first",
+        multiplier_first,
+    )
     for kind in (LSTM, GRU):
         yield from _of_gates(kind)
     for sign, words in (

@@ -18,9 +18,11 @@ from benchbench.certify.mistaken_layers import (
     of_orders,
 )
 from benchbench.certify.mistaken_weights import mistaken_weights
+from benchbench.certify.mistaken_windows import of_windows
 from benchbench.certify.rows import Arrays, Row, as_row
 from benchbench.certify.silent import variable_slices
 from benchbench.data.dataset import Split
+from benchbench.errors import SpecError
 from benchbench.spec.layers import BatchNorm, Conv2D, Layer, LayerNorm, map_layers
 from benchbench.spec.model import ModelSpec
 
@@ -46,6 +48,21 @@ _ACTIVATIONS = (
     ("silu", "relu", "relu stands for silu"),
     ("elu", "relu", "relu stands for elu"),
     ("leaky_relu", "relu", "relu stands for leaky_relu"),
+    (
+        "leaky_relu",
+        "leaky_relu 0.01",
+        "the slope of leaky_relu below 0 is 0.01, the default of torch and JAX, not 0.2",
+    ),
+    (
+        "leaky_relu",
+        "leaky_relu 0.3",
+        "the slope of leaky_relu below 0 is 0.3, the default of Keras's layer, not 0.2",
+    ),
+    (
+        "leaky_relu",
+        "leaky_relu open at 0",
+        "the derivative of leaky_relu at 0 is 1, as JAX's; it is the slope there, 0.2",
+    ),
     ("tanh", "sigmoid", "sigmoid stands for tanh"),
 )
 
@@ -57,13 +74,22 @@ def variants(
 
     `changes`: those that show in one rung alone.
     """
-    for words, change in (*_changes(), *of_functions(), *changes):
+    for words, change in (*_changes(), *of_functions(), *of_windows(), *changes):
         layers = map_layers(model.layers, change)
         if layers != model.layers:
             # A mistake is no word of the spec, which would refuse it.
             mistaken = copy.copy(model)
             msgspec.structs.force_setattr(mistaken, "layers", layers)
-            yield words, mistaken
+            if _takes_the_same(mistaken, model):
+                yield words, mistaken
+
+
+def _takes_the_same(mistaken: ModelSpec, model: ModelSpec) -> bool:
+    """Say whether a mistake leaves all shapes as they are: others are no such mistake."""
+    try:
+        return mistaken.variable_shapes == model.variable_shapes
+    except SpecError:
+        return False
 
 
 def _changes() -> Iterator[tuple[str, Change]]:

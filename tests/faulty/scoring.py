@@ -20,6 +20,7 @@ from benchbench.certify.rows import Arrays
 from benchbench.spec.catalog import MODELS
 from benchbench.testing.cases import ODD_MODELS
 from faulty.fault import DEFAULT_PROTOCOL, Fault, FaultyBackend
+from faulty.image_models import IMAGE_MODELS
 from faulty.sequence_models import SEQUENCE_MODELS
 
 # A pool of three drops the rows and columns that 'same' padding adds: 8 - 2 = 6 and 8 make 2.
@@ -36,7 +37,10 @@ DARK_BORDER = ModelSpec(
 )
 SMALL_MODELS = (*ODD_MODELS, PADDING_ABSORBED, DARK_BORDER)
 ALL_MODELS: Mapping[str, ModelSpec] = MappingProxyType(
-    {model.name: model for model in (*MODELS.values(), *SMALL_MODELS, *SEQUENCE_MODELS)}
+    {
+        model.name: model
+        for model in (*MODELS.values(), *SMALL_MODELS, *SEQUENCE_MODELS, *IMAGE_MODELS)
+    }
 )
 
 

@@ -30,7 +30,7 @@ class Elementwise(Layer):
     """y = f(x), dx = f'(x) dy. x, y, dx and dy share any shape (n, ...)."""
 
     def __init__(self, name: str) -> None:
-        self._function, self._derivative = FUNCTIONS[name]
+        self._function, self._derivative = FUNCTIONS.get(name) or MISTAKEN_FUNCTIONS[name]
         if name in _OF_SCIPY:
             _special()  # while the network is built, not while its first epoch is timed
 
@@ -87,4 +87,23 @@ FUNCTIONS: dict[str, tuple[Function, Function]] = {
         lambda x: _special().expit(x),
         lambda x: _special().expit(x) * _special().expit(-x),
     ),
+}
+
+
+def _leaky(slope: float, *, at_zero: float) -> tuple[Function, Function]:
+    """Return a leaky ReLU of another slope, or with another derivative at 0."""
+
+    def derivative(x: Array) -> Array:
+        y = np.where(x > 0, x.dtype.type(1), x.dtype.type(slope))
+        y[x == 0] = at_zero
+        return y
+
+    return lambda x: np.where(x > 0, x, x * x.dtype.type(slope)), derivative
+
+
+# As they are often mistaken: see `mistaken`.
+MISTAKEN_FUNCTIONS: dict[str, tuple[Function, Function]] = {
+    "leaky_relu 0.01": _leaky(0.01, at_zero=0.01),
+    "leaky_relu 0.3": _leaky(0.3, at_zero=0.3),
+    "leaky_relu open at 0": _leaky(benchbench.LEAKY_SLOPE, at_zero=1),
 }

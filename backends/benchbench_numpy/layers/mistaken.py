@@ -6,6 +6,7 @@ changes the order of steps or samples is only predicted with: its derivative is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -13,13 +14,17 @@ from typing import Any
 import numpy as np
 
 from benchbench_numpy.layers.attention import Attention, Hidden
+from benchbench_numpy.layers.average_pool import AveragePool, GlobalAverage
+from benchbench_numpy.layers.convolution import Convolution
 from benchbench_numpy.layers.dense import rows
 from benchbench_numpy.layers.embedding import Embedding
 from benchbench_numpy.layers.gru import GRU, thirds
 from benchbench_numpy.layers.layer import Array
 from benchbench_numpy.layers.lstm import LSTM
+from benchbench_numpy.layers.max_pool import MaxPool
 from benchbench_numpy.layers.probabilities import sigmoid, softmax
 from benchbench_numpy.layers.recurrent import Recurrent
+from benchbench_numpy.layers.windows import SYMMETRIC
 
 
 class SoftmaxOverQueries(Attention):
@@ -52,6 +57,39 @@ class AttentionOverBatch(Attention):
 
     def forward(self, x: Array) -> Array:
         return _swapped(super().forward(_swapped(x)))
+
+
+class PaddingCounted(AveragePool):
+    """Divides by the size of the window, at the border too."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._counts[...] = math.prod(self._windows.size)
+
+
+class BorderRepeated(PaddingCounted):
+    """Pads with the values of the border. It is only predicted with."""
+
+    def forward(self, x: Array) -> Array:
+        pads = ((0, 0), *self._windows.padding, (0, 0))
+        corners = self._windows.corners(np.pad(x, pads, mode="edge"))
+        return np.asarray(sum(corners) / self._counts, x.dtype)
+
+
+class PaddedWithZero(MaxPool):
+    """The padding is 0."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if self._padded is not None:
+            self._padded[...] = 0
+
+
+class GlobalMaximum(GlobalAverage):
+    """The maximum over all places. It is only predicted with."""
+
+    def forward(self, x: Array) -> Array:
+        return x.max(axis=tuple(range(1, x.ndim - 1)))
 
 
 class LastWins(Embedding):
@@ -166,6 +204,14 @@ def _swapped(x: Array) -> Array:
 # By the layer's name in a spec, and the mistake's.
 MISTAKEN: Mapping[tuple[str, str], type[Any]] = MappingProxyType(
     {
+        # Their windows lie elsewhere: see `windows_of`.
+        ("Conv2D", SYMMETRIC): Convolution,
+        ("AvgPool2D", SYMMETRIC): AveragePool,
+        ("MaxPool2D", SYMMETRIC): MaxPool,
+        ("AvgPool2D", "padding counted"): PaddingCounted,
+        ("AvgPool2D", "border repeated"): BorderRepeated,
+        ("MaxPool2D", "padded with 0"): PaddedWithZero,
+        ("GlobalAvgPool2D", "maximum"): GlobalMaximum,
         ("MultiHeadAttention", "softmax over queries"): SoftmaxOverQueries,
         ("MultiHeadAttention", "mask transposed"): MaskTransposed,
         ("MultiHeadAttention", "mask inverted"): MaskInverted,
