@@ -89,14 +89,15 @@ def overhead(blocks: int, epochs: int, rounds: int) -> Iterator[str]:
         spent: dict[str, list[Spent]] = {name: [] for name in ways}
         for number in range(rounds):
             for name, (words, environment) in ways.items():
-                print(f"round {number + 1}: {name}", file=sys.stderr, flush=True)
                 spent[name].append(timed(blocks, epochs, words, **environment))
+                said = f"round {number + 1}: {name}: {spent[name][-1]}"
+                print(said, file=sys.stderr, flush=True)
     yield (
         "| executor | wall s | s a block more than local | CPU s while blocks run | of that time |"
     )
     yield "|---|---|---|---|---|"
     yield f"| local | {middle([one.wall for one in spent['local']])} | | | |"
-    for name in ways.keys() - {"local"}:
+    for name in [one for one in ways if one != "local"]:
         pairs = zip(spent[name], spent["local"], strict=True)
         more = [(one.wall - local.wall) / blocks for one, local in pairs]
         shares = [100 * one.blocks_cpu / one.blocks_wall for one in spent[name]]
