@@ -1,7 +1,6 @@
 """What one run says: the request that goes in, the events that come out, the record that stays.
 
-A record holds raw samples, never statistics, and states null for what is unknown. The fields, and
-the history of the format: `docs/result-format.md`.
+A record holds raw samples, no statistics; null is unknown. Fields: `docs/result-format.md`.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
+from benchbench.audits import Audit
 from benchbench.certificates import Certificate
 from benchbench.machines import Card, GpuState, Machine, MachineState
 from benchbench.spec.model import ModelSpec
@@ -78,12 +78,12 @@ class Stopping(msgspec.Struct, frozen=True):
 class RunRequest(msgspec.Struct, frozen=True):
     """All that a worker needs to know for one run.
 
-    `device` is auto, cpu, cuda or a name of the backend's; `cpus` are the processors to stay on;
-    `spawned_ns` is when the process was started, by `measure.clock`. `further_epochs` follow those
-    of the protocol.
+    `device` is auto, cpu, cuda or the backend's name of one; `cpus` are those to stay on;
+    `spawned_ns` is when the process was started, by `measure.clock`; `further_epochs` follow the
+    protocol's; `audited`: whether this run is, null in a session without audits.
     """
 
-    young_fields: ClassVar = ("further_epochs",)
+    young_fields: ClassVar = ("further_epochs", "audited")
 
     run_id: str
     session_id: str
@@ -100,6 +100,7 @@ class RunRequest(msgspec.Struct, frozen=True):
     spawned_ns: int
     variant: Variant | None = None
     further_epochs: int = 0
+    audited: bool | None = None
 
 
 class EpochRecord(msgspec.Struct, frozen=True):
@@ -130,9 +131,8 @@ class EpochRecord(msgspec.Struct, frozen=True):
 class Phases(msgspec.Struct, frozen=True, rename={"import_": "import"}):
     """Where the wall time of the worker's process went, in seconds; the parts are the whole.
 
-    `waiting` is the time in which another worker trained, or the core watched the process for work
-    left over; `other` is what no phase claims, the interpreter's start among it; `further` is what
-    the epochs beyond the protocol's cost.
+    `waiting`: another worker trained, or the core looked on (work left over, audit); `other`: what
+    no phase claims, the interpreter's start among it; `further`: epochs beyond the protocol's.
     """
 
     young_fields: ClassVar = ("further",)
@@ -198,6 +198,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     threads_observed: float | None = None
     peak_memory_bytes: int | None = None
     device_peak_memory_bytes: int | None = None
+    audit: Audit | None = None
 
 
 # Events, worker to conductor, one JSON line each. The first three hand the baton back.
@@ -212,7 +213,7 @@ class Built(msgspec.Struct, frozen=True, tag=True):
 
 
 class EpochDone(msgspec.Struct, frozen=True, tag=True):
-    """One epoch trained and validated; `watched_seconds`: the core looked for work left over."""
+    """One epoch trained and validated; `watched_seconds`: the core looked on."""
 
     number: int
     epoch: EpochRecord
@@ -243,12 +244,11 @@ Event: TypeAlias = Ready | Built | EpochDone | Finished | GaveUp
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One run, for good. Written once by `run.store`, read by everything above it.
 
-    `remarks` are for readers of its data. `replaces_blocks` are earlier blocks that lost a run of
-    this model: its cells ran again together, in this block. `epochs` are the protocol's and
-    `further_epochs` more; `test` and `checks` are of the protocol's last.
+    `remarks`: for readers of its data. `replaces_blocks`: earlier blocks that lost a run of this
+    model, which ran again in this. `test` and `checks` are of the protocol's last epoch.
     """
 
-    young_fields: ClassVar = ("further_epochs",)
+    young_fields: ClassVar = ("further_epochs", "audit")
 
     schema: int = SCHEMA
     run_id: str
@@ -287,6 +287,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[Check, ...] = ()
     certificate: Certificate | None = None
     uncertified: str | None = None
+    audit: Audit | None = None
     settings: dict[str, Setting] = {}
     versions: dict[str, str] = {}
     environment: dict[str, str] = {}

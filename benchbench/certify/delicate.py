@@ -36,12 +36,12 @@ def beyond_rounding(
     exercise: Exercise, program: Program, before: Row, expected: Row, observed: Row
 ) -> Row:
     """Return how far an update is off, less what float32 rounds the weights by."""
-    rounding = program.steps * _roundings(exercise) * float32_rounding(before + expected)
+    rounding = program.steps * roundings(exercise) * float32_rounding(before + expected)
     beyond: Row = np.maximum(np.abs(observed - expected) - rounding, 0)
     return beyond
 
 
-def _roundings(exercise: Exercise) -> int:
+def roundings(exercise: Exercise) -> int:
     """Return how often a step rounds the weights: as it decays them, and as it moves them."""
     return 1 + (getattr(exercise.protocol.optimizer, "weight_decay", 0.0) > 0)
 
@@ -52,7 +52,7 @@ def rounded_share(exercise: Exercise, before: Row, rows: Iterable[Row], counts: 
     `rows` are the weights after each epoch of the long program. Roundings of either sign add up as
     the root of their number.
     """
-    steps = _roundings(exercise) * exercise.long.steps // exercise.long.epochs
+    steps = roundings(exercise) * exercise.long.steps // exercise.long.epochs
     return max(
         (
             math.sqrt(epoch * steps)

@@ -44,7 +44,7 @@ def disorders(
     other = trace(implementation, batch_size, seed=seed + 1, epochs=1)
     train, _ = first.data.splits()
     return tuple(_of_use(other)) or (
-        *_of_shuffling(first.steps(), other.steps()[0], train.targets),
+        *shared(first.steps(), train.targets, other.steps()[0]),
         *misstatements(first),
     )
 
@@ -103,11 +103,16 @@ def _of_use(found: Trace) -> Iterator[Disorder]:
             yield Disorder(sum(abs(size) for size in sizes.values()), _told(epoch, sizes, data))
 
 
-def _of_shuffling(epochs: Sequence[Steps], other_seed: Steps, labels: Steps) -> Iterator[Disorder]:
-    """Yield what the order of one epoch has in common with what it should not depend on."""
-    count = len(other_seed)
+def shared(
+    epochs: Sequence[Steps], labels: Steps | None, other_seed: Steps | None = None
+) -> Iterator[Disorder]:
+    """Yield what the order of one epoch has in common with what it should not depend on.
+
+    Each is the steps, from 1, that used the samples; `labels` are the samples' classes.
+    """
+    count = len(epochs[0])
     given = np.arange(count)
-    if _related([(labels, steps) for steps in epochs]):
+    if labels is not None and _related([(labels, steps) for steps in epochs]):
         yield Disorder(count, "samples of one class come together, or apart")
         return
     for size in (*_GROUPS, math.ceil(count / epochs[0].max())):
@@ -124,12 +129,14 @@ def _of_shuffling(epochs: Sequence[Steps], other_seed: Steps, labels: Steps) -> 
     later = [(first, second) for i, first in enumerate(epochs) for second in epochs[i + 1 :]]
     if _related(later):
         yield Disorder(count, "the order of an epoch depends on that of an epoch before it")
-    elif _related([(epochs[0], other_seed)]):
+    elif other_seed is not None and _related([(epochs[0], other_seed)]):
         yield Disorder(count, "another seed gives the same order")
 
 
 def _related(pairs: Sequence[tuple[Steps, Steps]]) -> bool:
     """Say whether any pair of orders, or all of them together, have more in common than chance."""
+    if not pairs:
+        return False
     scores = np.array([[_together(*pair), _correlation(*pair)] for pair in pairs])
     combined = np.abs(scores.sum(axis=0)) / math.sqrt(len(pairs))
     return bool(np.abs(scores).max() > _UNLIKELY or combined.max() > _UNLIKELY)

@@ -42,7 +42,7 @@ REFERENCE = "numpy-float64"
 # An update that is off at the first look is measured so many times more, each on its own draw.
 ATTEMPTS = (1, 2, 3)
 # What Keras rounds 1 - beta^t by at first, and so its first steps.
-_RATE_NUDGE = 2e-5
+RATE_NUDGE = 2e-5
 # A draw is steady if the nudge moves the update by less than this, relative to its size.
 STEADY = 5e-5
 # So often may the last layer's large weights be halved.
@@ -247,7 +247,7 @@ class Reference:
 
     def _long_moved(self, start: Arrays, rows: npt.NDArray[np.float64], direction: int) -> float:
         others = dict(nudged(start))[direction]
-        exercise = self.exercise.with_rate(1 + direction * _RATE_NUDGE)
+        exercise = self.exercise.with_rate(1 + direction * RATE_NUDGE)
         _, course = self._implementation.train_long(exercise, others)
         counts = self.counted(self.exercise.long)
         return max(

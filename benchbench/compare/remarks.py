@@ -29,6 +29,7 @@ def remarks(records: Iterable[RunRecord]) -> Iterator[str]:
     cells: dict[tuple[str, str, CellName], list[RunRecord]] = defaultdict(list)
     for record in records:
         cells[record.model, record.session_id, cell_name(record)].append(record)
+    yield from _not_audited(records)
     pythons = {name: runs[0].machine.python for (_, _, name), runs in cells.items()}
     if len(set(pythons.values())) > 1:
         told = ", ".join(f"{name} {version}" for name, version in sorted(pythons.items()))
@@ -36,6 +37,18 @@ def remarks(records: Iterable[RunRecord]) -> Iterator[str]:
     for (model, _, name), runs in cells.items():
         for told in filter(None, (trend(runs), _idle_threads(runs))):
             yield f"{model}, {name}: {told}"
+
+
+def _not_audited(records: Iterable[RunRecord]) -> Iterator[str]:
+    """Say which cells' runs were not repeated by the reference, and why; or in part."""
+    cells: dict[tuple[int, str], dict[str, None]] = defaultdict(dict)
+    for record in records:
+        if record.audit and record.audit.reason:
+            key = len(record.audit.epochs), record.audit.reason
+            cells[key][f"{record.model} {cell_name(record)}"] = None
+    for (count, reason), names in cells.items():
+        what = f"audited in {count} of its epochs" if count else "not audited"
+        yield f"{what}, {reason}: {', '.join(names)}"
 
 
 def _idle_threads(runs: Sequence[RunRecord]) -> str | None:

@@ -134,6 +134,7 @@ def run_matrix(
         seed=matrix.seed,
         certificates=tuple(certificates.items()),
         stopping=matrix.until.stopping if matrix.until else None,
+        audited_blocks=matrix.blocks if matrix.certified_protocol else 0,
         include_host=matrix.include_host,
     )
     if isinstance(matrix.steady, int):

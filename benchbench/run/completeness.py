@@ -52,6 +52,8 @@ def shortcomings(
     open_ones = [one.name for one in report.checks if one.passed is None]
     if undecided := [name for name in open_ones if name in _ALWAYS_DECIDED]:
         yield f"checks: expected a decision of {', '.join(undecided)}, found none"
+    if own and request.audited and report.audit is None:
+        yield "audit: expected what came of it, or why there is none, found nothing"
     if report.test is None:
         yield "test: expected a loss and a metric of the test samples, found none"
     if report.phases is None:

@@ -146,9 +146,12 @@ class Part:
         for check in outcome.checks:
             if check.passed is False:
                 yield f"{check.name}: expected {check.expected}, found {check.observed}"
+        if outcome.audit and (told := outcome.audit.objection):
+            yield told
         own = not self._run.environment.import_path
         yield from shortcomings(self.request, self._numbers, outcome, own=own)
-        yield from disagreements(self._epochs, self._turns, outcome.phases)
+        audited = outcome.audit.seconds if outcome.audit else 0.0
+        yield from disagreements(self._epochs, self._turns, outcome.phases, audited)
         yield from pauses(self._turns)
         yield from short_epochs(self.epochs)
 

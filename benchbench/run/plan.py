@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import secrets
 from collections import Counter
@@ -101,7 +102,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     `certificates` pairs a cell with its certificate, or with why there is none. `stopping` says how
     the number of blocks will be settled, None if it is settled already. `replaces_blocks` are
     those of an earlier part of the session that are run again. `further_epochs` pairs the name of
-    a model with the epochs that its runs train beyond the protocol's. `include_host`: records name
+    a model with the epochs that its runs train beyond the protocol's. Of the first `audited_blocks`
+    one, drawn by `order_seed`, has the audit of a cell's run; 0: none. `include_host`: records name
     the machine. `threads` are 0 where each node takes as many as it has physical cores. Raises
     UsageError where two cells share model and name, for their records would share a file.
     """
@@ -118,6 +120,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     stopping: Stopping | None = None
     replaces_blocks: tuple[int, ...] = ()
     further_epochs: tuple[tuple[str, int], ...] = ()
+    audited_blocks: int = 0
     include_host: bool = False
     session_id: str = msgspec.field(default_factory=_fresh_id)
     order_seed: int = msgspec.field(default_factory=lambda: secrets.randbits(32))
@@ -177,6 +180,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             spawned_ns=0,
             variant=cell.variant,
             further_epochs=dict(self.further_epochs).get(cell.model.name, 0),
+            audited=self._is_audited(cell, block),
         )
         found = dict(self.certificates).get(cell, CertificateOrReason())
         return PlannedRun(
@@ -187,6 +191,16 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             stopping=self.stopping,
             replaces_blocks=self.replaces_blocks,
         )
+
+    def _is_audited(self, cell: Cell, block: int) -> bool | None:
+        """Say whether a run is audited; None in a session without audits.
+
+        A block that runs again in the place of others takes over for them.
+        """
+        if not self.audited_blocks:
+            return None
+        drawn = random.Random(f"{self.order_seed} {cell.model.name} {cell.name}")
+        return drawn.randrange(self.audited_blocks) in {block, *self.replaces_blocks}
 
 
 def as_word(label: str) -> str:

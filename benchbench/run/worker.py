@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from benchbench.plugins.contract import Backend, Score, Trainer
     from benchbench.spec.task import Task
 
-# Of a longer traceback so much of its beginning and of its end.
-_TRACEBACK_CHARACTERS = 20_000
+_TRACEBACK_CHARACTERS = 20_000  # of its beginning, and of its end
 
 
 def main() -> None:
@@ -128,6 +127,7 @@ class _Run:
         self._dataset = catalog.load(request.dataset, offered, request.model)
 
         self._ledger.enter("build")
+        from benchbench.run.audit import Auditor
         from benchbench.spec.initial import initial_variables
 
         self._task = task_of(request.model, request.protocol)
@@ -135,6 +135,7 @@ class _Run:
         self._device = resolve_device(request.device, self._backend.devices(), request.backend)
         self._trainer = self._new_trainer()
         self._initial = initial_variables(request.model, request.seed)
+        self._auditor = Auditor(registry, request, self._dataset, self._initial, self._trainer)
         self._trainer.set_variables([array.copy() for array in self._initial])
         self._trainer.synchronize()
 
@@ -195,7 +196,6 @@ class _Run:
         predictions = trainer.predict(test.inputs)
         trainer.synchronize()
         self._ledger.enter("other")
-
         peak = peak_memory_bytes()
         device_peak = plain_count(self._trainer.device_peak_memory_bytes())
         wall = sum(epoch.train_seconds for epoch in self._epochs)
@@ -213,8 +213,7 @@ class _Run:
             residue=Residue(tuple(self._watches), self.waiting_cpu_seconds, reads),
             train_seconds=wall,
         )
-        # The core predicts for itself: no part of what the run took, like other looking on.
-        self._ledger.enter("waiting")
+        self._ledger.enter("waiting")  # the core looks on: no part of what the run took
         checks += check_losses(
             request=self._request,
             dataset=self._dataset,
@@ -223,8 +222,10 @@ class _Run:
             predictions=predictions,
             predict=trainer.predict,
         )
+        audit = self._auditor.audit(parameters)
         self._ledger.enter("other")
         return WorkerReport(
+            audit=audit,
             device=self._device,
             parameter_count=sum(array.size for array in parameters),
             parameter_shapes=tuple(array.shape for array in parameters),
@@ -268,7 +269,8 @@ class _Run:
         self._epochs.append(epoch)
         self._end.epoch_done(number, epoch, self._trainer)
         self._ledger.enter("waiting")
-        self._hand_over(EpochDone(number, epoch, self._clock.watched_seconds))
+        watched = self._clock.watched_seconds + self._auditor.epoch_done(number)
+        self._hand_over(EpochDone(number, epoch, watched))
 
 
 def _fitted(request: RunRequest, task: Task, dataset: Dataset) -> Dataset:
