@@ -11,15 +11,18 @@ LONGEST_SECONDS = 1_000_000
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
-def fraction(words: str, option: str) -> float:
-    """Return "3%" or "0.03" as 0.03. Raises UsageError unless it is above 0 and below 1."""
+def fraction(words: str, option: str, example: str = "3% or 0.03") -> float:
+    """Return "3%" or "0.03" as 0.03. Raises UsageError unless it is above 0 and below 1.
+
+    `example` is what the message tells that would do.
+    """
     number, percent, rest = words.strip().partition("%")
     try:
         value = float(number) / (100 if percent else 1)
     except ValueError:
         value = 0.0
     if rest or not 0 < value < 1:
-        raise UsageError(f"{option} {words}: give a fraction above 0 and below 1, like 3% or 0.03")
+        raise UsageError(f"{option} {words}: give a fraction above 0 and below 1, like {example}")
     return value
 
 

@@ -40,7 +40,7 @@ def certify(  # noqa: PLR0917 - one parameter an option
     wide: options.Wide = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Prove that backends train the function of the spec, or two things the same function.
+    """Test whether backends train the function of the spec, or two things the same function.
 
     Without --model the four with published figures; --model all is the whole catalog. Each is
     compared with a float64 reference, by the very `fit` that `run` times. Two things: a network of

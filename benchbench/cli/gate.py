@@ -39,7 +39,7 @@ def gate(  # noqa: PLR0917 - one parameter an option
     as_json: options.AsJson = False,
     format: options.PageFormat = None,
 ) -> None:
-    """Test this tree against a revision, or a backend against another environment's, for slowness.
+    """Test whether this tree is slower than a revision, or a backend than in another environment.
 
     Without --backend it takes all backends of this checkout, without --model single-layer. Both
     sides run interleaved in one session; a slowdown must show in a second session too.

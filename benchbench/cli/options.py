@@ -60,7 +60,7 @@ def given(context: typer.Context) -> list[str]:
 
 # A text is the same in all verbs, up to its first colon or semicolon: a test holds them to that.
 _OUTCOME = "With --outcome: "
-_BLOCKS = "Blocks; each runs every cell once more. At least so many, where a rule adds."
+_BLOCKS = "How many blocks: each runs every cell once. The least number where a rule adds more."
 _DATASET = (
     "The data set: auto (what the model is for), a name of `list`, a folder, an .npz, a csv, or "
     "text:FILE."
@@ -82,7 +82,7 @@ SomeBackends = Annotated[
 ]
 SomeModels = Annotated[
     list[str] | None,
-    typer.Option("--model", "-m", help="A model, 'all' (four), 'catalog' or a TOML file."),
+    typer.Option("--model", "-m", help="A name, 'all' (MNIST's four), 'catalog' or a TOML file."),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, or a device's name.")]
 SomeDevices = Annotated[
@@ -90,7 +90,7 @@ SomeDevices = Annotated[
     typer.Option("--device", help="auto, cpu, cuda, or a device's name; several side by side."),
 ]
 Threads = Annotated[
-    int | None, typer.Option(min=1, help="CPU threads; where none are given, the physical cores.")
+    int | None, typer.Option(min=1, help="CPU threads; without this as many as physical cores.")
 ]
 Dataset = Annotated[str, typer.Option(help=_DATASET)]
 OutcomeDataset = Annotated[str, typer.Option(help=_OUTCOME + _DATASET)]
@@ -103,13 +103,11 @@ Division = Annotated[
 ]
 Seed = Annotated[
     int,
-    typer.Option(min=0, help="Seed of first weights and samples; block b takes seed + b."),
+    typer.Option(min=0, help="Seed of first weights and of shuffling; block b takes seed + b."),
 ]
 Quick = Annotated[
     bool,
-    typer.Option(
-        "--quick", help="A tenth of the images, to see whether it works; gives no verdict."
-    ),
+    typer.Option("--quick", help="Train on a tenth of the images, as a trial; gives no verdict."),
 ]
 Blocks = Annotated[int, typer.Option(min=1, help=_BLOCKS)]
 SeveralBlocks = Annotated[int, typer.Option(min=2, help=_BLOCKS)]
@@ -126,7 +124,7 @@ Until = Annotated[
 Budget = Annotated[
     str | None,
     typer.Option(
-        help="Add no block that would end later than this (90s, 30m, 2h); with --until 30m."
+        help="Add no block that would end after this time (90s, 2h); 30m where --until is given."
     ),
 ]
 ExecutorName = Annotated[
@@ -140,10 +138,10 @@ ExecutorOptions = Annotated[
     ),
 ]
 Detach = Annotated[
-    bool, typer.Option("--detach", help="End when the blocks are submitted; they go on.")
+    bool, typer.Option("--detach", help="Exit once the blocks are submitted; they go on.")
 ]
 IncludeHost = Annotated[
-    bool, typer.Option("--include-host", help="Records name the machine, not a hash of its name.")
+    bool, typer.Option("--include-host", help="Records hold the machine's name, not its hash.")
 ]
 TheSession = Annotated[str, typer.Argument(metavar="SESSION", help="The id of a session.")]
 Resume = Annotated[
@@ -170,7 +168,7 @@ Save = Annotated[
 Renew = Annotated[bool, typer.Option("--renew", help="Certify anew what was certified before.")]
 Networks = Annotated[
     list[str] | None,
-    typer.Argument(help="Two things that train instead: my_port.py:net, my.toml, or a backend."),
+    typer.Argument(help="Two to compare with each other: my_port.py:net, my.toml, or a backend."),
 ]
 PortMap = Annotated[
     Path | None,
@@ -255,6 +253,6 @@ Against = Annotated[
     ),
 ]
 Certify = Annotated[
-    bool, typer.Option(help="First certify the cells that no valid certificate is kept of.")
+    bool, typer.Option(help="First certify each cell that has no valid certificate yet.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

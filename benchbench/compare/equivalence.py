@@ -190,6 +190,12 @@ class _Difference:
         place = bisect.bisect_left(counts, _POWER, key=chance)
         return counts[place] if place < len(counts) else None
 
+    def hindrance(self, margin: float) -> str:
+        """Say why so many runs are needed: for the place of the difference, or for the scatter."""
+        if abs(abs(self.mean) - margin) < margin / 2:
+            return "the difference lies near the margin"
+        return "the seeds scatter by more than the margin"
+
     def _with_counts(self, first: int, second: int) -> tuple[float, float | None]:
         """Return standard error and degrees of freedom for so many runs of the same scatter."""
         v1, v2 = self._variances[0] / first, self._variances[1] / second
@@ -256,7 +262,7 @@ def _reason(
     needed = (
         f"{runs_to_settle} seeds would probably settle it"
         if runs_to_settle
-        else f"it is so near to the margin that {_MOST_RUNS:,} seeds would not settle it"
+        else f"{difference.hindrance(margin)}, so that {_MOST_RUNS:,} seeds would not settle it"
     )
     return f"{found} includes {crossed}{differs}; {needed}"
 

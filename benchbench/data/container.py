@@ -216,6 +216,6 @@ def content_of(
     }
     train, test, remarks = as_labels(arrays["train-labels"], arrays["t10k-labels"], str(source))
     if images["train-images"].size and images["train-images"].max() <= 1:
-        remarks += ("no pixel is brighter than 1 of 255: were the images to be times 255?",)
+        remarks += ("no pixel is brighter than 1 of 255: should the images be multiplied by 255?",)
     by_part = {**images, "train-labels": train, "t10k-labels": test}
     return Content({part: by_part[part] for part in PARTS}, places, validation_count, remarks)

@@ -21,9 +21,9 @@ def fetch(name: str, told: Callable[[str], None]) -> str:
         folder, downloaded = published.fetch(name, told)
     else:
         known = ("mnist", *names.PUBLISHED)
-        what = f"there is no '{name}'{nearest(name, known)}"
+        what = f"there is no data set '{name}' to fetch{nearest(name, known)}"
         if name in names.RESERVED:
             what = f"'{name}' needs no download"
-        raise UsageError(f"{what}: expected one of {', '.join(known)}")
+        raise UsageError(f"{what} (known: {', '.join(known)})")
     how = "was downloaded to" if downloaded else "is already in"
     return f"{title} {how} {folder}; its hashes are verified"

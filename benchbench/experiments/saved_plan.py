@@ -177,7 +177,7 @@ def _path(store: Store, session_id: str) -> Path:
 
 def _unknown(store: Store, session_id: str) -> str:
     known = sorted(path.stem for path in store.plans.glob("*.json"))
-    told = f"there is no session '{session_id}' to resume in {store.folder.parent}"
+    told = f"there is no session '{session_id}' in {store.folder.parent}"
     if store.session(session_id):
         return (
             f"{told}: its records are there, but not what was planned; it was run by another verb, "

@@ -32,7 +32,7 @@ def find_question(
 
     return Question(
         margin=fraction(margin, "--margin"),
-        confidence=fraction(confidence, "--confidence"),
+        confidence=fraction(confidence, "--confidence", "95% or 0.95"),
         allow_lost_blocks=allow_lost_blocks,
     )
 

@@ -73,7 +73,7 @@ def find_until(
         return None
     if quick:
         raise UsageError("--quick gives no verdict, so that --until never ends: leave one out")
-    width = None if wanted == VERDICT else fraction(wanted, "--until")
+    width = None if wanted == VERDICT else fraction(wanted, "--until", f"2%, or {VERDICT!r}")
     least = max(blocks, LEAST_BLOCKS if width is None else PILOT_BLOCKS)
     limit = _BUDGET_SECONDS if budget is None else seconds(budget, "--budget")
     return Until(width=width, least_blocks=least, budget_seconds=limit)

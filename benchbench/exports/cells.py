@@ -64,8 +64,8 @@ def cells_of(records: Iterable[RunRecord], *, least: int = 1) -> list[ExportedCe
     found = [cell for cell in cells if len(cell.steady_seconds) >= least]
     if not found:
         raise NotMeasured(
-            f"there is nothing to export: no cell has {least} steady epochs (the second and later "
-            f"ones of finished runs) or more"
+            f"there is nothing to export: no cell has {least} or more steady epochs (the second "
+            f"and later ones of finished runs)"
         )
     return found
 

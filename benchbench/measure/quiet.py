@@ -33,8 +33,8 @@ class Waited:
             return f"the machine is quiet (waited {self.seconds:.0f} s)"
         return (
             f"the machine did not become quiet in {self.seconds:.0f} s: others use "
-            f"{self.busy_cores:.1f} cores; going on, and where that is too much there will be no "
-            f"verdict"
+            f"{self.busy_cores:.1f} cores; the runs begin, and where they had too few cores their "
+            f"verdict will be NOISY"
         )
 
 

@@ -150,7 +150,7 @@ class Conductor:
         if part.over:
             said = worker.end()
             if said and isinstance(event, Finished):
-                reason = f"the worker said what is no event, after its last: {said}"
+                reason = f"the worker wrote something that is not an event, after its last: {said}"
                 part.hear(GaveUp("crashed", reason))
 
     def _save(self, part: Part) -> RunRecord:

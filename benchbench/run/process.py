@@ -79,7 +79,10 @@ class WorkerProcess:
         """Give the baton, sleep until it comes back. A death or a hang comes back as `GaveUp`."""
         if said := self._channel.unasked():
             self.kill()
-            return GaveUp("crashed", f"the worker said what is no event, out of its turn: {said}")
+            return GaveUp(
+                "crashed",
+                f"the worker wrote something that is not an event, out of its turn: {said}",
+            )
         self._was_stopped()  # between turns, which does no harm
         self._since_ns = now_ns()
         self._channel.give_baton()
@@ -91,7 +94,7 @@ class WorkerProcess:
             event = self._next_event()
         except NoEvent as error:
             self.kill()
-            event = GaveUp("crashed", f"the worker said what is no event: {error}")
+            event = GaveUp("crashed", f"the worker wrote something that is not an event: {error}")
         finally:
             seconds = (now_ns() - self._since_ns) / 1e9
             self._held_seconds += seconds

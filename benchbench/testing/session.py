@@ -241,7 +241,7 @@ def _listen(
         try:
             event = msgspec.json.decode(line, type=SuiteEvent)
         except (ValueError, RecursionError):
-            return course, f"its process said what is no event: {line[:200]!r}"
+            return course, f"its process wrote something that is not an event: {line[:200]!r}"
         match event:
             case Collected(test_count):
                 course.test_count = test_count

@@ -68,7 +68,7 @@ def test_a_model_that_it_does_not_do_is_skipped_with_the_reason(command):
     [
         ("dies", "its process was killed by signal 11 (SIGSEGV)"),
         ("exits", "its process ended with exit code 7"),
-        ("scribbles", "its process said what is no event"),
+        ("scribbles", "its process wrote something that is not an event"),
     ],
 )
 def test_a_process_that_dies_is_reported_with_the_test_it_died_in(command, misfit, ending):

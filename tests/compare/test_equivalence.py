@@ -251,3 +251,12 @@ def test_less_is_better_of_an_error(by, verdict):
     )
     assert "points" not in found.reason
     assert {"TOO BAD": "above +0.075", "TOO GOOD": "below -0.075"}.get(verdict, "") in found.reason
+
+
+def test_that_seeds_would_not_settle_it_has_its_own_reason():
+    """Near the margin, or far from it among seeds that scatter: the words are those of the case."""
+    near = judge(shifted(TYPICAL, 0.002), TYPICAL).reason
+    assert "the difference lies near the margin, so that 1,000 seeds" in near
+    wide = [0.5 + 0.04 * (-1) ** number for number in range(10)]
+    scattered = judge(wide, wide).reason
+    assert "the seeds scatter by more than the margin, so that 1,000 seeds" in scattered

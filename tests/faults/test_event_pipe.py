@@ -35,7 +35,7 @@ def test_what_is_not_the_next_event_of_the_main_loop_ends_the_run(launch, line):
     ending = worker.turn()
     assert isinstance(ending, GaveUp), ending
     assert ending.status == "crashed"
-    assert ending.reason.startswith("the worker said what is no event: ")
+    assert ending.reason.startswith("the worker wrote something that is not an event: ")
     assert len(ending.reason) < 1500
 
 
@@ -55,7 +55,7 @@ def test_who_speaks_out_of_turn_has_crashed(launch):
         time.sleep(0.01)
     ending = worker.turn()
     assert ending.status == "crashed"
-    assert "no event, out of its turn: b'{" in ending.reason
+    assert "not an event, out of its turn: b'{" in ending.reason
 
 
 @pytest.mark.parametrize("more", ["echo more >&$events", FINISHED, "cat /dev/zero >&$events"])

@@ -10,7 +10,7 @@ import pytest
 
 ENDINGS = [
     ("dies", "crashed", "signal 11 (SIGSEGV)", 1),
-    ("scribbles", "crashed", "no event", 1),
+    ("scribbles", "crashed", "not an event", 1),
     ("raises", "failed", "RuntimeError: the sky fell", 1),
     ("refuses", "skipped", "there is no pool in this framework", 3),
     ("lies", "invalid", "metric recomputed: expected evaluate: 0.9900", 1),

@@ -1,4 +1,4 @@
-"""A worker's process, as its conductor hears it: it may die, hang, or say what is no event.
+"""A worker's process, as its conductor hears it: it may die, hang, or write what is not an event.
 
 Most of the processes here are shell scripts in place of Python: see `scripted`.
 """
@@ -35,9 +35,17 @@ def test_events_come_one_a_turn_and_the_log_holds_what_is_printed(launch):
         ("kill -KILL $$", "crashed", "the worker was killed by signal 9 (SIGKILL)"),
         ("exit 7", "crashed", "the worker ended with exit code 7 before it was done"),
         ("exit 0", "crashed", "the worker ended with exit code 0 before it was done"),
-        ("echo garbage >&$events", "crashed", "the worker said what is no event"),
-        (r"printf '\377\000\n' >&$events", "crashed", "the worker said what is no event"),
-        ("""echo '{"type":"Sung"}' >&$events""", "crashed", "the worker said what is no event"),
+        ("echo garbage >&$events", "crashed", "the worker wrote something that is not an event"),
+        (
+            r"printf '\377\000\n' >&$events",
+            "crashed",
+            "the worker wrote something that is not an event",
+        ),
+        (
+            """echo '{"type":"Sung"}' >&$events""",
+            "crashed",
+            "the worker wrote something that is not an event",
+        ),
     ],
 )
 def test_a_death_and_garbage_are_how_the_run_ended(launch, last, status, reason):

@@ -70,9 +70,9 @@ def must_be_of(root: Path, backends: Sequence[BackendInfo]) -> None:
         module = module_of(info)
         if not is_imported_from(root, module):
             raise CheckoutError(
-                f"nothing that runs of the backend '{info.name}' is imported from {root}, so it "
-                f"would be compared with itself: its module {module} is installed; install the "
-                f"checkout with `pip install -e {root}`"
+                f"the backend '{info.name}' would be compared with itself: its module {module} is "
+                f"not imported from {root} but from where it is installed; install the checkout "
+                f"with `pip install -e {root}`"
             )
 
 
