@@ -5,19 +5,18 @@ Each is a layer of the spec with a field `mistake` more, which the float64 refer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from benchbench.certify.mistaken_layers import Change
 from benchbench.spec.layers import AvgPool2D, Conv2D, GlobalAvgPool2D, Layer, MaxPool2D
 from benchbench.spec.model import LayerTrace
 from benchbench.spec.variables import Variable
-
-Change: TypeAlias = Callable[[Layer], Layer]
 
 SYMMETRIC = "symmetric padding"
 
