@@ -20,8 +20,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line; turn errors into messages and exit codes."""
     open_missing_streams()
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        # Under `nohup` one is ignored, and shall be.
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # under `nohup` one is ignored, and shall be
         if signal.getsignal(ending) is not signal.SIG_IGN:
             signal.signal(ending, _interrupt)
     with safe_streams():
