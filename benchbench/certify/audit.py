@@ -85,7 +85,8 @@ def compared(
 ) -> Iterator[AuditedEpoch]:
     """Yield each epoch of a run beside that of the reference: `numpy-float64`, in float32.
 
-    Ends before an epoch of which a rounding makes another, if it is not off by more. Raises what `check` raises.
+    Ends before an epoch of which a rounding makes another, if it is not off by more. Raises what
+    `check` raises.
     """
     exercise = Exercise(course.model, course.protocol, seed)
     reference = Reference(Implementation(backend), exercise)
@@ -113,7 +114,7 @@ def compared(
             if not differences[number] <= limit.tolerance:
                 limits[number] = _nudged_limit(limit, course.model, moved)
     for number, (off, limit) in enumerate(zip(differences, limits, strict=True), 1):
-        if _TELLS_NOTHING < limit.tolerance and off <= limit.tolerance:
+        if limit.tolerance > _TELLS_NOTHING and off <= limit.tolerance:
             return
         yield AuditedEpoch(number, finite(off), limit.tolerance)
 
