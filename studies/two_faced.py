@@ -59,7 +59,8 @@ def main() -> None:
         rows.append([fault.name, fault.description, ", ".join(by_losses), ", ".join(others)])
         print(f"{number} of {len(faults)}: {fault.name}: {failed}", file=sys.stderr)
     header = ["fault while timed", "what is wrong", "checks of losses", "other checks"]
-    print(f"\n## {options.model} on digits\n")
+    command = " ".join(["python", "studies/two_faced.py", *sys.argv[1:]])
+    print(f"\n## {options.model} on digits: `{command}`\n")
     print(tabulate(rows, header, tablefmt="pipe"))
     caught, whole = sum(bool(row[2]) for row in rows), sum(any(row[2:]) for row in rows)
     print(f"\n{caught} of {len(faults)} caught by their losses, {whole} by any check of the run;")
