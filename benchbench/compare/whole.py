@@ -53,6 +53,9 @@ def _judged(run: RunRecord, epochs: Mapping[tuple[str, str, int], int]) -> RunRe
         faults.append(f"losses: {why}")
     if len(run.epochs) < expected:
         faults.append(f"it has {len(run.epochs)} epochs, others of its session have {expected}")
+    asked_for = run.protocol.epochs + run.further_epochs
+    if run.further_epochs and len(run.epochs) < asked_for:
+        faults.append(f"it has {len(run.epochs)} epochs, asked for were {asked_for}")
     return (
         msgspec.structs.replace(run, status="invalid", error="; ".join(faults)) if faults else run
     )

@@ -115,6 +115,45 @@ def test_a_lost_block_keeps_the_verdict_back_and_is_named(sessions, spoil, told)
     assert "times faster than" not in page.replace("numpy", "")
 
 
+def with_further_epochs(record):
+    """Have the blocks after the first train six epochs beyond the protocol's four."""
+    further = 6 if record.block else 0
+    epochs = record.epochs + 2 * record.epochs[1:] * bool(further)
+    protocol = msgspec.structs.replace(record.protocol, epochs=4)
+    return msgspec.structs.replace(record, protocol=protocol, further_epochs=further, epochs=epochs)
+
+
+def all_cut(record):
+    """Spoil block 2: all of its runs, and those of the others, end two epochs too soon."""
+    if record.block:
+        return [msgspec.structs.replace(record, epochs=record.epochs[:-2])]
+    return [record]
+
+
+LONGER = SPOILED | {
+    "a short further epoch": (epoch(9, 0.0125), "epoch 9 trained for 0.0125 s"),
+    "an epoch less": (epoch(10, None), "it has 9 epochs, others of its session have 10"),
+    "all cut off": (all_cut, "it has 8 epochs, asked for were 10"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "told"), LONGER.values(), ids=LONGER)
+def test_it_is_the_same_with_epochs_beyond_the_protocols(sessions, spoil, told):
+    records = sessions(lambda record: spoil(with_further_epochs(record)))
+    row, page = torch_rows(records)
+    assert row.verdict in {"UNDECIDED", "EXPLORATORY"}
+    assert told in row.reason
+    assert told in page
+    allowed, _ = torch_rows(records, ALLOWED)
+    assert allowed.left_out == row.left_out != ()
+
+
+def test_blocks_of_several_lengths_have_their_verdict(sessions):
+    row, _ = torch_rows(sessions(lambda record: [with_further_epochs(record)]))
+    assert (row.verdict, row.left_out) == ("FASTER", ())
+    assert row.steady.pair_count == 3 + 3 * 9
+
+
 @pytest.mark.parametrize(("spoil", "told"), SPOILED.values(), ids=SPOILED)
 def test_who_allows_lost_blocks_gets_a_verdict_and_reads_of_them(sessions, spoil, told):
     row, page = torch_rows(sessions(spoil), ALLOWED)
