@@ -99,7 +99,8 @@ CertifiedBatchSize = Annotated[
     int | None, typer.Option(min=1, help="Certify with this batch size, not the protocol's.")
 ]
 Division = Annotated[
-    str, typer.Option(help="A division (idiomatic, compiled, tuned), or 'all' that a backend has.")
+    str,
+    typer.Option(help="A division, several (idiomatic,tuned), or 'all' that a backend has."),
 ]
 Seed = Annotated[
     int,
@@ -156,8 +157,7 @@ WaitForQuiet = Annotated[
     typer.Option(help="Wait until nothing else is at work, at most this long (10m)."),
 ]
 SteadyEpochs = Annotated[
-    str | None,
-    typer.Option(help="Train on, to be timed, up to so many epochs after the first, or auto."),
+    str | None, typer.Option(help="Train on, timed, to so many epochs after the first; or auto.")
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help=_EPOCHS)]
 OutcomeEpochs = Annotated[int | None, typer.Option(min=1, help=_OUTCOME + _EPOCHS)]

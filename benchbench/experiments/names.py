@@ -62,15 +62,19 @@ def backends_of_file(name: str, registry: Registry) -> list[BackendInfo]:
 
 
 def find_divisions(info: BackendInfo, choice: str) -> tuple[str, ...]:
-    """Return the division of the backend that was chosen, or all. Raises UsageError if none is."""
-    chosen = tuple(name for name in info.divisions if choice in {ALL_DIVISIONS, name})
-    if not chosen:
-        raise UsageError(
-            f"the backend '{info.name}' has no division '{choice}'"
-            f"{nearest(choice, info.divisions)} (it has {', '.join(info.divisions)}; "
-            f"--division all takes what there is)"
-        )
-    return chosen
+    """Return the divisions of the backend that were chosen: one, several with commas, or all.
+
+    Raises UsageError for one that it does not have.
+    """
+    wanted = [name.strip() for name in choice.split(",")]
+    for name in wanted:
+        if name not in {ALL_DIVISIONS, *info.divisions}:
+            raise UsageError(
+                f"the backend '{info.name}' has no division '{name}'"
+                f"{nearest(name, info.divisions)} (it has {', '.join(info.divisions)}; "
+                f"--division all takes what there is)"
+            )
+    return tuple(name for name in info.divisions if {name, ALL_DIVISIONS} & set(wanted))
 
 
 def find_device(info: BackendInfo, wanted: str) -> str:

@@ -164,7 +164,9 @@ def _backend(
     if len(infos) != 1:
         raise UsageError(f"'{word}' are {len(infos)} backends: name one")
     (info,) = infos
-    (chosen,) = find_divisions(info, division)
+    chosen, *others = find_divisions(info, division)
+    if others:
+        raise UsageError(f"--division {division} are {1 + len(others)} of '{word}': name one")
     task_of(model, protocol)
     place = info.place if isinstance(info, BackendElsewhere) else HERE
     trained = TrainedSpec(model=model, protocol=protocol, backend=info.name, division=chosen)
