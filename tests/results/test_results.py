@@ -29,6 +29,7 @@ from benchbench.spec.catalog import MODELS
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
 STOPPING = "results/stopping/stopping.md"
+STEADY = "results/stopping/steady.md"
 VERDICTS = RESULTS / "verdicts"
 FIRST = RESULTS / "first"
 CELLS = {
@@ -252,3 +253,18 @@ def test_the_outcomes_are_what_the_command_makes_of_their_records(
     rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
     assert len(rows) == 1 + 3 * len(models.split())
     assert all(row in published for row in rows)
+
+
+def test_the_docs_show_what_steady_epochs_save_and_intervals_hold():
+    """The figures of 240 sessions of three rows; three standard errors beyond are too many."""
+    page, docs = ((ROOT / one).read_text() for one in (STEADY, "docs/measured.md"))
+    lines = page.splitlines()
+    rows = [[cell.strip(" %") for cell in line.strip("|").split("|")] for line in lines]
+    shares = [line for row, line in zip(rows, lines, strict=True) if len(row) == 7]
+    assert len(shares) == 5
+    assert all(line in docs for line in shares)
+    intervals = [row for row in rows if len(row) == 10 and "/" in row[3]][1:]
+    assert len(intervals) == 12
+    held = [float(one) for row in intervals for cell in row[3:5] for one in cell.split(" / ")]
+    assert min(held) > 95 - 3 * 0.81
+    assert max(held) < 95 + 3 * 0.95
