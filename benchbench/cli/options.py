@@ -99,8 +99,7 @@ CertifiedBatchSize = Annotated[
     int | None, typer.Option(min=1, help="Certify with this batch size, not the protocol's.")
 ]
 Division = Annotated[
-    str,
-    typer.Option(help="A division, several (idiomatic,tuned), or 'all' that a backend has."),
+    str, typer.Option(help="A division, several (idiomatic,tuned), or 'all' that a backend has.")
 ]
 Seed = Annotated[
     int,
