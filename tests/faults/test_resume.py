@@ -122,6 +122,31 @@ def test_a_lost_run_has_its_block_run_again_with_all_cells_of_its_model(planned)
         go_on(Made())
 
 
+class Laying(Made):
+    """Notes as well how many further epochs each block was laid out with."""
+
+    def run(self, session, numbers, **options):
+        self.further = [*getattr(self, "further", ()), dict(session.further_epochs)]
+        yield from super().run(session, numbers, **options)
+
+
+def test_a_session_that_goes_on_is_laid_out_as_it_was(planned, monkeypatch):
+    seen = []
+
+    def steady_epochs(runs, *_, **__):
+        seen.append(sorted({run.block for run in runs}))
+        return 8
+
+    monkeypatch.setattr("benchbench.experiments.steady.steady_epochs", steady_epochs)
+    go_on, _, _ = planned(Made(stop_at=(1, "two-layer", "torch")), steady="auto")
+    again = Laying()
+    go_on(again)
+    assert [set(one.values()) for one in again.further] == [{7}] * len(again.further)
+    # The first blocks of each model; the one that was cut off counts no more once it ran again.
+    assert seen[0] == [0, 1]
+    assert all(len(one) <= 2 for one in seen)
+
+
 def test_an_interrupted_session_runs_what_it_lacks_and_no_more(planned):
     go_on, _, _ = planned(Made(stop_at=(1, "two-layer", "torch")))
     again = Made()
