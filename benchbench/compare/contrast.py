@@ -7,16 +7,14 @@ what stood side by side is paired: the same epoch of the same block, in one grou
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from benchbench.compare.break_even import BreakEven, break_even
 from benchbench.compare.estimate import block_medians, estimate
-from benchbench.compare.load import crowded
-from benchbench.compare.validity import ending
+from benchbench.compare.paired_runs import Pair, pair_up
 from benchbench.errors import UsageError
 from benchbench.records import RunRecord, RunRequest, Stopping
 
@@ -163,16 +161,11 @@ def contrast(
     Both are of one model, session and machine. `blocks` are the numbers of those that it had, by
     default all up to the last of either side. Raises ValueError where a side has no run at all.
     """
+    if not own or not baseline:
+        raise ValueError("a contrast needs at least one run on either side")
     names = cell_name(own[0]), cell_name(baseline[0])
-    ours, theirs = _by_block(own), _by_block(baseline)
-    if blocks is None:
-        blocks = range(max(*ours, *theirs) + 1)
-    losses = {
-        number: tuple(_losses(ours[number], theirs[number], names)) for number in sorted(blocks)
-    }
-    pairs = {
-        number: (ours[number][0], theirs[number][0]) for number in losses if not losses[number]
-    }
+    found = pair_up(own, baseline, (str(names[0]), str(names[1])), blocks)
+    pairs = found.runs
     steady = {number: logs for number, pair in pairs.items() if (logs := _steady_log_ratios(*pair))}
     # The conductor gives all runs of a session the same.
     stopping = own[0].stopping
@@ -187,8 +180,8 @@ def contrast(
         break_even=break_even(pairs.values(), cold_total_seconds),
         evidence=weigh(steady, question, stopping),
         stopping=stopping,
-        left_out=tuple(f"block {number}: {why}" for number in losses for why in losses[number]),
-        crowded=tuple(_crowded(pairs, names)),
+        left_out=found.left_out,
+        crowded=found.crowded,
     )
 
 
@@ -218,54 +211,6 @@ def cold_total_seconds(run: RunRecord) -> float | None:
     return phases.total - phases.waiting - phases.further if phases else None
 
 
-def _by_block(runs: Sequence[RunRecord]) -> defaultdict[int, list[RunRecord]]:
-    if not runs:
-        raise ValueError("a contrast needs at least one run on either side")
-    found: defaultdict[int, list[RunRecord]] = defaultdict(list)
-    for run in sorted(runs, key=lambda run: run.run_id):
-        found[run.block].append(run)
-    return found
-
-
-def _losses(
-    ours: Sequence[RunRecord], theirs: Sequence[RunRecord], names: Sequence[CellName]
-) -> Iterator[str]:
-    """Yield why the runs of one block are no pair: one good run on either side, side by side."""
-    faults = [
-        f"{name} {told}"
-        for name, runs in zip(names, (ours, theirs), strict=True)
-        if (told := _fault(runs))
-    ]
-    yield from faults
-    if faults:
-        return
-    if ours[0].order_seed != theirs[0].order_seed:
-        yield f"{names[0]} and {names[1]} were not interleaved with each other"
-
-
-def _fault(runs: Sequence[RunRecord]) -> str | None:
-    """Return why runs of one cell in one block are no good, as a predicate."""
-    if len(runs) != 1:
-        return f"has {len(runs)} runs, expected one" if runs else "has no run"
-    (run,) = runs
-    return None if run.status == "ok" else ending(run)
-
-
-def _crowded(
-    pairs: Mapping[int, tuple[RunRecord, RunRecord]], names: Sequence[CellName]
-) -> Iterator[str]:
-    """Yield the blocks in which a side had too few cores for its threads, each block once."""
-    sides = list(zip(*pairs.values(), strict=True))
-    for number, pair in pairs.items():
-        told = [
-            f"{name} {why}"
-            for name, run, side in zip(names, pair, sides, strict=True)
-            if (why := crowded(run, side))
-        ]
-        if told:
-            yield f"block {number}: {' and '.join(told)}"
-
-
 def _steady_log_ratios(ours: RunRecord, theirs: RunRecord) -> list[float]:
     """Return the log-ratios of the second and later epochs that both have."""
     both = zip(ours.epochs[1:], theirs.epochs[1:], strict=False)
@@ -273,7 +218,7 @@ def _steady_log_ratios(ours: RunRecord, theirs: RunRecord) -> list[float]:
 
 
 def _single(
-    pairs: Mapping[int, tuple[RunRecord, RunRecord]],
+    pairs: Mapping[int, Pair],
     measure: Callable[[RunRecord], float | None],
 ) -> dict[int, list[float]]:
     """Return by block the log-ratio of a measure that every run has once."""
