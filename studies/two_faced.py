@@ -20,8 +20,8 @@ from benchbench.data.chosen import Chosen
 from benchbench.data.dataset import DatasetInfo
 from benchbench.plugins import registry
 from benchbench.plugins.contract import BackendInfo
-from benchbench.records import Finished
 from benchbench.run import worker
+from benchbench.run.messages import Finished
 from benchbench.run.plan import Cell, Session
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.protocol import TrainingProtocol

@@ -10,18 +10,9 @@ from makers import MACHINE, PHASES
 
 from benchbench.machines import MachineState
 from benchbench.measure.foreign import CpuUse
-from benchbench.records import (
-    Built,
-    Check,
-    EpochDone,
-    EpochRecord,
-    Event,
-    FinalScore,
-    Finished,
-    Ready,
-    WorkerReport,
-)
+from benchbench.records import Check, EpochRecord, FinalScore
 from benchbench.run.completeness import CHECKS
+from benchbench.run.messages import Built, EpochDone, Event, Finished, Ready, WorkerReport
 from benchbench.run.plan import PlannedRun
 from benchbench.run.turns import Turn
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from benchbench.experiments.certification_messages import Certification
     from benchbench.experiments.listener import Listener
-    from benchbench.records import EpochRecord, RunRecord, RunRequest
+    from benchbench.records import EpochRecord, RunRecord
+    from benchbench.run.messages import RunRequest
     from benchbench.testing.outcomes import CaseOutcome
 
     class Progress(Listener, Protocol):

@@ -16,7 +16,8 @@ from benchbench.compare.break_even import BreakEven, break_even
 from benchbench.compare.estimate import block_medians, estimate
 from benchbench.compare.paired_runs import Pair, pair_up
 from benchbench.errors import UsageError
-from benchbench.records import RunRecord, RunRequest, Stopping
+from benchbench.records import RunRecord, Stopping
+from benchbench.run.messages import RunRequest
 
 TimeVerdict: TypeAlias = Literal["FASTER", "SLOWER", "SAME", "UNDECIDED", "NOISY", "EXPLORATORY"]
 # Those that leave the question open.

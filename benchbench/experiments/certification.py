@@ -26,9 +26,9 @@ from benchbench.experiments.certification_messages import (
 from benchbench.measure.gpu import accelerators
 from benchbench.measure.machine import processor_name
 from benchbench.plugins.contract import BackendInfo
-from benchbench.records import GaveUp
 from benchbench.run import question
 from benchbench.run.encoding import to_json
+from benchbench.run.messages import GaveUp
 from benchbench.run.plan import Cell, as_word
 from benchbench.run.question import Returned
 from benchbench.spec.protocol import TrainingProtocol

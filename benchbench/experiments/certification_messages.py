@@ -9,7 +9,7 @@ import msgspec
 from benchbench.certificates import Certificate
 from benchbench.compare.contrast import CellName
 from benchbench.errors import BenchbenchError
-from benchbench.records import GaveUp
+from benchbench.run.messages import GaveUp
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 

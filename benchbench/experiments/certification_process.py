@@ -27,9 +27,9 @@ from benchbench.measure.clock import now_ns, utc_now
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.devices import resolve_device
 from benchbench.plugins.registry import load_registry
-from benchbench.records import GaveUp
 from benchbench.run import question
 from benchbench.run.encoding import plain_settings, to_json
+from benchbench.run.messages import GaveUp
 
 
 def _answer(asked: bytes) -> bytes:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from benchbench.experiments.certification_messages import Certification
-from benchbench.records import EpochRecord, RunRecord, RunRequest
+from benchbench.records import EpochRecord, RunRecord
 from benchbench.run.conductor import RunListener
+from benchbench.run.messages import RunRequest
 
 
 class Listener(RunListener, Protocol):

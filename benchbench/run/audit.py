@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from benchbench.certify.stated_order import Order
     from benchbench.data.dataset import Dataset
     from benchbench.plugins.registry import Registry
-    from benchbench.records import RunRequest
+    from benchbench.run.messages import RunRequest
 
 Arrays = Sequence[npt.NDArray[Any]]
 

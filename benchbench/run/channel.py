@@ -18,8 +18,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from benchbench.records import Event, GaveUp, RunRequest
 from benchbench.run.encoding import to_json
+from benchbench.run.messages import Event, GaveUp, RunRequest
 from benchbench.run.plausibility import oversized
 from benchbench.spec.identity import canonical
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from benchbench.certify.bands import find_band, shipped_band
 from benchbench.certify.metrics import decision_count, metric_of, same_metric
-from benchbench.records import Check, RunRequest
+from benchbench.records import Check
+from benchbench.run.messages import RunRequest
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 from benchbench.spec.task import Task, task_of

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from benchbench.records import Phases, RunRequest, WorkerReport
+from benchbench.records import Phases
+from benchbench.run.messages import RunRequest, WorkerReport
 
 # Every check that is made of a run, by `check_run` and `check_losses`, in its order.
 CHECKS = (

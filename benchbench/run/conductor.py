@@ -19,16 +19,9 @@ import msgspec
 from benchbench.errors import StoreError
 from benchbench.interrupts import interrupts_wait
 from benchbench.measure.foreign import foreign_fraction, throttled
-from benchbench.records import (
-    EpochDone,
-    EpochRecord,
-    Event,
-    Finished,
-    GaveUp,
-    RunRecord,
-    RunRequest,
-)
+from benchbench.records import EpochRecord, RunRecord
 from benchbench.run.launcher import Launcher, ProcessLauncher, Worker
+from benchbench.run.messages import EpochDone, Event, Finished, GaveUp, RunRequest
 from benchbench.run.monitor import MachineMonitor, Monitor
 from benchbench.run.orders import orders
 from benchbench.run.part import Part

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from benchbench.data.dataset import Split
     from benchbench.plugins.contract import Trainer
-    from benchbench.records import EpochRecord, RunRequest
+    from benchbench.records import EpochRecord
+    from benchbench.run.messages import RunRequest
 
 # Of a loss, or of 1 where it is less: sums of another order differ by a hundredth of that.
 _SAME_LOSS = 1e-3

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Protocol
 
 from benchbench.plugins.registry import Registry, load_registry
-from benchbench.records import Event, RunRequest
 from benchbench.run.environment import declared_there
+from benchbench.run.messages import Event, RunRequest
 from benchbench.run.plan import PlannedRun
 from benchbench.run.process import WorkerProcess
 from benchbench.run.turns import Turn

@@ -10,7 +10,8 @@ import numpy as np
 from benchbench.certify.bands import find_band
 from benchbench.certify.loss_bands import look_count, losses_of, stray_losses, told
 from benchbench.certify.recounted_loss import agrees, in_words, recounted_loss
-from benchbench.records import Check, EpochRecord, RunRequest
+from benchbench.records import Check, EpochRecord
+from benchbench.run.messages import RunRequest
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.task import Task, task_of
 

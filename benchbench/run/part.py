@@ -10,18 +10,10 @@ from benchbench.machines import Machine
 from benchbench.measure.clock import utc_now
 from benchbench.measure.gpu import used_card
 from benchbench.measure.noise import short_epochs
-from benchbench.records import (
-    Built,
-    EpochDone,
-    EpochRecord,
-    Event,
-    Finished,
-    GaveUp,
-    RunRecord,
-    WorkerReport,
-)
+from benchbench.records import EpochRecord, RunRecord
 from benchbench.run.completeness import shortcomings
 from benchbench.run.launcher import Worker
+from benchbench.run.messages import Built, EpochDone, Event, Finished, GaveUp, WorkerReport
 from benchbench.run.plan import PlannedRun
 from benchbench.run.plausibility import implausible
 from benchbench.run.store import Store

@@ -12,7 +12,8 @@ import msgspec
 
 from benchbench.certificates import Certificate, CertificateOrReason
 from benchbench.errors import UsageError
-from benchbench.records import DatasetChoice, RunRequest, Stopping, Variant
+from benchbench.records import DatasetChoice, Stopping, Variant
+from benchbench.run.messages import RunRequest
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.protocol import TrainingProtocol
 

@@ -16,10 +16,11 @@ from benchbench.children import ending
 from benchbench.measure.clock import now_ns, utc_now
 from benchbench.plugins.contract import BackendInfo
 from benchbench.process_tree import ProcessTree
-from benchbench.records import Event, GaveUp, Status
+from benchbench.records import Status
 from benchbench.run.channel import ConductorEnd, NoEvent
 from benchbench.run.environment import noted, worker_environment
 from benchbench.run.excerpt import file_excerpt
+from benchbench.run.messages import Event, GaveUp
 from benchbench.run.plan import PlannedRun
 from benchbench.run.turns import Turn
 

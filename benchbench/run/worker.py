@@ -12,23 +12,21 @@ from benchbench.certify import crash
 from benchbench.errors import BenchbenchError, Unavailable, Unsupported
 from benchbench.measure.clock import EpochClock, Ledger, now_ns
 from benchbench.plugins.devices import resolve_device
-from benchbench.records import (
-    Built,
-    EpochDone,
-    EpochRecord,
-    Event,
-    FinalScore,
-    Finished,
-    GaveUp,
-    Ready,
-    RunRequest,
-    Status,
-    WorkerReport,
-)
+from benchbench.records import EpochRecord, FinalScore, Status
 from benchbench.run.channel import ConductorGone, WorkerEnd
 from benchbench.run.encoding import plain_count, plain_settings, plain_text, plain_versions
 from benchbench.run.excerpt import excerpt
 from benchbench.run.further_epochs import ProtocolsEnd, trained_protocol
+from benchbench.run.messages import (
+    Built,
+    EpochDone,
+    Event,
+    Finished,
+    GaveUp,
+    Ready,
+    RunRequest,
+    WorkerReport,
+)
 from benchbench.spec.task import task_of
 
 if TYPE_CHECKING:

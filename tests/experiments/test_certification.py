@@ -8,8 +8,8 @@ from benchbench.certify.reference import REFERENCE
 from benchbench.experiments import certification
 from benchbench.experiments.certification import Certification, CertificationRequest, certify
 from benchbench.plugins.registry import load_registry
-from benchbench.records import GaveUp
 from benchbench.run.encoding import to_json
+from benchbench.run.messages import GaveUp
 from benchbench.run.question import Returned
 from benchbench.spec.layers import Dense, Flatten
 from benchbench.spec.model import ModelSpec

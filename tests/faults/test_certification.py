@@ -23,9 +23,9 @@ from benchbench.data.cache import cache_folder
 from benchbench.experiments.certification import certify, exit_code
 from benchbench.experiments.certification_messages import Certification, CertificationRequest
 from benchbench.plugins.contract import BackendInfo
-from benchbench.records import GaveUp
 from benchbench.report import ladder as ladder_report
 from benchbench.run.encoding import to_json
+from benchbench.run.messages import GaveUp
 from benchbench.run.question import Returned
 from benchbench.spec.layers import Dense, Flatten
 from benchbench.spec.model import ModelSpec

@@ -15,11 +15,11 @@ from stage import Hearing, Stage, make_session
 
 from benchbench import BackendInfo
 from benchbench.plugins.registry import Offer, Registry
-from benchbench.records import Built, EpochDone, Finished, GaveUp, Ready
 from benchbench.run.channel import ConductorEnd, NoEvent
 from benchbench.run.conductor import Conductor
 from benchbench.run.encoding import to_json
 from benchbench.run.launcher import ProcessLauncher
+from benchbench.run.messages import Built, EpochDone, Finished, GaveUp, Ready
 from benchbench.run.store import Store, read
 from benchbench.spec.protocol import TrainingProtocol
 

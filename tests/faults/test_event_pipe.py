@@ -9,8 +9,8 @@ import time
 import pytest
 from scripted import BUILT, FINISHED, FOREVER, READY, TURN
 
-from benchbench.records import Built, Finished, GaveUp, Ready
 from benchbench.run.channel import ConductorEnd, NoEvent, WorkerEnd
+from benchbench.run.messages import Built, Finished, GaveUp, Ready
 
 AS_IT_IS = '"type":"Built","device":"cpu"'
 FOREIGN = {

@@ -7,8 +7,8 @@ from fake_launcher import Step
 from scripted import FOREVER, READY
 from stage import Stage, make_session
 
-from benchbench.records import GaveUp
 from benchbench.run.excerpt import excerpt
+from benchbench.run.messages import GaveUp
 
 MIB = 1 << 20
 

@@ -9,7 +9,7 @@ import time
 
 from scripted import BUILT, FOREVER, READY, TURN
 
-from benchbench.records import Built
+from benchbench.run.messages import Built
 
 
 def _stopped(pid: int) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from scripted import BUILT, FINISHED, FOREVER, READY, TURN, script
 
-from benchbench.records import Ready
+from benchbench.run.messages import Ready
 
 # Each starts a process that writes its id into the log and sleeps.
 SLEEPER = "echo $BASHPID; exec sleep 300"

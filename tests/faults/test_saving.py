@@ -18,7 +18,8 @@ from stage import Stage, make_session
 
 from benchbench.data import cache
 from benchbench.errors import StoreError, UsageError
-from benchbench.records import GaveUp, RunRecord
+from benchbench.records import RunRecord
+from benchbench.run.messages import GaveUp
 from benchbench.run.reading import decode
 from benchbench.run.store import Store, pack, read
 from benchbench.spec.protocol import TrainingProtocol

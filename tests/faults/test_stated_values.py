@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from fake_launcher import whole_report
 
-from benchbench.records import Finished, GaveUp
 from benchbench.run import worker
 from benchbench.run.channel import LINE_LIMIT_BYTES, ConductorEnd, WorkerEnd
 from benchbench.run.encoding import plain_count, plain_settings, plain_versions
+from benchbench.run.messages import Finished, GaveUp
 
 
 class Silent:

@@ -10,8 +10,8 @@ from benchbench import BackendInfo
 from benchbench.audits import Audit
 from benchbench.data import catalog
 from benchbench.plugins import registry
-from benchbench.records import Finished
 from benchbench.run import worker
+from benchbench.run.messages import Finished
 from benchbench.run.plan import Cell, Session
 from benchbench.spec.catalog import MODELS
 from faulty.fault import Fault, FaultyBackend

@@ -14,16 +14,9 @@ from fake_launcher import Step, epoch_of, good_run, whole_report
 from makers import PHASES
 from stage import Stage, make_session
 
-from benchbench.records import (
-    Built,
-    Check,
-    EpochDone,
-    Finished,
-    GaveUp,
-    Ready,
-    WorkerReport,
-)
+from benchbench.records import Check
 from benchbench.run.completeness import CHECKS
+from benchbench.run.messages import Built, EpochDone, Finished, GaveUp, Ready, WorkerReport
 from benchbench.run.orders import orders
 from benchbench.spec.protocol import TrainingProtocol
 

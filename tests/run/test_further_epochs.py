@@ -13,10 +13,11 @@ from benchbench_numpy.trainer import NumpyTrainer
 from benchbench.data.dataset import Dataset, DatasetInfo, Split
 from benchbench.plugins import registry
 from benchbench.plugins.contract import BackendInfo
-from benchbench.records import DatasetChoice, EpochDone, Finished, RunRequest
+from benchbench.records import DatasetChoice
 from benchbench.run import worker
 from benchbench.run.encoding import to_json
 from benchbench.run.further_epochs import refusal
+from benchbench.run.messages import EpochDone, Finished, RunRequest
 from benchbench.run.plan import Cell, Session
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.optimizers import Adam

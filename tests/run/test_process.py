@@ -14,8 +14,9 @@ import pytest
 from scripted import BUILT, FOREVER, READY, TURN
 
 from benchbench.plugins.registry import load_registry
-from benchbench.records import Built, DatasetChoice, GaveUp, Ready
+from benchbench.records import DatasetChoice
 from benchbench.run.launcher import ProcessLauncher
+from benchbench.run.messages import Built, GaveUp, Ready
 from benchbench.run.plan import Cell, Session
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.protocol import TrainingProtocol

@@ -14,8 +14,9 @@ from benchbench import GRU, Dense, Embedding, ModelSpec
 from benchbench.data import catalog
 from benchbench.data.dataset import Dataset, DatasetInfo, Split
 from benchbench.plugins import registry
-from benchbench.records import Built, DatasetChoice, EpochDone, Finished, Ready, Variant
+from benchbench.records import DatasetChoice, Variant
 from benchbench.run import worker
+from benchbench.run.messages import Built, EpochDone, Finished, Ready
 from benchbench.run.plan import Cell, Session
 from benchbench.spec.catalog import MODELS
 from benchbench.spec.protocol import TrainingProtocol

@@ -17,7 +17,8 @@ from benchbench.experiments.units import Unit, broken_models, units_of
 from benchbench.files import is_there
 from benchbench.measure.clock import now_ns
 from benchbench.quantities import counted
-from benchbench.records import GaveUp, RunRecord
+from benchbench.records import RunRecord
+from benchbench.run.messages import GaveUp
 from benchbench.run.part import Part
 from benchbench.run.plan import PlannedRun, Session
 from benchbench.run.reading import read_record
