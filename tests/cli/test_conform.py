@@ -8,6 +8,7 @@ import sys
 
 import psutil
 import pytest
+from waiting import PATIENCE_SECONDS
 
 from benchbench import __version__
 
@@ -112,7 +113,7 @@ def test_ctrl_c_ends_the_process_that_tests(command):
         started = psutil.Process(running.pid).children()
         (child,) = [one for one in started if "pytest" in one.cmdline()]
         running.send_signal(signal.SIGINT)
-        assert running.wait(timeout=60) == 130
+        assert running.wait(timeout=PATIENCE_SECONDS) == 130
         assert not child.is_running()
         assert not running.stdout.read()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 from gated import CERTIFIABLE, PLUGIN
+from waiting import PATIENCE_SECONDS, wait_until
 
 from benchbench.run.store import read
 
@@ -17,12 +17,10 @@ def test_ctrl_c_leaves_no_worktree_and_saves_what_was_done(gate, tmp_path):
     gate.plant(PLUGIN.replace("super().epoch()", f"{asleep}.touch(); __import__('signal').pause()"))
     words = gate.words("--blocks", "2")
     process = gate.command.start(*words, **gate.options({"start_new_session": True}))
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "asleep").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until(lambda: process.poll() is not None or (tmp_path / "asleep").exists())
     assert len(gate.repository.worktrees()) == 2
     os.killpg(process.pid, signal.SIGINT)
-    _, stderr = process.communicate(timeout=120)
+    _, stderr = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130, stderr
     assert gate.leaves_nothing()
     records, _ = read(gate.command.results)
@@ -37,14 +35,11 @@ def test_ctrl_c_while_the_other_tree_certifies_leaves_no_process(gate, tmp_path)
     gate.plant(CERTIFIABLE)
     words = gate.words(certify=True)
     process = gate.command.start(*words, **gate.options({"start_new_session": True}))
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "asleep").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    told = tmp_path / "asleep"
+    wait_until(lambda: process.poll() is not None or (told.exists() and told.read_text()))
     os.killpg(process.pid, signal.SIGINT)
-    _, stderr = process.communicate(timeout=120)
+    _, stderr = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130, stderr
-    sleeper = Path("/proc") / (tmp_path / "asleep").read_text()
-    while sleeper.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not sleeper.exists(), "it sleeps on, with nobody to wake it"
+    # Nobody else would wake it.
+    wait_until(lambda: not (Path("/proc") / told.read_text()).exists())
     assert gate.leaves_nothing()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import signal
 import sys
-import time
+
+from waiting import PATIENCE_SECONDS, wait_until
 
 from benchbench.cli import main
 
@@ -17,12 +17,9 @@ def test_the_command_line_says_how_to_go_on_and_goes_on(command):
         *("--dataset", str(command.dataset), "--results", str(command.results)),
     )
     runs = command.results / "runs"
-    for _ in itertools.takewhile(lambda _: process.poll() is None, range(600)):
-        if list(runs.glob("*-000-*.json")):
-            break
-        time.sleep(0.1)
+    wait_until(lambda: process.poll() is not None or list(runs.glob("*-000-*.json")))
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     assert "slow" in stdout, "what there is has its table"
     (words,) = [line for line in stderr.splitlines() if line.startswith("go on with: benchbench ")]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from waiting import PATIENCE_SECONDS
 
 from benchbench import __version__
 
@@ -169,7 +170,7 @@ def test_a_bar_is_drawn_on_a_terminal_only(command):
         while chunk := os.read(leader, 4096):
             drawn += chunk
     os.close(leader)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE_SECONDS)
     text = drawn.decode()
     assert "single-layer  slow idiomatic" in text
     assert "3/3" in text

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import PATIENCE_SECONDS
 
 from benchbench import __version__
 from benchbench.printable import one_line
@@ -49,7 +50,7 @@ def at_a_terminal(*arguments: str, **environment: str) -> str:
         while chunk := os.read(leader, 65536):
             printed += chunk
     os.close(leader)
-    assert process.wait(timeout=60) == 0, printed
+    assert process.wait(timeout=PATIENCE_SECONDS) == 0, printed
     return printed.decode().replace("\r\n", "\n")
 
 

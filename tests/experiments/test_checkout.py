@@ -9,10 +9,10 @@ import subprocess
 import sys
 import sysconfig
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE_SECONDS, wait_until
 
 from benchbench.errors import CheckoutError
 from benchbench.experiments.gate.checkout import (
@@ -158,22 +158,15 @@ esac
         text=True,
         start_new_session=True,
     )
-    wait_for(tmp_path / "adding")
+    wait_until((tmp_path / "adding").exists)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    stdout, stderr = process.communicate(timeout=30)
+    stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
     assert "KeyboardInterrupt" in stderr
     assert stdout == ""
-    wait_for(tmp_path / "added")
+    wait_until((tmp_path / "added").exists)
     assert not (tmp_path / "interrupted").exists(), "git is left to finish"
     assert len(repository.worktrees()) == 1
     assert not list(tmp_path.glob("benchbench-*"))
-
-
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 30
-    while not path.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert path.exists()
 
 
 def test_the_folders_of_a_checkout_are_those_that_are_imported_from(repository, monkeypatch):

@@ -11,6 +11,7 @@ import commands
 import pytest
 from fleets import machine
 from makers import make_record
+from waiting import PATIENCE_SECONDS
 
 from benchbench.plugins.registry import load_registry
 
@@ -77,7 +78,7 @@ def selftest(spread, tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
         return process.returncode, out, err
 
     return _selftest

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE_SECONDS, wait_until
 
 from benchbench.run.question import exchange
 
@@ -123,12 +124,12 @@ def test_a_long_question_that_nobody_reads_holds_nobody_up():
 def test_a_silent_process_ends_with_who_asked(tmp_path, ending):
     place = tmp_path / "pid"
     asking = subprocess.Popen([sys.executable, "-c", ASKING, str(place)], stderr=subprocess.DEVNULL)
-    pid = int(_wait_for(lambda: place.exists() and place.read_text()))
+    pid = int(wait_until(lambda: place.exists() and place.read_text()))
     for number in ending:
         asking.send_signal(number)
         time.sleep(0.01)
-    assert asking.wait(10) != 0
-    assert _wait_for(lambda: not _runs(pid))
+    assert asking.wait(PATIENCE_SECONDS) != 0
+    wait_until(lambda: not _runs(pid))
 
 
 def _runs(pid: int) -> bool:
@@ -137,12 +138,3 @@ def _runs(pid: int) -> bool:
         return "State:\tZ" not in status.read_text()
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def _wait_for(happened):
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if answer := happened():
-            return answer
-        time.sleep(0.02)
-    raise AssertionError("it did not happen")

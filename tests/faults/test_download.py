@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+from waiting import PATIENCE_SECONDS
 
 from benchbench.data import container, idx, mnist
 from benchbench.data import download as downloading
@@ -31,7 +32,7 @@ def server():
             self.end_headers()
             self.wfile.write(content[:10])
             self.wfile.flush()
-            pace.wait(20)
+            pace.wait(PATIENCE_SECONDS)
             self.wfile.write(content[10:])
 
         def log_message(self, *_):

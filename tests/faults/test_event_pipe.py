@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import time
 
 import pytest
 from scripted import BUILT, FINISHED, FOREVER, READY, TURN
+from waiting import wait_until
 
 from benchbench.run.channel import ConductorEnd, NoEvent, WorkerEnd
 from benchbench.run.messages import Built, Finished, GaveUp, Ready
@@ -50,9 +50,7 @@ def test_an_event_in_its_order_is_heard(launch):
 def test_who_speaks_out_of_turn_has_crashed(launch):
     worker = launch(READY, f"{BUILT}; {BUILT}", FOREVER)
     assert worker.next_event() == Ready()
-    deadline = time.monotonic() + 60
-    while not worker._channel.unasked() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(worker._channel.unasked)
     ending = worker.turn()
     assert ending.status == "crashed"
     assert "not an event, out of its turn: b'{" in ending.reason

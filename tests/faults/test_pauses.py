@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 
 from scripted import BUILT, FOREVER, READY, TURN
+from waiting import wait_until
 
 from benchbench.run.messages import Built
 
@@ -17,12 +17,6 @@ def _stopped(pid: int) -> bool:
         return file.read().rpartition(")")[2].split()[0] == "T"
 
 
-def _until(true) -> None:
-    deadline = time.monotonic() + 60
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.005)
-
-
 def test_a_pause_in_its_turn_is_noticed_and_one_between_turns_is_not(launch):
     worker = launch(READY, TURN, "sleep 0.1", BUILT, TURN, BUILT, FOREVER)
     worker.next_event()
@@ -30,7 +24,7 @@ def test_a_pause_in_its_turn_is_noticed_and_one_between_turns_is_not(launch):
 
     def pause() -> None:
         os.kill(worker.pid, signal.SIGSTOP)
-        _until(lambda: _stopped(worker.pid))
+        wait_until(lambda: _stopped(worker.pid))
         os.kill(worker.pid, signal.SIGCONT)
 
     meanwhile = threading.Timer(0.02, pause)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from makers import make_record
+from waiting import PATIENCE_SECONDS
 
 from benchbench.run.store import Store
 from benchbench.streams import Stream
@@ -110,4 +111,4 @@ def test_a_pipe_that_is_full_for_now_is_waited_for():
         assert stream.write(b"y") == 1
         assert stream.failure is None
         os.close(writing)
-        reader.wait(timeout=10)
+        reader.wait(PATIENCE_SECONDS)

@@ -13,6 +13,7 @@ import soak
 import soaker
 from makers import make_record
 from soak_faults import draw
+from waiting import PATIENCE_SECONDS
 
 from benchbench.run.store import Store
 
@@ -114,7 +115,7 @@ def test_an_interrupt_that_is_not_told_is_seen(run):
 def test_what_lives_on_is_seen_and_ended(run):
     with subprocess.Popen(["/bin/sleep", "300"], env=run.place.environment) as left:
         assert judge(run) == "lives on: /bin/sleep 300"
-        assert left.wait(10) == -signal.SIGKILL
+        assert left.wait(PATIENCE_SECONDS) == -signal.SIGKILL
 
 
 def test_a_trial_can_be_repeated_and_is_counted(run):

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from makers import MACHINE, make_certificate
 from stage import make_plan
+from waiting import PATIENCE_SECONDS
 
 from benchbench.data import catalog
 from benchbench.errors import Unavailable
@@ -190,7 +191,7 @@ def test_a_process_that_is_ended_saves_what_there_is(planned, tmp_path):
     process.stdin = None
     begun.read_text()  # returns when the epoch that hangs has begun
     process.send_signal(signal.SIGTERM)
-    answer, log = process.communicate(timeout=60)
+    answer, log = process.communicate(timeout=PATIENCE_SECONDS)
     found = msgspec.json.decode(answer, type=BlockAnswer)
     assert found.ending == "ended", log
     assert "SIGTERM" in found.trouble

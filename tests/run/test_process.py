@@ -12,6 +12,7 @@ import signal
 
 import pytest
 from scripted import BUILT, FOREVER, READY, TURN
+from waiting import PATIENCE_SECONDS
 
 from benchbench.plugins.registry import load_registry
 from benchbench.records import DatasetChoice
@@ -139,7 +140,7 @@ def test_an_interrupt_ends_the_workers_and_saves_what_there_is(command, tmp_path
     worker = int(pipe.read_text())  # returns when the epoch that hangs has begun
     os.kill(worker, 0)
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=120)
+    _, stderr = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130, stderr
     statuses = {record.backend: record.status for record in command.records()}
     assert statuses["hangs"] == "interrupted"

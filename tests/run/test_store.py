@@ -11,6 +11,7 @@ import signal
 import msgspec
 import pytest
 from makers import make_record
+from waiting import PATIENCE_SECONDS
 
 from benchbench.errors import StoreError
 from benchbench.records import EpochRecord
@@ -100,7 +101,7 @@ def test_no_room_is_a_clear_error_and_the_record_is_kept_elsewhere(tmp_path, rec
     answers = context.Queue()
     process = context.Process(target=_save_without_room, args=(store, record, answers))
     process.start()
-    message = answers.get(timeout=30)
+    message = answers.get(timeout=PATIENCE_SECONDS)
     process.join()
     # The same limit holds for the refuge: the record itself is in the message.
     assert "cannot be written (File too large)" in message
