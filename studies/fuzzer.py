@@ -15,7 +15,8 @@ from strategies import exercises
 
 from benchbench.certificates import Rung
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import STARTS, Exercise, Implementation
+from benchbench.certify.exercise import STARTS, Exercise
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import REFERENCE, Reference
 from benchbench.errors import Unsupported

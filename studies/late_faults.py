@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from benchbench.certify.exercise import Implementation
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.order import disorders
 from benchbench.plugins.registry import load_registry
 

@@ -29,7 +29,8 @@ from benchbench_numpy.backend import NumpyBackend
 from benchbench import TrainingProtocol
 from benchbench.certificates import Rung
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import Exercise, Implementation
+from benchbench.certify.exercise import Exercise
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import Reference
 from benchbench.certify.rungs import RUNGS

@@ -24,10 +24,10 @@ from benchbench.certify.exercise import (
     SATURATED,
     TEN_STEPS,
     Exercise,
-    Implementation,
     Program,
     relative_difference,
 )
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.probes import causality_finding, dropout_finding, order_finding
 from benchbench.certify.reference import ATTEMPTS, Reference
 from benchbench.certify.rows import Row, as_row

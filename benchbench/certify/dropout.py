@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbench.certify.calls import call
-from benchbench.certify.exercise import Implementation
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.rows import WeightsReader
 from benchbench.data.dataset import Split
 from benchbench.spec.layers import Dense, Dropout, Flatten

@@ -12,12 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbench.certify.acting import as_trained
-from benchbench.certify.calls import call
 from benchbench.certify.deterministic import without_dropout
-from benchbench.certify.rows import Arrays, Row, SilentObserver, WeightsReader
+from benchbench.certify.rows import Arrays, Row
 from benchbench.data.dataset import Split
 from benchbench.data.samples import make_split, with_other_targets
-from benchbench.plugins.contract import Backend, Trainer
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.initial import initial_variables
 from benchbench.spec.losses import BinaryCrossEntropy, CrossEntropy, Loss
@@ -227,61 +225,6 @@ class Exercise:
 
     def _seed(self, draw: int) -> int:
         return (DRAWS + 1) * self.seed + draw
-
-
-@dataclass(frozen=True)
-class Implementation:
-    """A division of a backend on a device: what makes trainers, and has them train.
-
-    Raises Unsupported and PluginRaised.
-    """
-
-    backend: Backend
-    division: str = "idiomatic"
-    device: str = "cpu"
-    threads: int = 1
-
-    def trainer(self, exercise: Exercise, start: Arrays, program: Program = ONE_STEP) -> Trainer:
-        """Return a trainer at the weights `start`, to go through the program."""
-        protocol = exercise.protocol_of(program)
-        return self.bare_trainer(exercise.model, protocol, start, seed=exercise.seed)
-
-    def bare_trainer(
-        self, model: ModelSpec, protocol: TrainingProtocol, start: Arrays, *, seed: int
-    ) -> Trainer:
-        """Return a trainer of any model and protocol, at the weights `start`."""
-        trainer: Trainer = call(
-            "trainer",
-            self.backend.trainer,
-            model,
-            protocol,
-            device=self.device,
-            division=self.division,
-            threads=self.threads,
-            seed=seed,
-        )
-        call("set_variables", trainer.set_variables, [array.copy() for array in start])
-        return trainer
-
-    def train(self, exercise: Exercise, start: Arrays, program: Program, draw: int = 0) -> Trainer:
-        """Return a trainer that has gone through the program."""
-        trainer = self.trainer(exercise, start, program)
-        self.fit(trainer, exercise, program, draw)
-        return trainer
-
-    def train_long(self, exercise: Exercise, start: Arrays) -> tuple[Trainer, list[Row]]:
-        """Return a trainer that has gone through the long program, and its weights each epoch."""
-        trainer = self.trainer(exercise, start, exercise.long)
-        reader = WeightsReader(trainer)
-        call("fit", trainer.fit, exercise.long_training, exercise.evaluation, reader)
-        call("synchronize", trainer.synchronize)
-        return trainer, reader.rows
-
-    def fit(self, trainer: Trainer, exercise: Exercise, program: Program, draw: int = 0) -> None:
-        """Have a trainer go through the program."""
-        training = exercise.training(program, draw)
-        call("fit", trainer.fit, training, exercise.evaluation, SilentObserver())
-        call("synchronize", trainer.synchronize)
 
 
 def relative_difference(observed: Any, expected: Any) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from benchbench.certify.exercise import Implementation
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.stated_order import steps_of
 from benchbench.certify.traces import EPOCHS, UNREADABLE, UNUSED, Steps, Trace, TracedData, trace
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from benchbench.certify.calls import call
 from benchbench.certify.causality import find_leak
 from benchbench.certify.dropout import dropout_faults, rates_of
-from benchbench.certify.exercise import Exercise, Implementation
+from benchbench.certify.exercise import Exercise
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.order import disorders
 from benchbench.certify.rungs import Finding, finite
 from benchbench.errors import Unsupported

@@ -22,11 +22,11 @@ from benchbench.certify.exercise import (
     SATURATING_NATS,
     SCHOOLING,
     Exercise,
-    Implementation,
     Program,
     as_certified,
     relative_difference,
 )
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.nudges import NUDGE, nudged
 from benchbench.certify.rows import Arrays, Row, SilentObserver, as_arrays, as_row
 from benchbench.certify.rules import mask

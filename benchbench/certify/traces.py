@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbench.certify.calls import call
-from benchbench.certify.exercise import Implementation
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.rows import WeightsReader, as_row
 from benchbench.certify.stated_order import NoPermutation, Order, stated_order
 from benchbench.data.dataset import Split

@@ -16,7 +16,8 @@ from benchbench.certify import crash
 from benchbench.certify.ahead import SharedMemory, worked_out_ahead
 from benchbench.certify.cache import KeptAnswers
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import Exercise, Implementation
+from benchbench.certify.exercise import Exercise
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import REFERENCE, Reference
 from benchbench.certify.sources import sources_sha256

@@ -11,7 +11,8 @@ import pytest
 from benchbench.certificates import Rung
 from benchbench.certify.cache import KeptAnswers
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import SATURATED, STARTS, Exercise, Implementation
+from benchbench.certify.exercise import SATURATED, STARTS, Exercise
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import REFERENCE, Reference
 from benchbench.certify.rungs import RUNGS

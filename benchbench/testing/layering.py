@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchbench.certify.exercise import Exercise, Implementation, Program, relative_difference
+from benchbench.certify.exercise import Exercise, Program, relative_difference
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.reference import REFERENCE, Reference
 from benchbench.certify.rows import as_row
 from benchbench.errors import Unsupported

@@ -13,7 +13,8 @@ from backends.sequence_networks import (
 
 from benchbench import SGD, Adam, RMSprop, TrainingProtocol
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import FRESH, Exercise, Implementation
+from benchbench.certify.exercise import FRESH, Exercise
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import REFERENCE, Reference
 from benchbench.testing.subject import Subject, created

@@ -11,7 +11,8 @@ from faulty.sequence_models import ENCODER, FLAT, TRANSFORMER
 import benchbench as bb
 from benchbench.certify.answer_limits import answer_limit
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import FRESH, ONE_STEP, SATURATED, Exercise, Implementation
+from benchbench.certify.exercise import FRESH, ONE_STEP, SATURATED, Exercise
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import STEADY, Reference
 from benchbench.certify.rungs import Limit

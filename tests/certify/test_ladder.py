@@ -12,7 +12,8 @@ from faulty.scoring import ALL_MODELS, SMALL_MODELS
 from benchbench import Score, TrainingProtocol, Unsupported
 from benchbench.certify.calls import PluginRaised
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import STARTS, Exercise, Implementation
+from benchbench.certify.exercise import STARTS, Exercise
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import Reference
 

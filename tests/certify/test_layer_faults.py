@@ -11,7 +11,8 @@ from benchbench_numpy.layers import BatchNorm, Dropout, Elementwise, LayerNorm
 import benchbench as bb
 from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.dropout import dropout_faults
-from benchbench.certify.exercise import FRESH, Exercise, Implementation
+from benchbench.certify.exercise import FRESH, Exercise
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import Reference
 

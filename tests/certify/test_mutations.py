@@ -9,7 +9,8 @@ from faulty import FAULTS, Fault, FaultyBackend
 from faulty.escapes import ESCAPES
 from faulty.scoring import ALL_MODELS, catch, sides
 
-from benchbench.certify.exercise import FRESH, SATURATED, TEN_STEPS, Implementation
+from benchbench.certify.exercise import FRESH, SATURATED, TEN_STEPS
+from benchbench.certify.implementation import Implementation
 
 CHEAPEST = ("odd-sizes", "padding-absorbed", "dark-border", "single-layer")
 

@@ -8,7 +8,7 @@ from benchbench_numpy.backend import NumpyBackend
 from faulty import shuffling
 from faulty.fault import Fault, FaultyBackend, FaultyTrainer
 
-from benchbench.certify.exercise import Implementation
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.order import disorders
 from benchbench.certify.traces import UNUSED, TracedData, trace
 

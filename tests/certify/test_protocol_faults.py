@@ -14,14 +14,8 @@ from faulty.scoring import ALL_MODELS, catch, sides
 
 from benchbench.certify.acting import as_trained, changes
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import (
-    FRESH,
-    SATURATED,
-    TEN_STEPS,
-    TWO_EPOCHS,
-    Implementation,
-    relative_difference,
-)
+from benchbench.certify.exercise import FRESH, SATURATED, TEN_STEPS, TWO_EPOCHS, relative_difference
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.mistakes import mistakes_of
 from benchbench.certify.rows import as_row

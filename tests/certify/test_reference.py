@@ -29,9 +29,9 @@ from benchbench.certify.exercise import (
     STARTS,
     TEN_STEPS,
     Exercise,
-    Implementation,
     relative_difference,
 )
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import ATTEMPTS, REFERENCE, STEADY, Reference
 from benchbench.certify.rows import as_row

@@ -16,9 +16,9 @@ from benchbench.certify.exercise import (
     SATURATED,
     TWO_STEPS,
     Exercise,
-    Implementation,
     relative_difference,
 )
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.reference import Reference
 from benchbench.certify.rungs import Finding, limit_of, long_limit
 from benchbench.spec.catalog import MODELS

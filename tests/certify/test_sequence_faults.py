@@ -11,7 +11,8 @@ from faulty.sequences import FAULTS
 import benchbench as bb
 from benchbench.certify.candidate import CandidateMeasures
 from benchbench.certify.causality import is_causal
-from benchbench.certify.exercise import TEN_STEPS, Exercise, Implementation
+from benchbench.certify.exercise import TEN_STEPS, Exercise
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import Reference
 

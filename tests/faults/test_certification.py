@@ -15,7 +15,7 @@ from makers import make_certificate, make_record, make_rung
 from benchbench.certificates import CRASHED
 from benchbench.certify.cache import KeptAnswers
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import Implementation
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.cli.progress import Lines
 from benchbench.compare.validity import objection

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchbench_numpy.backend import NumpyBackend
 
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import Implementation
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
 from faulty.scoring import ALL_MODELS, sides
 

@@ -6,7 +6,7 @@ from functools import cache
 
 from benchbench import ModelSpec
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import Implementation
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.rungs import ALL_STARTS
 from faulty import large, later, shuffling
 from faulty.fault import Fault, FaultyBackend

@@ -13,7 +13,8 @@ from benchbench_numpy.backend import NumpyBackend
 from benchbench import Conv2D, Dense, Flatten, MaxPool2D, ModelSpec, TrainingProtocol
 from benchbench.certificates import Rung
 from benchbench.certify.candidate import CandidateMeasures
-from benchbench.certify.exercise import ONE_STEP, Exercise, Implementation, Program
+from benchbench.certify.exercise import ONE_STEP, Exercise, Program
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import Reference
 from benchbench.certify.rows import Arrays
