@@ -17,7 +17,7 @@ from hypothesis import settings
 
 from benchbench.data import container, digits, idx, mnist
 from benchbench.data.cache import CACHE_VARIABLE
-from benchbench.measure import machine
+from benchbench.measure import calibration
 from benchbench.plugins import declarations
 from benchbench.records import RunRecord
 from benchbench.run.process import WorkerProcess
@@ -247,7 +247,7 @@ def cache(tmp_path_factory) -> Iterator[Path]:
 @pytest.fixture
 def no_calibration(monkeypatch) -> None:
     """Make up what the calibration took, a tenth of a second of work before each turn."""
-    monkeypatch.setattr(machine, "calibrate", lambda _threads: 0.1)
+    monkeypatch.setattr(calibration, "calibrate", lambda _threads: 0.1)
 
 
 @pytest.fixture

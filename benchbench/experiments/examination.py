@@ -82,7 +82,8 @@ def environment(registry: Registry) -> list[tuple[str, str]]:
 def watch(seconds: float) -> Watched:
     """Repeat a fixed computation for so many seconds."""
     from benchbench.measure import noise
-    from benchbench.measure.machine import calibrate, physical_cores, state
+    from benchbench.measure.calibration import calibrate
+    from benchbench.measure.machine import physical_cores, state
 
     threads = physical_cores()
     _, before = state(None)

@@ -12,7 +12,7 @@ import pytest
 import benchbench
 from benchbench.errors import Unsupported, UsageError
 from benchbench.experiments.names import find_model
-from benchbench.measure.machine import calibrate
+from benchbench.measure.calibration import calibrate
 from benchbench.plugins.contract import BackendInfo
 from benchbench.plugins.devices import resolve_device
 from benchbench.plugins.registry import load_registry

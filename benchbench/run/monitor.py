@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from benchbench.machines import GpuState, Machine, MachineState
-from benchbench.measure import machine
+from benchbench.measure import calibration, machine
 from benchbench.measure.foreign import CpuUse, cpu_use
 from benchbench.measure.gpu import gpu_states
 from benchbench.measure.rest import await_rest
@@ -42,7 +42,7 @@ class MachineMonitor:
         rest_seconds = await_rest(workers)
         state, self._times = machine.state(self._times)
         # One thread: a pool's idle threads would still be spinning when the worker starts.
-        seconds = machine.calibrate(1)
+        seconds = calibration.calibrate(1)
         return msgspec.structs.replace(
             state,
             calibration_seconds=seconds,

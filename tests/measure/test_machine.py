@@ -124,14 +124,3 @@ def test_frequency_is_of_the_fastest_usable_core(affinity, tmp_path):
         folder.mkdir(parents=True)
         (folder / "scaling_cur_freq").write_text(f"{text}\n")
     assert machine.cpu_mhz(tmp_path) == 3400.5
-
-
-def test_calibration_times_the_work_by_the_clock(monkeypatch):
-    readings = iter([1_000_000_000, 1_250_000_000])
-    monkeypatch.setattr(machine, "now_ns", lambda: next(readings))
-    assert machine.calibrate(1) == 0.25
-
-
-def test_calibration_takes_about_a_tenth_of_a_second():
-    machine.calibrate(1)
-    assert 0.005 < min(machine.calibrate(1) for _ in range(5)) < 2
