@@ -14,7 +14,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 
 from benchbench.certify.exercise import PROGRAMS, STARTS
-from benchbench.certify.reference import Answers, Memory, Reference
+from benchbench.certify.reference import Reference
+from benchbench.certify.starting_weights import Answers, Memory
 
 
 class SharedMemory:

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from benchbench.certificates import Certificate
 from benchbench.certify.exercise import Exercise
-from benchbench.certify.reference import Answers
 from benchbench.certify.sources import sources_sha256
+from benchbench.certify.starting_weights import Answers
 from benchbench.data.cache import cache_folder, store
 from benchbench.files import open_file, read_file
 from benchbench.plugins.contract import BackendInfo

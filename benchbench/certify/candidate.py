@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
-import math
 from collections.abc import Callable
 
 import numpy as np
 
 from benchbench.certify import diagnosis
-from benchbench.certify.acting import changes, why_unsteady
+from benchbench.certify.acting import changes
 from benchbench.certify.answers import AnswerMeasures
 from benchbench.certify.calls import call
 from benchbench.certify.causality import is_causal
-from benchbench.certify.delicate import beyond_rounding, rounded_share
+from benchbench.certify.delicate import rounded_share
 from benchbench.certify.dropout import rates_of
 from benchbench.certify.exercise import (
     FRESH,
@@ -29,7 +27,7 @@ from benchbench.certify.exercise import (
 )
 from benchbench.certify.implementation import Implementation
 from benchbench.certify.probes import causality_finding, dropout_finding, order_finding
-from benchbench.certify.reference import ATTEMPTS, Reference
+from benchbench.certify.reference import Reference
 from benchbench.certify.rows import Row, as_row
 from benchbench.certify.rungs import (
     RUNGS,
@@ -40,13 +38,10 @@ from benchbench.certify.rungs import (
     finite,
     limit_of,
     long_limit,
-    sensitive_limit,
 )
 from benchbench.certify.silent import without_text
-from benchbench.certify.state import state_differences
 from benchbench.certify.tolerances import MARGIN
-from benchbench.certify.update_words import explain_update
-from benchbench.errors import Unsupported
+from benchbench.certify.updates import UpdateMeasures, finding_size
 from benchbench.plugins.contract import Trainer
 
 
@@ -58,6 +53,7 @@ class CandidateMeasures:
         self._reference = reference
         self._exercise = reference.exercise
         self._answers = AnswerMeasures(reference, exercise)
+        self._updates = UpdateMeasures(candidate, reference, self._after)
         self._trainers: dict[tuple[str, Program], Trainer] = {}
         self._gone_through: set[tuple[str, Program]] = set()
         self._asked: set[tuple[str, str]] = set()
@@ -77,7 +73,7 @@ class CandidateMeasures:
                     updates
                     + self._acting(program)
                     + without_text(self._reference.left_out(program)),
-                    functools.partial(self._update, program),
+                    functools.partial(self._updates.measure, program),
                 )
                 for program in PROGRAMS
             ),
@@ -157,62 +153,6 @@ class CandidateMeasures:
         self._asked.add(("loss", start))
         return self._answers.scores(self._trainer(start), start, self._exercise.batch)
 
-    def _update(self, program: Program, start: str) -> Finding:
-        """Measure an update; one that is off on three other draws too, for a fault shows on each.
-
-        Off is what is more than right implementations were seen to be: they are often far below
-        it, and now and then, where a near tie went the other way, far above. So the other draws
-        are those on which a rounding decides nothing.
-        """
-        limit = limit_of(program.name, self._exercise.model)
-        finding = self._attempt(start, program, 0)
-        if _size(finding) <= limit.tolerance / MARGIN:
-            return finding
-        unsteady = self._reference.unsteadiness(start, program, ATTEMPTS[0])
-        limit = sensitive_limit(program.name, self._exercise.model, unsteady)
-        if not unsteady <= limit.tolerance:
-            raise Unsupported(
-                f"no certificate can be made of this model and protocol: in '{program.name}', from "
-                f"{start} weights, a rounding of the reference's own moves its update by "
-                f"{unsteady:.1e}, more than the {limit.tolerance:.0e} by which two right "
-                f"implementations may differ ({why_unsteady(self._exercise.protocol.optimizer)})"
-            )
-        findings: list[Finding] = []
-        for attempt in ATTEMPTS:
-            findings.append(self._attempt(start, program, attempt))
-            if _size(findings[-1]) <= limit.tolerance / MARGIN:
-                break
-        return dataclasses.replace(min(findings, key=_size), limit=limit)
-
-    def _attempt(self, start: str, program: Program, attempt: int) -> Finding:
-        given = self._reference.start(start, program, attempt)
-        expected = self._reference.update(start, program, attempt)
-        draw = self._reference.draw(start, program, attempt)
-        # Draw 0 is that of the first look.
-        if draw == 0:
-            trainer = self._after(start, program)
-        else:
-            trainer = self._candidate.train(self._exercise, given, program, draw)
-        before = as_row(given)
-        observed = as_row(call("variables", trainer.variables)) - before
-        beyond = beyond_rounding(self._exercise, program, before, expected, observed)
-        counts = self._reference.counted(program)
-        differences = [relative_difference((expected + beyond)[counts], expected[counts])]
-        # A state is compared by itself: in the norm of all variables it would drown.
-        differences += state_differences(self._exercise.model, before, expected, beyond, counts)
-        return Finding(
-            finite(max(differences)),
-            lambda: explain_update(
-                self._reference,
-                self._exercise,
-                given,
-                expected,
-                np.where(counts, observed, expected),
-                program=program,
-                draw=draw,
-            ),
-        )
-
     def _scored(self, start: str) -> Finding:
         trainer = self._after(start, ONE_STEP)
         return self._answers.scores(trainer, start, self._exercise.evaluation, own=True)
@@ -255,7 +195,7 @@ class CandidateMeasures:
         split = self._exercise.large_split
         of_loss = self._answers.scores(trainer, FRESH, split, own=True)
         of_predictions = self._answers.predictions(trainer, FRESH, split, own=True)
-        return max(of_predictions, of_loss, key=_size)
+        return max(of_predictions, of_loss, key=finding_size)
 
     def _order(self, _start: str) -> Finding:
         return order_finding(self._candidate, self._exercise)
@@ -292,7 +232,3 @@ class CandidateMeasures:
             self._candidate.fit(trainer, self._exercise, program, draw)
             self._gone_through.add(key)
         return self._trainers[key]
-
-
-def _size(finding: Finding) -> float:
-    return math.inf if finding.difference is None else finding.difference

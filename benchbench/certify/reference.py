@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,8 +18,6 @@ from benchbench.certify.exercise import (
     FRESH,
     ONE_STEP,
     SATURATED,
-    SATURATING_NATS,
-    SCHOOLING,
     Exercise,
     Program,
     as_certified,
@@ -31,6 +28,7 @@ from benchbench.certify.nudges import NUDGE, nudged
 from benchbench.certify.rows import Arrays, Row, SilentObserver, as_arrays, as_row
 from benchbench.certify.rules import mask
 from benchbench.certify.silent import as_flags, counted, find_silent, from_flags, may_have_silent
+from benchbench.certify.starting_weights import Answers, Memory, StartingWeights, forget
 from benchbench.data.dataset import Split
 from benchbench.plugins.contract import Score
 from benchbench.spec.losses import Loss
@@ -45,16 +43,6 @@ ATTEMPTS = (1, 2, 3)
 RATE_NUDGE = 2e-5
 # A draw is steady if the nudge moves the update by less than this, relative to its size.
 STEADY = 5e-5
-# So often may the last layer's large weights be halved.
-_HALVINGS = 60
-
-# What is kept under one name: arrays by name.
-Answers: TypeAlias = Mapping[str, npt.NDArray[Any]]
-Memory: TypeAlias = Callable[[str, Callable[[], Answers]], Answers]
-
-
-def _forget(_name: str, work_out: Callable[[], Answers]) -> Answers:
-    return work_out()
 
 
 class Reference:
@@ -69,11 +57,12 @@ class Reference:
     """
 
     def __init__(
-        self, implementation: Implementation, exercise: Exercise, memory: Memory = _forget
+        self, implementation: Implementation, exercise: Exercise, memory: Memory = forget
     ) -> None:
         self._implementation = implementation
         self._exercise = exercise
         self._memory = memory
+        self._starting = StartingWeights(implementation, exercise, memory)
         self._settled: dict[tuple[str, Program, int], tuple[int, Row, float]] = {}
 
     @functools.cached_property
@@ -84,7 +73,7 @@ class Reference:
             return exercise
 
         def work_out() -> Answers:
-            start = as_row(self._saturated(0))
+            start = as_row(self._starting.saturated(0))
             change = self.descend(start, exercise.training(ONE_STEP))
             trained = mask(exercise.model, lambda variable: variable.trainable)
             return {"norm": np.array(np.linalg.norm(change * trained))}
@@ -258,7 +247,11 @@ class Reference:
     def _weights(self, name: str, draw: int) -> Arrays:
         if name == FRESH:
             return self._exercise.fresh(draw)
-        return self._saturated(draw) if name == SATURATED else self._trained
+        return self._starting.saturated(draw) if name == SATURATED else self._trained
+
+    @functools.cached_property
+    def _trained(self) -> Arrays:
+        return self._starting.trained(self.exercise)
 
     def predict(self, weights: Arrays, images: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
         """Return the outputs (n, *output_shape) under these weights."""
@@ -267,34 +260,3 @@ class Reference:
     def evaluate(self, weights: Arrays, split: Split) -> Score:
         """Return loss and metric under these weights."""
         return self._implementation.trainer(self._exercise, weights).evaluate(split)
-
-    def _saturated(self, draw: int) -> Arrays:
-        """Return large weights, with an output that is sure and wrong.
-
-        Of many layers large weights make logits of thousands, and float32 rounds by what is large:
-        the last layer's are halved until the loss is no more than the bias brings.
-        """
-
-        def work_out() -> Answers:
-            losses = (
-                self.evaluate(self._exercise.large(draw, -halvings), self._exercise.batch).loss
-                for halvings in range(_HALVINGS)
-            )
-            tame = (halvings for halvings, loss in enumerate(losses) if loss <= SATURATING_NATS)
-            return {"last": np.array(-next(tame, _HALVINGS))}
-
-        last = int(self._memory(f"{SATURATED}-{draw}", work_out)["last"])
-        return self._exercise.saturated(draw, last)
-
-    @functools.cached_property
-    def _trained(self) -> Arrays:
-        """Weights that the reference has trained for some epochs, rounded to float32."""
-
-        def work_out() -> Answers:
-            start = self._exercise.fresh()
-            trainer = self._implementation.train(self.exercise, start, SCHOOLING)
-            return {"weights": as_row(trainer.variables())}
-
-        row = self._memory("trained", work_out)["weights"]
-        refuse_divergence(as_row(self._exercise.fresh()), row, SCHOOLING)
-        return as_arrays(self._exercise.model, row.astype(np.float32))
