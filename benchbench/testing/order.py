@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from benchbench.certify.exercise import Implementation
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.order import misstatements
 from benchbench.certify.traces import trace
 from benchbench.data.dataset import Split
