@@ -16,12 +16,8 @@ import numpy.typing as npt
 from benchbench.audits import AuditedEpoch
 from benchbench.certify.delicate import is_delicate, roundings
 from benchbench.certify.dropout import rates_of
-from benchbench.certify.exercise import (
-    Exercise,
-    Implementation,
-    float32_rounding,
-    relative_difference,
-)
+from benchbench.certify.exercise import Exercise, float32_rounding, relative_difference
+from benchbench.certify.implementation import Implementation
 from benchbench.certify.nudges import nudged
 from benchbench.certify.order import shared
 from benchbench.certify.reference import RATE_NUDGE, Reference
