@@ -6,6 +6,7 @@ from typing import ClassVar, TypeAlias
 
 import msgspec
 
+from benchbench.audits import Audit
 from benchbench.records import (
     Check,
     DatasetChoice,
