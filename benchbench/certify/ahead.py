@@ -69,4 +69,4 @@ def _questions(reference: Reference) -> list[Callable[[], object]]:
         for program in PROGRAMS
         for start in STARTS
     ]
-    return [*updates, reference.long]
+    return [*updates, reference.course.rows]

@@ -18,9 +18,9 @@ from benchbench.certify.delicate import is_delicate, roundings
 from benchbench.certify.dropout import rates_of
 from benchbench.certify.exercise import Exercise, float32_rounding, relative_difference
 from benchbench.certify.implementation import Implementation
-from benchbench.certify.nudges import nudged
+from benchbench.certify.nudges import RATE_NUDGE, nudged
 from benchbench.certify.order import shared
-from benchbench.certify.reference import RATE_NUDGE, Reference
+from benchbench.certify.reference import Reference
 from benchbench.certify.replay import Course, replay
 from benchbench.certify.rows import Arrays, Row
 from benchbench.certify.rules import mask

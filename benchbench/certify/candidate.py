@@ -38,6 +38,7 @@ from benchbench.certify.rungs import (
     finite,
     limit_of,
     long_limit,
+    rounded_limit,
 )
 from benchbench.certify.silent import without_text
 from benchbench.certify.tolerances import MARGIN
@@ -163,10 +164,9 @@ class CandidateMeasures:
 
     def _long(self, _start: str) -> Finding:
         """Compare the change of all parameters after each epoch of the long program."""
-        expected, limit = self._reference.long(), limit_of(THREE_EPOCHS, self._exercise.model)
-        _, observed = self._trained_long
-        before = as_row(self._exercise.fresh())
-        counts = self._reference.counted(self._exercise.long)
+        course, limit = self._reference.course, limit_of(THREE_EPOCHS, self._exercise.model)
+        expected, (_, observed) = course.rows(), self._trained_long
+        before, counts = as_row(self._exercise.fresh()), course.counted()
         rounded = MARGIN * rounded_share(self._exercise, before, expected, counts)
         if rounded > limit.tolerance:
             limit = Limit(rounded, f"{MARGIN} x what float32 rounds the weights by")
@@ -178,7 +178,9 @@ class CandidateMeasures:
             for ours, theirs in zip(observed, expected, strict=True)
         ]
         if not max(differences) <= limit.tolerance:
-            limit = long_limit(limit, self._exercise.model, self._reference.long_moved())
+            limit = long_limit(limit, self._exercise.model, course.moved())
+        if not max(differences) <= limit.tolerance:
+            limit = rounded_limit(limit, course.rounded())
         return Finding(
             finite(max(differences)),
             lambda: diagnosis.of_epochs(differences, limit.tolerance),

@@ -11,6 +11,8 @@ from benchbench.certify.rows import Arrays
 
 # Four roundings of float32: about what a sum of some hundred products collects.
 NUDGE = 4 * 2.0**-24
+# What Keras rounds 1 - beta^t by at first, and so its first steps.
+RATE_NUDGE = 2e-5
 
 
 def nudged(weights: Arrays, seed: int = 0) -> Iterator[tuple[int, list[Any]]]:

@@ -24,6 +24,7 @@ from benchbench.certify.exercise import (
     relative_difference,
 )
 from benchbench.certify.implementation import Implementation
+from benchbench.certify.long_course import LongCourse
 from benchbench.certify.nudges import NUDGE, nudged
 from benchbench.certify.rows import Arrays, Row, SilentObserver, as_arrays, as_row
 from benchbench.certify.rules import mask
@@ -39,8 +40,6 @@ REFERENCE = "numpy-float64"
 
 # An update that is off at the first look is measured so many times more, each on its own draw.
 ATTEMPTS = (1, 2, 3)
-# What Keras rounds 1 - beta^t by at first, and so its first steps.
-RATE_NUDGE = 2e-5
 # A draw is steady if the nudge moves the update by less than this, relative to its size.
 STEADY = 5e-5
 
@@ -214,34 +213,12 @@ class Reference:
         trainer = self._implementation.train(self.exercise, start, program, draw)
         return as_row(trainer.variables()) - as_row(start)
 
-    def long(self) -> npt.NDArray[np.float64]:
-        """Return the weights after each epoch of the long program, (epochs, parameters)."""
-
-        def work_out() -> Answers:
-            start = self._exercise.fresh()
-            return {"rows": np.array(self._implementation.train_long(self.exercise, start)[1])}
-
-        rows = self._memory("long", work_out)["rows"]
-        refuse_divergence(as_row(self._exercise.fresh()), rows, self._exercise.long)
-        return rows
-
-    def long_moved(self) -> float:
-        """Return how far roundings of weights and rate move the change, up or down, at most."""
-
-        def work_out() -> Answers:
-            start, rows = self._exercise.fresh(), self.long()
-            return {"moved": np.array(max(self._long_moved(start, rows, one) for one in (1, -1)))}
-
-        return float(self._memory("long-moved", work_out)["moved"])
-
-    def _long_moved(self, start: Arrays, rows: npt.NDArray[np.float64], direction: int) -> float:
-        others = dict(nudged(start))[direction]
-        exercise = self.exercise.with_rate(1 + direction * RATE_NUDGE)
-        _, course = self._implementation.train_long(exercise, others)
-        counts = self.counted(self.exercise.long)
-        return max(
-            relative_difference((other - as_row(others))[counts], (row - as_row(start))[counts])
-            for other, row in zip(course, rows, strict=True)
+    @functools.cached_property
+    def course(self) -> LongCourse:
+        """The course through the long program."""
+        long = self.exercise.long
+        return LongCourse(
+            self._implementation, self.exercise, lambda: self.counted(long), self._memory
         )
 
     def _weights(self, name: str, draw: int) -> Arrays:

@@ -110,6 +110,13 @@ def long_limit(limit: Limit, model: ModelSpec, moved: float) -> Limit:
     return Limit(MARGIN * moved, f"{MARGIN} x the reference's own, nudged by roundings")
 
 
+def rounded_limit(limit: Limit, off: float) -> Limit:
+    """Return the limit of three epochs where the reference itself is `off` so far in float32."""
+    if MARGIN * off <= limit.tolerance:
+        return limit
+    return Limit(MARGIN * off, f"{MARGIN} x what the reference is off in float32")
+
+
 def finite(value: float) -> float | None:
     """Return a difference as a float, None for one that is not finite."""
     return float(value) if math.isfinite(value) else None

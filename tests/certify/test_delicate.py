@@ -15,7 +15,7 @@ from benchbench.certify.exercise import FRESH, ONE_STEP, SATURATED, Exercise
 from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
 from benchbench.certify.reference import STEADY, Reference
-from benchbench.certify.rungs import Limit
+from benchbench.certify.rungs import THREE_EPOCHS, Limit
 from benchbench.errors import Unsupported
 
 LIMIT = Limit(1e-5, "measured")
@@ -114,6 +114,24 @@ def test_small_steps_are_rounded_and_that_is_no_false_alarm(optimizer):
     for seed in range(3):
         rungs = climb(Exercise(bb.ModelSpec("slow", (9, 5, 1), layers), protocol, seed))
         assert [rung for rung in rungs if rung.verdict != "holds"] == []
+
+
+def test_steps_that_are_alike_are_rounded_alike_and_that_is_no_false_alarm():
+    """A schedule's last rate and a decay take a weight the same way thousands of times over."""
+    layers = (bb.Flatten(), bb.Dense(2, "softmax"))
+    protocol = bb.TrainingProtocol(
+        batch_size=1,
+        optimizer=bb.AdamW(bb.Cosine(1e-4, 20, 0.1), weight_decay=0.004),
+        loss=bb.CrossEntropy(0.1),
+    )
+    exercise = Exercise(bb.ModelSpec("tiny", (1, 1, 1), layers), protocol)
+    measures = CandidateMeasures(
+        Implementation(NumpyBackend("float32")), reference_of(exercise), exercise
+    )
+    (find,) = (one.find for one in measures.measures() if one.rung == THREE_EPOCHS)
+    finding = find(FRESH)
+    assert 1e-3 < finding.difference <= finding.limit.tolerance < 0.05
+    assert "in float32" in finding.limit.source
 
 
 def test_a_network_of_no_attention_is_not_trained_in_float32_too():

@@ -33,6 +33,7 @@ from benchbench.certify.exercise import (
 )
 from benchbench.certify.implementation import Implementation
 from benchbench.certify.ladder import Ladder
+from benchbench.certify.long_course import LongCourse
 from benchbench.certify.reference import ATTEMPTS, REFERENCE, STEADY, Reference
 from benchbench.certify.rows import as_row
 from benchbench.plugins.registry import load_registry
@@ -193,7 +194,8 @@ def test_what_agrees_at_first_sight_costs_the_reference_one_run_of_each_program(
     reference = Reference(Implementation(NumpyBackend("float64")), exercise)
     asked = []
     monkeypatch.setattr(Reference, "_try", lambda *_: asked.append("steady") or (None, 0))
-    monkeypatch.setattr(Reference, "_long_moved", lambda *_: asked.append("long") or 0.0)
+    monkeypatch.setattr(LongCourse, "moved", lambda *_: asked.append("long") or 0.0)
+    monkeypatch.setattr(LongCourse, "rounded", lambda *_: asked.append("float32") or 0.0)
     right = CandidateMeasures(Implementation(NumpyBackend("float32")), reference, exercise)
     rungs = Ladder(right).climb()
     assert {rung.verdict for rung in rungs} == {"holds"}
@@ -214,11 +216,11 @@ def test_two_threads_work_every_answer_out_once():
     shared = reference(SharedMemory(memory))
     with worked_out_ahead(shared):
         ours = {(s, p): shared.update(s, p) for p in PROGRAMS for s in STARTS}
-        rows = shared.long()
+        rows = shared.course.rows()
     alone = reference(memory=lambda _, work_out: work_out())
     for (start, program), update in ours.items():
         np.testing.assert_array_equal(update, alone.update(start, program))
-    np.testing.assert_array_equal(rows, alone.long())
+    np.testing.assert_array_equal(rows, alone.course.rows())
     assert set(worked_out.values()) == {1}
     assert len(worked_out) >= len(PROGRAMS) * len(STARTS) + 1
 
