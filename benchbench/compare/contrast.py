@@ -14,7 +14,7 @@ import msgspec
 
 from benchbench.compare.break_even import BreakEven, break_even
 from benchbench.compare.estimate import block_medians, estimate
-from benchbench.compare.paired_runs import Pair, pair_up
+from benchbench.compare.paired_runs import PairOfRuns, pair_up
 from benchbench.errors import UsageError
 from benchbench.records import RunRecord, Stopping
 from benchbench.run.messages import RunRequest
@@ -219,7 +219,7 @@ def _steady_log_ratios(ours: RunRecord, theirs: RunRecord) -> list[float]:
 
 
 def _single(
-    pairs: Mapping[int, Pair],
+    pairs: Mapping[int, PairOfRuns],
     measure: Callable[[RunRecord], float | None],
 ) -> dict[int, list[float]]:
     """Return by block the log-ratio of a measure that every run has once."""

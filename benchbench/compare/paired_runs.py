@@ -10,7 +10,7 @@ from benchbench.compare.load import crowded
 from benchbench.compare.validity import ending
 from benchbench.records import RunRecord
 
-Pair: TypeAlias = tuple[RunRecord, RunRecord]
+PairOfRuns: TypeAlias = tuple[RunRecord, RunRecord]
 
 
 class PairedRuns(NamedTuple):
@@ -19,7 +19,7 @@ class PairedRuns(NamedTuple):
     A block is crowded in which a side had too few cores for its threads.
     """
 
-    runs: dict[int, Pair]
+    runs: dict[int, PairOfRuns]
     left_out: tuple[str, ...]
     crowded: tuple[str, ...]
 
@@ -81,7 +81,7 @@ def _fault(runs: Sequence[RunRecord]) -> str | None:
     return None if run.status == "ok" else ending(run)
 
 
-def _crowded(pairs: Mapping[int, Pair], names: tuple[str, str]) -> Iterator[str]:
+def _crowded(pairs: Mapping[int, PairOfRuns], names: tuple[str, str]) -> Iterator[str]:
     """Yield the blocks in which a side had too few cores for its threads, each block once."""
     sides = list(zip(*pairs.values(), strict=True))
     for number, pair in pairs.items():

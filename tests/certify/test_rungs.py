@@ -21,6 +21,7 @@ from benchbench.certify.exercise import (
 from benchbench.certify.implementation import Implementation
 from benchbench.certify.reference import Reference
 from benchbench.certify.rungs import Finding, limit_of, long_limit
+from benchbench.certify.updates import UpdateMeasures
 from benchbench.spec.catalog import MODELS
 from benchbench.testing.cases import ODD_MODELS
 
@@ -107,7 +108,7 @@ def test_what_is_more_than_right_backends_show_is_measured_again(sizes, found, m
         asked.append(number)
         return scripted[number]
 
-    monkeypatch.setattr(CandidateMeasures, "_attempt", attempt)
+    monkeypatch.setattr(UpdateMeasures, "_attempt", attempt)
     assert find(0, ONE_STEP.name).difference == found * tolerance
     assert asked == list(range(len(sizes)))
 
