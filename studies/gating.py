@@ -59,13 +59,14 @@ def main() -> None:
         clone = Clone(Path(folder) / "clone", options.backend, options.model)
         for number in range(options.times):
             for kind in ("planted", "unchanged"):
-                path = results / f"{kind}-{number:02d}.json"
-                if path.exists():
+                if number < len(told_before(results, kind)):
                     continue
                 nap = clone.plant(options.slowdown) if kind == "planted" else clone.restore()
                 told = clone.gate(results, options.options) | {"sleep_seconds": nap}
-                path.write_text(f"{json.dumps(told, indent=1)}\n")
-                print(f"{path.name}: {'PASS' if told['passed'] else 'FAIL'}", file=sys.stderr)
+                with gates_of(results, kind).open("a") as file:
+                    file.write(f"{json.dumps(told)}\n")
+                verdict = "PASS" if told["passed"] else "FAIL"
+                print(f"{kind} {number}: {verdict}", file=sys.stderr)
     print(table(results))
 
 
@@ -155,11 +156,22 @@ def _sleep_seconds(asked: float, count: int = 500) -> float:
     return (now_ns() - started) / 1e9 / count
 
 
+def gates_of(results: Path, kind: str) -> Path:
+    """Return the file of what gates said, a line each."""
+    return results / f"{kind}.jsonl"
+
+
+def told_before(results: Path, kind: str) -> list[dict[str, Any]]:
+    """Return what the gates of this kind have said so far."""
+    path = gates_of(results, kind)
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
 def table(results: Path) -> str:
     """Return how the gates in the folder came out, as Markdown."""
     lines = [f"| {' | '.join(HEADERS)} |", f"|{'---|' * len(HEADERS)}"]
     for kind in ("planted", "unchanged"):
-        told = [json.loads(path.read_text()) for path in sorted(results.glob(f"{kind}-*.json"))]
+        told = told_before(results, kind)
         rows = [row for one in told for row in one["rows"]]
         firsts = [row["first"]["contrast"] for row in rows if row["first"]]
         seconds = [row["second"]["contrast"] for row in rows if row["second"]]
