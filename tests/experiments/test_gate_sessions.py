@@ -138,7 +138,7 @@ def test_a_budget_that_is_spent_begins_no_further_block(hold, monkeypatch):
 def test_a_run_that_fails_ends_the_session_and_is_the_trouble(hold):
     row, sessions = hold(lambda *_: 1, status="failed")
     assert row.first is None
-    assert "is failed" in row.trouble
+    assert "failed: no reason was recorded" in row.trouble
     assert sessions == 1
 
 

@@ -37,7 +37,7 @@ def test_it_waits_for_three_quiet_seconds(works_for):
 def test_it_goes_on_where_the_machine_does_not_become_quiet_and_says_so():
     waited = Machine(1e9).wait(10)
     assert waited == Waited(10, 1.5)
-    assert "did not become quiet in 10 s: others use 1.5 cores; going on" in waited.sentence
+    assert "did not become quiet in 10 s: others use 1.5 cores; the runs begin" in waited.sentence
 
 
 def test_what_cannot_be_read_is_not_waited_for():
