@@ -7,6 +7,9 @@ two taking turns epoch by epoch in one session, and prints two ratios, median an
 - the same epoch: benchbench's reading of the bare epoch over the stopwatch's, which the machine's
   noise cannot touch.
 
+With --jax it compares benchbench's tuned division of JAX with a jitted loop by hand, with optax:
+the first ratio is at most 1 where what is written by hand is no faster.
+
 Beside them runs a backend that does nothing: what the clock reads of its epochs is the cost of
 measuring. The records stay in the folder. No figure here is asserted; docs quote them.
 """
@@ -19,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchbench.records import RunRecord
@@ -33,7 +37,17 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--model", choices=MODELS, action="append")
+    parser.add_argument("--jax", action="store_true", help="the tuned division of JAX alone")
     options = parser.parse_args()
+    if options.jax:
+        print(
+            "| model | tuned over by hand, side by side | by hand, the same epoch |\n|---|---|---|"
+        )
+        for model in options.model or MODELS:
+            runs = measure(model, options.epochs, options.results, names=("jax", "bare-jax"))
+            bare = runs["bare-jax"]
+            print(f"| {model} | {ratio(runs['jax'], bare)} | {ratio(bare, bare)} |", flush=True)
+        return
     print("| model | framework | side by side | the same epoch | an empty epoch |")
     print("|---|---|---|---|---|")
     for model in options.model or MODELS:
@@ -45,9 +59,14 @@ def main() -> None:
             print(f"| {model} | {name} | {ratios} | {empty * 1e6:.0f} µs |", flush=True)
 
 
-def measure(model: str, epochs: int, results: Path) -> dict[str, RunRecord]:
-    """Run the five backends in one session and return their records by name."""
-    names = ("torch", "bare-torch", "keras", "bare-keras", "nothing")
+ALL = ("torch", "bare-torch", "keras", "bare-keras", "nothing")
+
+
+def measure(
+    model: str, epochs: int, results: Path, names: Sequence[str] = ALL
+) -> dict[str, RunRecord]:
+    """Run the backends in one session; return their records by name, JAX's tuned ones."""
+    division = "tuned" if "jax" in names else "idiomatic"
     with tempfile.TemporaryDirectory() as site:
         info = Path(site) / "stopwatch-1.0.dist-info"
         info.mkdir()
@@ -57,7 +76,7 @@ def measure(model: str, epochs: int, results: Path) -> dict[str, RunRecord]:
             *(sys.executable, "-m", "benchbench", "run"),
             *(word for name in names for word in ("--backend", name)),
             *("--model", model, "--no-certify", "--dataset", "mnist", "--epochs", str(epochs)),
-            *("--results", str(results)),
+            *("--division", division, "--results", str(results)),
         ]
         subprocess.run(
             command,
@@ -65,7 +84,11 @@ def measure(model: str, epochs: int, results: Path) -> dict[str, RunRecord]:
             stdout=subprocess.DEVNULL,
             check=False,  # the bare scripts fail the checks: they hand no weights over
         )
-    return {record.backend: record for record in read(results)[0] if record.model == model}
+    return {
+        record.backend: record
+        for record in read(results)[0]
+        if record.model == model and record.division == division
+    }
 
 
 def ratio(measured: RunRecord, bare: RunRecord) -> str:

@@ -1,8 +1,8 @@
 """Bare scripts, each with a stopwatch of its own, as backends: so that they can share the baton.
 
-`bare-torch` and `bare-keras` hold the training code of a plain script and time their epochs by
-themselves; what they read is in their `settings`. `nothing` has empty epochs: what the core's clock
-reads of them is what the measuring itself costs. `measuring_costs.py` compares.
+`bare-torch`, `bare-keras` and `bare-jax` hold the training code of a plain script and time their
+epochs by themselves; what they read is in their `settings`. `nothing` has empty epochs: what the
+core's clock reads of them is what the measuring itself costs. `measuring_costs.py` compares.
 """
 
 import importlib
@@ -163,6 +163,97 @@ class BareKeras(Bare):
         )
 
 
+def _jax_forward(layers, parameters, x):
+    """Return the logits of a batch of images, channels last."""
+    import jax
+
+    place = iter(parameters)
+    for layer in layers:
+        match layer:
+            case Conv2D():
+                order = ("NHWC", "HWIO", "NHWC")
+                x = jax.lax.conv_general_dilated(
+                    x, next(place), (1, 1), "VALID", dimension_numbers=order
+                )
+                x = x + next(place)
+            case MaxPool2D():
+                n, h, w, c = x.shape
+                x = x[:, : h // 2 * 2, : w // 2 * 2].reshape(n, h // 2, 2, w // 2, 2, c)
+                x = x.max((2, 4))
+            case Dense():
+                x = x @ next(place) + next(place)
+            case _:
+                x = x.reshape(len(x), -1)
+        x = jax.nn.relu(x) if getattr(layer, "activation", "") == "relu" else x
+    return x
+
+
+class BareJax(Bare):
+    """A jitted loop by hand, with optax: dense networks scan an epoch, others take jitted steps."""
+
+    frameworks = ("jax", "optax")
+
+    def fit(self, train, validation, observer):
+        import functools
+
+        import jax
+        import jax.numpy as jnp
+        import numpy as np
+        import optax
+
+        layers = self.model.layers
+        optimizer = optax.adam(1e-3)
+        size, count = self.protocol.batch_size, len(train)
+        whole = count // size * size
+
+        def loss_of(parameters, x, y):
+            logits = _jax_forward(layers, parameters, x)
+            return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
+
+        def step(state, batch):
+            parameters, rule = state
+            loss, gradients = jax.value_and_grad(loss_of)(parameters, *batch)
+            updates, rule = optimizer.update(gradients, rule)
+            return (optax.apply_updates(parameters, updates), rule), loss
+
+        @functools.partial(jax.jit, donate_argnums=0)
+        def scan(state, x, y, order):
+            return jax.lax.scan(lambda s, rows: step(s, (x[rows], y[rows])), state, order)
+
+        @functools.partial(jax.jit, donate_argnums=0)
+        def one(state, x, y, rows):
+            return step(state, (x[rows], y[rows]))
+
+        evaluate = jax.jit(loss_of)
+        parameters = [jnp.array(array) for array in self.arrays]
+        state = (parameters, optimizer.init(parameters))
+        x, y = jnp.array(train.inputs), jnp.array(train.targets)
+        scanned = not any(isinstance(layer, Conv2D) for layer in layers)
+        random, score = np.random.default_rng(self.seed), self.evaluate(validation)
+        for _ in range(self.protocol.epochs):
+            started = time.perf_counter()
+            order = random.permutation(count)
+            rows = order[:whole].reshape(-1, size)
+            if scanned:
+                state, losses = scan(state, x, y, rows)
+                losses = [losses.sum()]
+            else:
+                losses = []
+                for batch in rows:
+                    state, loss = one(state, x, y, batch)
+                    losses.append(loss)
+            if whole < count:
+                state, loss = one(state, x, y, order[whole:])
+                losses.append(loss)
+            jax.block_until_ready(state)
+            self.seconds.append(time.perf_counter() - started)
+            observer.epoch_trained(float(sum(losses)) * size / count)
+            for first in range(0, len(validation), size):
+                part = slice(first, first + size)
+                evaluate(state[0], validation.inputs[part], validation.targets[part])
+            observer.epoch_validated(score)
+
+
 class BareBackend(Backend):
     def __init__(self, kind):
         # As in a script, the framework comes before the data: where glibc puts large arrays, and
@@ -189,4 +280,7 @@ def benchbench_backends():
         BackendInfo("nothing", (), lambda: BareBackend(Nothing)),
         BackendInfo("bare-torch", ("torch",), lambda: BareBackend(BareTorch)),
         BackendInfo("bare-keras", ("keras",), lambda: BareBackend(BareKeras), environment=quiet),
+        BackendInfo(
+            "bare-jax", ("jax", "optax"), lambda: BareBackend(BareJax), ("idiomatic", "tuned")
+        ),
     ]

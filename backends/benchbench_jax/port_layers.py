@@ -79,6 +79,8 @@ class Layers:
         self.variables: dict[str, Any] = {}
         self.pieces: list[Piece] = []
         self._kept: set[int] = set()
+        both = [one for _, one in modules_of(module) if isinstance(one, nnx.Bidirectional)]
+        backwards = {id(one.backward_rnn) for one in both}
         inside: tuple[str, ...] = ()
         for name, layer in modules_of(module):
             if inside and name.startswith(inside):
@@ -88,6 +90,9 @@ class Layers:
             parts = tuple(part for part in found if self._is_new(part))
             if whole:
                 inside = (*inside, prefix)
+            if id(layer) in backwards:
+                # Its outputs are in the order of the steps, so that its last state is the first.
+                settings |= {"go_backwards": True, "bidirectional": True}
             if parts:
                 label = name or type(layer).__name__
                 self.pieces.append(Piece(label, kind, layer, parts, settings))
@@ -110,6 +115,14 @@ class Layers:
                 settings = settings_of(layer)
                 rank = len(layer.kernel_size) if isinstance(layer, nnx.Conv) else 0
                 return (f"Conv{rank}D" if rank else known), parts, settings, False
+        if isinstance(layer, nnx.ConvTranspose) and not layer.transpose_kernel:
+            source = self._keep(prefix, "kernel", own["kernel"])
+            parts = [_flipped("kernel", source, len(layer.kernel_size))]
+            if "bias" in own:
+                parts.append(plain("bias", self._keep(prefix, "bias", own["bias"])))
+            rank = len(layer.kernel_size)
+            settings = {"strides": str(_repeated(layer.strides, rank))}
+            return f"Conv{rank}DTranspose", parts, settings, False
         if isinstance(layer, CELLS):
             return *self._gated(prefix, layer), settings_of(layer), True
         if isinstance(layer, nnx.RNN) and isinstance(layer.cell, CELLS):
@@ -196,6 +209,17 @@ class Layers:
         source = f"{prefix}{name}"
         self.variables[source] = variable
         return source
+
+
+def _flipped(role: str, source: str, rank: int) -> VariablePart:
+    """Return a transposed convolution's kernel as Keras has it: turned round, (..., out, in)."""
+
+    def turned(value: np.ndarray) -> np.ndarray:
+        return np.flip(value, tuple(range(rank))).swapaxes(-1, -2)
+
+    return VariablePart(
+        role, (source,), lambda arrays: turned(arrays[0]), lambda value: [turned(value)]
+    )
 
 
 def modules_of(module: nnx.Module) -> list[tuple[str, Any]]:

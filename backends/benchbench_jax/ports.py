@@ -117,7 +117,7 @@ class FlaxPort(Port):
             kind.__call__ = _recorder(original, pieces, holders, traced)
         self.module.eval()
         try:
-            traced.output = np.array(self._call(inputs, training=False))
+            traced.output = _array(self._call(inputs, training=False))
         finally:
             for kind, original in originals.items():
                 kind.__call__ = original
@@ -203,6 +203,7 @@ def _recorder(
             answer = output[-1] if isinstance(self, nnx.RNN) else output[0]
         # A cell is called at every step; a layer that holds others is more than its own block.
         one = id(self) not in holders and not isinstance(self, CELLS)
+        one = one and not piece.settings.get("bidirectional")
         if one and _is_known(value) and _is_known(answer):
             traced.inputs[piece.name] = _canonical(value, piece)
             traced.outputs[piece.name] = _canonical(answer, piece)
@@ -223,5 +224,5 @@ def _canonical(value: Any, piece: Piece) -> npt.NDArray[Any]:
 
 
 def _array(value: Any) -> npt.NDArray[Any]:
-    short = value.dtype in {jnp.bfloat16, jnp.float16}
+    short = value.dtype.name in {"bfloat16", "float16"}
     return np.array(value.astype(jnp.float32) if short else value)

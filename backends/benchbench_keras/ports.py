@@ -37,14 +37,14 @@ class KerasPort(Port):
     @staticmethod
     @contextmanager
     def working_in(precision: str) -> Iterator[None]:
-        keras.utils.clear_session(
-            free_memory=False
-        )  # collecting takes longer than a network's step
-        keras.utils.set_random_seed(0)
         before = keras.config.floatx(), keras.config.dtype_policy()
-        if precision == "float64":  # else as the file has set them: a mixed policy is its mistake
+        keras.utils.clear_session(free_memory=False)  # collecting takes longer than many steps
+        keras.utils.set_random_seed(0)
+        if precision == "float64":
             keras.config.set_floatx(precision)
             keras.config.set_dtype_policy(precision)
+        else:  # as the file has set it, which clearing forgets: a mixed policy is its mistake
+            keras.config.set_dtype_policy(before[1])
         try:
             yield
         finally:

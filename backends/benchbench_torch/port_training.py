@@ -94,6 +94,8 @@ def _cross_entropy(output: torch.Tensor, targets: Any, outputs: PortOutputs) -> 
         return functional.mse_loss(output, torch.as_tensor(targets).to(output))
     if outputs == "probabilities":
         output = output.clamp_min(1e-30).log()
+    if output.ndim == targets.ndim + 1 > 3:  # images: the classes are their channels
+        return functional.cross_entropy(output, torch.as_tensor(targets))
     rows = output.reshape(-1, output.shape[-1])
     return functional.cross_entropy(rows, torch.as_tensor(targets).reshape(-1))
 

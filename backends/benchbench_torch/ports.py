@@ -35,6 +35,9 @@ _CHANNELS_FIRST = (
     *(nn.modules.pooling._AdaptiveMaxPoolNd, nn.modules.pooling._AdaptiveAvgPoolNd),
 )
 
+# The axes of a batch of sequences; one of images has more.
+_SEQUENCE = 3
+
 
 class TorchPort(Port):
     """A module, or (module, optimizer, loss)."""
@@ -54,8 +57,14 @@ class TorchPort(Port):
 
     def __init__(self, made: Any, precision: str) -> None:
         module, optimizer, loss = made if isinstance(made, tuple) else (made, None, None)
+        module = getattr(module, "_orig_mod", module)  # what torch.compile was given
         if not isinstance(module, nn.Module):
             raise PortError(f"expected a torch.nn.Module, got {type(module).__name__}")
+        if any(isinstance(one, torch.jit.ScriptModule) for one in module.modules()):
+            raise PortError(
+                "expected a torch.nn.Module whose layers can be watched, got a scripted one: "
+                "return it before torch.jit.script"
+            )
         self.module = module.to(torch.float64) if precision == "float64" else module
         self.dtype = next(
             (one.dtype for one in self.module.parameters() if one.is_floating_point()),
@@ -127,13 +136,15 @@ class TorchPort(Port):
             output = self._call(inputs)
         for hook in hooks:
             hook.remove()
-        traced.output = _array(output)
+        images = self._channels_first and output.ndim == inputs.ndim > _SEQUENCE
+        traced.output = _array(output.movedim(1, -1) if images else output)
         return traced
 
     def loss(self, inputs: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
         self.module.eval()
         with torch.no_grad():
-            return float(self._criterion(self._call(inputs), targets))
+            output = self._call(inputs)
+            return float(self._criterion(output, self._targets(output, targets)))
 
     def still(self) -> None:
         self._dropout = WithoutDropout(self.module)
@@ -166,7 +177,7 @@ class TorchPort(Port):
         self.module.train()
         with self._dropout:
             output = self._call(batch[0])
-        self._criterion(output, batch[1]).backward()
+        self._criterion(output, self._targets(output, batch[1])).backward()
 
     def network(self, shape: tuple[int, ...]) -> PortNetwork:
         sample = np.zeros((3, *shape), np.float32)
@@ -200,6 +211,11 @@ class TorchPort(Port):
         if isinstance(output, torch.Tensor):
             return output
         raise PortError(not_one_output(output))
+
+    def _targets(self, output: torch.Tensor, targets: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return targets as the outputs are laid out: images with the channels in front."""
+        images = self._channels_first and output.ndim == targets.ndim > _SEQUENCE
+        return np.moveaxis(targets, -1, 1) if images else targets
 
     def _inputs(self, inputs: npt.NDArray[Any]) -> torch.Tensor:
         tensor = torch.as_tensor(inputs)

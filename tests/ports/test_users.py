@@ -15,10 +15,14 @@ SAME = [
     ("user_mlp", "user_double"),
     ("user_lazy", "user_lazy"),
     ("user_clipped", "user_clipped"),
+    pytest.param(("user_mlp", "user_compiled"), marks=pytest.mark.exhaustive),
+    ("user_decoder", "user_decoder"),
 ]
 WRONG = {
     ("user_mlp", "user_softmax_over_the_batch"): ("evaluation mode", "softmax over the batch"),
     ("user_mlp", "user_inputs_scaled"): ("forward", "factor"),
+    ("user_mlp", "user_bfloat16"): ("forward", "bfloat16"),
+    ("user_bfloat16", "user_mlp"): ("forward", "bfloat16"),
     ("user_products", "user_products_tanh"): ("forward", ""),
     ("user_images", "user_images_normalized"): ("forward", "normalization of the inputs"),
     ("user_block", "user_block_norm_last"): ("forward", "norm first"),
@@ -41,6 +45,7 @@ WRONG = {
 }
 REFUSED = {
     "user_stochastic_depth": "trains at random: the gradient of .* is another",
+    "user_scripted": r"return it before torch\.jit\.script",
     "user_answers_a_tuple": r"returns a tuple of 2 \(\(3, 4\), \(3, 2\)\); expected one array",
     "user_answers_a_dictionary": "returns a dict of logits; expected one array",
     "user_answers_nothing": "is a `return` missing",
@@ -48,7 +53,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("pair", SAME, ids=".".join)
+@pytest.mark.parametrize("pair", SAME, ids=str)
 def test_another_form_is_the_same_function(gallery, pair):
     report = gallery(*(f"torch:{name}" for name in pair))
     assert report.same, report

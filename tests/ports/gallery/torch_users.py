@@ -275,3 +275,24 @@ def user_with_a_schedule():
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
     return module, optimizer, nn.CrossEntropyLoss(), schedule
+
+
+def user_bfloat16():
+    return with_sgd(_layers().to(torch.bfloat16))
+
+
+def user_scripted():
+    return with_sgd(torch.jit.script(_layers()))
+
+
+def user_compiled():
+    return with_sgd(torch.compile(_layers()))
+
+
+def _decoder(loss):
+    stack = (nn.Conv2d(1, 4, 3, stride=2), nn.ReLU(), nn.ConvTranspose2d(4, 2, 4, stride=2))
+    return with_sgd(nn.Sequential(*stack), loss=loss)
+
+
+def user_decoder():
+    return _decoder(nn.MSELoss())
