@@ -70,6 +70,8 @@ def layers(evidence: PortEvidence) -> float:
                 if one.difference > tolerance(one) or _is_short(one):
                     found = traps.between if end == "in" else traps.inside
                     trap, words = found(evidence, trace, (a, b), one)
+                    if _is_short(one):
+                        trap = functions.of_precision(one.own, one.exact)
                     raise _layer_break(
                         one, trap, words + where, before if end == "in" else None, (a, b)
                     )
