@@ -195,6 +195,12 @@ def load_results(*places: str | Path) -> Results:
     """
     if not places:
         raise UsageError("load_results needs at least one results folder or archive")
+    for place in places:
+        if not isinstance(place, str | Path):
+            raise UsageError(
+                f"load_results takes results folders and archives by their paths, as in "
+                f"load_results('results', 'more.jsonl.gz'), not {type(place).__name__}"
+            )
     paths = [Path(place) for place in places]
     for path in paths:
         if not is_there(path):

@@ -141,7 +141,8 @@ def read(*places: Path) -> tuple[list[RunRecord], list[Unreadable]]:
     """
     records: dict[str, tuple[RunRecord, Path]] = {}
     unreadable = []
-    for path, data in (file for place in places for file in _files(place)):
+    # Each place as a whole: that an archive was altered is known at its end.
+    for path, data in (file for place in places for file in list(_files(place))):
         try:
             record = decode(data) if isinstance(data, bytes) else read_record(data)
         except StoreError as error:

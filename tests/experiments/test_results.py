@@ -94,6 +94,8 @@ def test_folders_and_archives_together_count_a_run_once(folder, tmp_path):
         (lambda _: (), UsageError, "needs at least one results folder"),
         (lambda path: (path / "nowhere",), UsageError, "there is no results folder or archive"),
         (lambda path: (path,), UsageError, "there are no records in"),
+        (lambda path: ([path],), UsageError, r"by their paths, .* not list"),
+        (lambda _: (None,), UsageError, r"by their paths, .* not NoneType"),
     ],
 )
 def test_nothing_to_load_is_said(tmp_path, make, error, message):

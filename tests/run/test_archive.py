@@ -131,6 +131,12 @@ def test_damage_is_told_and_nothing_is_unpacked(packed, tmp_path, monkeypatch, d
     assert not (tmp_path / "again").exists()
 
 
+def test_an_altered_archive_is_told_before_it_is_compared_with_others(results, packed):
+    packed.write_bytes(_altered(packed.read_bytes()))
+    with pytest.raises(StoreError, match="was altered"):
+        read(results, packed)
+
+
 def test_an_archive_cannot_write_outside_its_folder(tmp_path):
     path = tmp_path / "evil.jsonl.gz"
     write_archive(path, [file_entry("runs/../../evil.json", b"{}")])
