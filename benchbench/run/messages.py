@@ -99,11 +99,13 @@ class EpochDone(msgspec.Struct, frozen=True, tag=True):
 class Finished(msgspec.Struct, frozen=True, tag=True):
     """The run came to its end; whether it is valid is for the checks to say.
 
-    `waiting_cpu_seconds` are of each epoch, known only once the worker has its turn again.
+    `waiting_cpu_seconds` are of each epoch, known only once the worker has its turn again;
+    `watched_seconds`: the core looked on, in the last turn.
     """
 
     outcome: WorkerReport
     waiting_cpu_seconds: tuple[float, ...] = ()
+    watched_seconds: float = 0.0
 
 
 class GaveUp(msgspec.Struct, frozen=True, tag=True):

@@ -39,6 +39,7 @@ class Part:
         self._epochs: list[TimedEpoch] = []
         self._numbers: list[int] = []
         self._waiting: tuple[float, ...] = ()
+        self._watched_at_the_end = 0.0
         device = run.request.device
         self._device: str | None = None if device == "auto" else device
 
@@ -70,8 +71,8 @@ class Part:
             case EpochDone(number, epoch, watched_seconds) if turn is not None:
                 self._numbers.append(number)
                 self._epochs.append(TimedEpoch(epoch, turn, watched_seconds))
-            case Finished(_, waiting):
-                self._waiting = waiting
+            case Finished(_, waiting, watched_seconds):
+                self._waiting, self._watched_at_the_end = waiting, watched_seconds
 
     def record(self, store: Store) -> RunRecord:
         """Return the record of a run that is over; keep its log where something went wrong."""
@@ -142,8 +143,9 @@ class Part:
             yield told
         own = not self._run.environment.import_path
         yield from shortcomings(self.request, self._numbers, outcome, own=own)
-        audited = outcome.audit.seconds if outcome.audit else 0.0
-        yield from disagreements(self._epochs, self._turns, outcome.phases, audited)
+        yield from disagreements(
+            self._epochs, self._turns, outcome.phases, self._watched_at_the_end
+        )
         yield from pauses(self._turns)
         yield from short_epochs(self.epochs)
 

@@ -62,11 +62,11 @@ def disagreements(
     epochs: Sequence[TimedEpoch],
     turns: Sequence[Turn],
     phases: Phases | None,
-    audit_seconds: float = 0.0,
+    watched_seconds: float = 0.0,
 ) -> Iterator[str]:
     """Yield where the worker's clock and the conductor's disagree; `turns` are all of the run.
 
-    `audit_seconds`: what the core took for the run's audit, in the last turn.
+    `watched_seconds`: what the core took for checks and audit, in the last turn.
     """
     untold = sum(LONGEST_WATCH_SECONDS for epoch in epochs if epoch.watched_seconds is None)
     for number, epoch in enumerate(epochs, 1):
@@ -85,7 +85,7 @@ def disagreements(
         return
     seconds = math.fsum(turn.seconds for turn in turns)
     stated = phases.total - phases.waiting + math.fsum(epoch.watched for epoch in epochs)
-    stated += min(max(0.0, audit_seconds), seconds)
+    stated += min(max(0.0, watched_seconds), seconds)
     allowed = _SINGLE_SECONDS + _MEDIAN_SECONDS * len(turns) + _MEDIAN_FRACTION * seconds + untold
     if not -_RESOLUTION_SECONDS <= seconds - stated <= allowed:
         yield _told("all turns", stated, seconds)

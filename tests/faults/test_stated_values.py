@@ -104,7 +104,7 @@ def test_an_error_is_told_in_so_many_words_at_most(monkeypatch, error):
     def prepare(_):
         raise error
 
-    monkeypatch.setattr(worker._Run, "prepare", prepare)
+    monkeypatch.setattr(worker.SingleRun, "prepare", prepare)
     request = msgspec.structs.replace(WHO, spawned_ns=0)
     ending = worker.execute(request, lambda event: None)
     assert isinstance(ending, GaveUp)

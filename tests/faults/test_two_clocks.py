@@ -104,6 +104,12 @@ def test_what_the_pipe_does_not_cost_is_a_disagreement(epochs):
     assert "by the worker" in told
 
 
+def test_what_the_core_looks_on_at_the_end_is_part_of_the_turn_and_not_of_the_run():
+    turns = [Turn(1.0), Turn(49.0)]
+    assert not list(disagreements([], turns, PHASES, 8.0))
+    assert list(disagreements([], turns, PHASES, 16.0)), "more than there was"
+
+
 @pytest.mark.parametrize("seconds", [41.0, 50.0])
 def test_the_whole_is_compared_too(seconds):
     (told,) = disagreements([], [Turn(1.0), Turn(seconds - 1)], PHASES)

@@ -206,6 +206,7 @@ def test_what_passes_in_a_phase_is_in_that_phase_and_the_phases_sum_to_the_whole
     own = {"other": PASSES["other"] + 1.0, "waiting": PASSES["waiting"] + PASSES["predict"]}
     assert parts == PASSES | own | {"further": 0.0}
     assert sum(parts.values()) == phases.total
+    assert ending.watched_seconds == PASSES["predict"]
 
 
 def test_a_slowdown_draws_out_the_training_epochs_and_nothing_else(timed, monkeypatch):
