@@ -32,7 +32,7 @@ def train_and_show(
 ) -> NoReturn:
     """Print what came of a session: of an interrupted one what there is, and how it goes on."""
     from benchbench.compare.contrast import Question
-    from benchbench.experiments.matrix import BlocksLost, SessionDetached, SessionInterrupted
+    from benchbench.experiments.endings import BlocksLost, SessionDetached, SessionInterrupted
     from benchbench.experiments.results import Results
     from benchbench.report.session import build, go_on, look_after
 

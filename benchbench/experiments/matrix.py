@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from benchbench.certificates import CertificateOrReason
@@ -13,20 +12,19 @@ from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
 from benchbench.compare.whole import standing
 from benchbench.data.chosen import Chosen
-from benchbench.errors import BenchbenchError, UsageError
+from benchbench.errors import UsageError
 from benchbench.experiments.blocks import run_laid_out
 from benchbench.experiments.certified_cells import certify_cells
-from benchbench.experiments.executors import find_executor
+from benchbench.experiments.endings import SessionDetached, must_have_records, records_told
+from benchbench.experiments.executors import Executor, find_executor
 from benchbench.experiments.fleet.executor import FleetExecutor
-from benchbench.experiments.fleet.order_book import OrderBook
 from benchbench.experiments.listener import Listener
 from benchbench.experiments.names import LOCAL
 from benchbench.experiments.saved_plan import SavedPlan, save_plan, sources_here, versions_here
 from benchbench.experiments.selection import find_processors
 from benchbench.experiments.steady import AUTO, Steady, with_steady
-from benchbench.experiments.units import Unit, unseen
+from benchbench.experiments.units import Unit
 from benchbench.experiments.until import RunBlock, Until, run_until
-from benchbench.interrupts import interrupts_wait
 from benchbench.measure.quiet import await_quiet
 from benchbench.plugins.registry import Registry
 from benchbench.quantities import counted
@@ -34,9 +32,6 @@ from benchbench.records import RunRecord
 from benchbench.run.plan import LIVE_WORKERS, Cell, Group, Session
 from benchbench.run.store import Store
 from benchbench.spec.protocol import TrainingProtocol
-
-# So many lost blocks are named with their reasons.
-_MOST_TOLD = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,32 +78,6 @@ class Matrix:
             )
 
 
-class BlocksLost(BenchbenchError):  # noqa: N818 - what happened, like SessionInterrupted
-    """Blocks of a session left no record; `records` are those of the others."""
-
-    def __init__(self, session_id: str, records: Sequence[RunRecord], told: str) -> None:
-        super().__init__(told)
-        self.session_id = session_id
-        self.records = records
-
-
-class SessionDetached(Exception):  # noqa: N818 - no error: what was asked for
-    """The blocks were submitted, and run without this command."""
-
-    def __init__(self, session_id: str) -> None:
-        super().__init__()
-        self.session_id = session_id
-
-
-class SessionInterrupted(KeyboardInterrupt):
-    """Ctrl-C or the like, with the records that the session has by now."""
-
-    def __init__(self, session_id: str, records: Sequence[RunRecord]) -> None:
-        super().__init__()
-        self.session_id = session_id
-        self.records = records
-
-
 def run_matrix(
     matrix: Matrix, registry: Registry, store: Store, listener: Listener
 ) -> tuple[str, list[RunRecord]]:
@@ -120,6 +89,24 @@ def run_matrix(
     executor = find_executor(matrix.executor, registry, matrix.executor_options)
     fleet = executor if isinstance(executor, FleetExecutor) else None
     _must_make_sense(matrix, fleet)
+    plan = _planned(matrix, fleet, registry, listener)
+    session_id = plan.session.session_id
+    if fleet:
+        return session_id, _run_elsewhere(fleet, plan, matrix, store, listener)
+    save_plan(store, plan)
+    with records_told(store, session_id):
+        if matrix.quiet_seconds is not None:
+            waited = await_quiet(matrix.quiet_seconds)
+            listener.note(
+                waited.sentence if waited else "whether the machine is quiet is not known"
+            )
+        return session_id, _run_here(plan, executor, store, listener)
+
+
+def _planned(
+    matrix: Matrix, fleet: FleetExecutor | None, registry: Registry, listener: Listener
+) -> SavedPlan:
+    """Certify the cells, unless other machines do; return what is to be run, and with what."""
     # Where other machines run the blocks, they choose processors, and certify: each its own kind.
     threads, cpus = (matrix.threads or 0, None) if fleet else find_processors(matrix.threads)
     certified_there = fleet is not None and matrix.certified_protocol is not None
@@ -139,7 +126,7 @@ def run_matrix(
     )
     if isinstance(matrix.steady, int):
         session = with_steady(session, matrix.steady)
-    plan = SavedPlan(
+    return SavedPlan(
         session=session,
         blocks=matrix.blocks,
         until=matrix.until,
@@ -153,24 +140,21 @@ def run_matrix(
         executor_options=fleet.options if fleet else None,
         certified_protocol=matrix.certified_protocol if certified_there else None,
     )
-    if fleet:
-        return session.session_id, _run_elsewhere(fleet, plan, matrix, store, listener)
-    save_plan(store, plan)
+
+
+def _run_here(
+    plan: SavedPlan, executor: Executor, store: Store, listener: Listener
+) -> list[RunRecord]:
+    """Have the blocks run on this machine, until the plan's rule is met where it has one."""
     run_blocks = functools.partial(run_laid_out, plan, executor, store=store, listener=listener)
-    with records_told(store, session.session_id):
-        if matrix.quiet_seconds is not None:
-            waited = await_quiet(matrix.quiet_seconds)
-            listener.note(
-                waited.sentence if waited else "whether the machine is quiet is not known"
-            )
-        if plan.until is None:
-            _announce(session.blocks(plan.blocks), listener)
-            return session.session_id, list(run_blocks(range(plan.blocks)))
+    if plan.until is None:
+        _announce(plan.session.blocks(plan.blocks), listener)
+        return list(run_blocks(range(plan.blocks)))
 
-        def run_block(number: int, models: Collection[str] | None) -> Iterator[RunRecord]:
-            return run_blocks([number], models=models)
+    def run_block(number: int, models: Collection[str] | None) -> Iterator[RunRecord]:
+        return run_blocks([number], models=models)
 
-        return session.session_id, run_to_the_end(plan, run_block, listener)
+    return run_to_the_end(plan, run_block, listener)
 
 
 def _must_make_sense(matrix: Matrix, fleet: FleetExecutor | None) -> None:
@@ -220,23 +204,6 @@ def _run_elsewhere(
     return records
 
 
-def must_have_records(plan: SavedPlan, store: Store, records: Sequence[RunRecord]) -> None:
-    """Raise BlocksLost, with the reasons, where blocks of a session left none."""
-    book = OrderBook(store, plan.session.session_id)
-    orders = book.orders()
-    gone = unseen(records, orders.values())
-    if gone:
-        lost = {order.number: book.lost(key) for key, order in orders.items()}
-        named = [(one, why) for one in gone[:_MOST_TOLD] if (why := lost[one])]
-        told = [f"block {one}: {why.reason}" for one, why in named]
-        more = f"; and {len(gone) - len(told)} more" if len(gone) > len(told) else ""
-        raise BlocksLost(
-            plan.session.session_id,
-            records,
-            f"blocks that left no record: {len(gone)} ({'; '.join(told)}{more})",
-        )
-
-
 def run_to_the_end(
     plan: SavedPlan,
     run_block: RunBlock,
@@ -253,19 +220,6 @@ def run_to_the_end(
         before=before,
         blocks_before=max(by_model.values(), default=0),
     )
-
-
-@contextmanager
-def records_told(store: Store, session_id: str) -> Iterator[None]:
-    """Raise SessionInterrupted, with the same notes, for a KeyboardInterrupt."""
-    try:
-        yield
-    except KeyboardInterrupt as interrupt:
-        with interrupts_wait():
-            told = SessionInterrupted(session_id, store.session(session_id))
-            for note in getattr(interrupt, "__notes__", ()):
-                told.add_note(note)
-        raise told from None
 
 
 def _certified(

@@ -14,10 +14,11 @@ import msgspec
 from benchbench.data.catalog import name_to_choose
 from benchbench.errors import DataError, UsageError
 from benchbench.experiments.blocks import run_laid_out
+from benchbench.experiments.endings import must_have_records, records_told
 from benchbench.experiments.executors import Executor, find_executor
 from benchbench.experiments.fleet.executor import FleetExecutor
 from benchbench.experiments.listener import Listener
-from benchbench.experiments.matrix import must_have_records, records_told, run_to_the_end
+from benchbench.experiments.matrix import run_to_the_end
 from benchbench.experiments.saved_plan import SavedPlan, load_plan, must_be_the_same_here
 from benchbench.experiments.session import find_dataset
 from benchbench.experiments.units import Unit, further, lacking, sentence

@@ -17,7 +17,7 @@ from benchbench.compare.contrast import Question
 from benchbench.data.chosen import Chosen
 from benchbench.errors import DataError, StoreError, UsageError
 from benchbench.experiments import resume as resuming
-from benchbench.experiments.matrix import SessionInterrupted
+from benchbench.experiments.endings import SessionInterrupted
 from benchbench.experiments.results import Results
 from benchbench.experiments.resume import lacking, resume
 from benchbench.experiments.saved_plan import load_plan, save_plan

@@ -9,10 +9,10 @@ from fake_engine import FakeEngine
 
 from benchbench.errors import Unavailable, UsageError
 from benchbench.experiments import session_status as statuses
+from benchbench.experiments.endings import SessionInterrupted
 from benchbench.experiments.fleet import watch as watches
 from benchbench.experiments.fleet.engine import EngineSilent
 from benchbench.experiments.fleet.order_book import OrderBook
-from benchbench.experiments.matrix import SessionInterrupted
 from benchbench.report import fleet as report
 from benchbench.report.renderers import markdown
 

@@ -8,8 +8,8 @@ from fake_engine import FakeEngine
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
 from benchbench.errors import StoreError, UsageError
+from benchbench.experiments.endings import BlocksLost, must_have_records
 from benchbench.experiments.fleet.order_book import OrderBook
-from benchbench.experiments.matrix import BlocksLost, must_have_records
 from benchbench.run.store import read
 
 
