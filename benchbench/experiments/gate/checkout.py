@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchbench.errors import CheckoutError, nearest
+from benchbench.interrupts import interrupts_wait
 
 # So many branches and tags, or changed files, does a message name.
 _NAMED = 8
@@ -155,25 +156,21 @@ def _git(folder: Path, *arguments: str, strict: bool = True) -> str:
     """Return what git says. Raises CheckoutError with its reason, unless `strict` is false."""
     environment = {name: value for name, value in os.environ.items() if name not in _OF_THE_MOMENT}
     try:
-        process = subprocess.Popen(
-            ["git", *arguments],  # noqa: S607 - the user's git, wherever it is
-            cwd=folder,
-            env=environment | {"LC_ALL": "C"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="surrogateescape",
-            start_new_session=True,
-        )
+        # What git has begun it may finish: half a worktree is harder to take away than a whole one.
+        with interrupts_wait():
+            done = subprocess.run(
+                ["git", *arguments],  # noqa: S607 - the user's git, wherever it is
+                cwd=folder,
+                env=environment | {"LC_ALL": "C"},
+                capture_output=True,
+                encoding="utf-8",
+                errors="surrogateescape",
+                start_new_session=True,
+                check=False,
+            )
     except FileNotFoundError:
         raise CheckoutError("git is not installed, or not in PATH") from None
-    try:
-        said, trouble = process.communicate()
-    except KeyboardInterrupt:
-        # What git has begun it may finish: half a worktree is harder to take away than a whole one.
-        process.communicate()
-        raise
-    if strict and process.returncode:
-        lines = trouble.strip().splitlines() or [f"git {arguments[0]} said nothing"]
+    if strict and done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"git {arguments[0]} said nothing"]
         raise CheckoutError(lines[-1])
-    return said
+    return done.stdout
