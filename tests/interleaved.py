@@ -67,7 +67,10 @@ def _poisoned(value, kind, text, name=""):
         return value
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         hints = get_type_hints(kind)
-        fields = {one: _poisoned(getattr(value, one, None), hints[one], text, one) for one in hints}
+        fields = {
+            one: _poisoned(getattr(value, one, None), hints[one], text, one)
+            for one in kind.__struct_fields__
+        }
         return kind(**fields)
     if get_origin(kind) is dict:
         inner = get_args(kind)[1]

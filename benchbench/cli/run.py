@@ -67,12 +67,13 @@ def run(  # noqa: PLR0917 - one parameter an option
     if not backend or not model:
         raise UsageError("run needs a --backend and a --model, or a session to --resume")
     question = find_question(allow_lost_blocks=lost_blocks)
+    quiet = None if wait_for_quiet is None else seconds(wait_for_quiet, "--wait-for-quiet")
     registry = load_registry()
     models = find_models(model, registry)
     training = find_protocol(protocol, epochs, quick=quick, models=models)
     matrix = Matrix(
         until=find_until(until, blocks, budget, quick=quick),
-        quiet_seconds=seconds(wait_for_quiet, "--wait-for-quiet") if wait_for_quiet else None,
+        quiet_seconds=quiet,
         cells=find_cells(find_backends(backend, registry), division, models, device),
         protocol=training,
         steady=find_steady(steady_epochs, training, blocks=blocks, more_to_come=bool(until)),

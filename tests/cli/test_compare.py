@@ -163,7 +163,7 @@ def test_run_stops_where_more_blocks_would_not_help(command):
         (("--until", "0"), "--until 0: give a fraction"),
         (("--backend", "slow-too", "--until", "2%", "--budget", "soon"), "--budget soon: give"),
         (("--blocks", "0"), "blocks"),
-        (("--budget", ""), "--budget : give a time"),
+        (("--backend", "slow-too", "--until", "2%", "--budget", ""), "--budget : give a time"),
         (("--wait-for-quiet", ""), "--wait-for-quiet : give a time"),
     ],
 )

@@ -70,7 +70,7 @@ BAD = {
     "backend from elsewhere": (
         ["--backend", "slow"],
         1,
-        "'slow' is imported from",
+        "its module misfits is not imported from",
         "pip install -e",
     ),
     "unknown backend": (["--backend", "sleper"], 2, "did you mean 'sleeper'?", ""),

@@ -84,4 +84,4 @@ def test_a_recorded_run_that_strays_is_invalid_and_blocks_the_verdict(make_runs)
     assert "losses: expected training loss of epoch 2" in failure.reason
     (row,) = section.contrasts
     assert row.verdict == "UNDECIDED"
-    assert "block 3: torch idiomatic was invalid" in row.reason
+    assert "block 3: torch idiomatic is invalid" in row.reason

@@ -15,6 +15,7 @@ from makers import MACHINE, make_certificate
 from stage import make_plan
 from waiting import PATIENCE_SECONDS
 
+from benchbench.certificates import CertificateOrReason
 from benchbench.data import catalog
 from benchbench.errors import Unavailable
 from benchbench.experiments.fleet import node, node_data, work
@@ -66,7 +67,7 @@ def test_a_node_runs_the_block_and_certifies_for_itself(planned, tmp_path, monke
 
     def certify(cells, protocol, _registry, *, threads, **_):
         asked.update(threads=threads, protocol=protocol)
-        return {cell: make_certificate(threads=threads) for cell in cells}
+        return {cell: CertificateOrReason(make_certificate(threads=threads)) for cell in cells}
 
     monkeypatch.setattr(work, "certify_cells", certify)
     plan = planned(certified_protocol=TrainingProtocol(), threads=0)
