@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from benchbench.compare.contrast import CellName, cell_name
 from benchbench.compare.trend import trend
+from benchbench.measure.noise import noise_marks
 from benchbench.records import RunRecord
 
 # So small a share of the threads at work is said.
@@ -52,9 +53,16 @@ def _not_audited(records: Iterable[RunRecord]) -> Iterator[str]:
 
 
 def _idle_threads(runs: Sequence[RunRecord]) -> str | None:
-    """Say that far fewer threads were at work on the CPU than the runs were given."""
+    """Say that far fewer threads were at work on the CPU than the runs were given.
+
+    Runs of which most epochs were disturbed do not count: their threads waited for a core.
+    """
     threads = runs[0].threads
-    seen = [run.threads_observed for run in runs if run.threads_observed is not None]
+    seen = [
+        run.threads_observed
+        for run in runs
+        if run.threads_observed is not None and not _mostly_noisy(run)
+    ]
     if runs[0].device != "cpu" or threads < 2 or not seen:
         return None
     middle = statistics.median(seen)
@@ -64,3 +72,7 @@ def _idle_threads(runs: Sequence[RunRecord]) -> str | None:
         f"of the {threads} threads that it was given {middle:.1f} were at work on average; "
         f"--threads {max(1, math.ceil(middle))} may do as well"
     )
+
+
+def _mostly_noisy(run: RunRecord) -> bool:
+    return 2 * len({mark.epoch for mark in noise_marks(run, None)}) > len(run.epochs)

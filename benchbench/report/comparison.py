@@ -26,6 +26,7 @@ from benchbench.report.document import (
 from benchbench.report.labels import Label, label_of, machine_label
 from benchbench.report.metrics import metric_column, metric_text
 from benchbench.report.sentences import sentences
+from benchbench.report.tables import remark_list
 from benchbench.spec.losses import ACCURACY
 
 _WORDS = {"model", "backend", "machine", "outcome", "verdict"}
@@ -60,8 +61,7 @@ def _section(one: Comparison) -> Document:
     blocks += items(list(_by_reason(one.not_comparable, label)), "Not comparable:")
     allowed = ", left out of the verdicts (--allow-lost-blocks)"
     title = f"Lost blocks{allowed if one.question.allow_lost_blocks else ''}:"
-    remarks = items(list(one.remarks), "Remarks:")
-    return (*blocks, *items(list(_losses(one, label)), title), *remarks)
+    return (*blocks, *items(list(_losses(one, label)), title), *remark_list(one))
 
 
 def _grid(one: Comparison, label: Label) -> Grid:

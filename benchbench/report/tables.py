@@ -11,7 +11,7 @@ from benchbench.compare.comparison import Comparison
 from benchbench.compare.rows import Failure, Row
 from benchbench.compare.summary import CellSummary
 from benchbench.report import text
-from benchbench.report.document import Block, Document, Grid, Heading, Item, Items, grid
+from benchbench.report.document import Block, Document, Grid, Heading, Item, Items, grid, items
 from benchbench.report.labels import Label, label_of, machine_label
 from benchbench.report.metrics import metric_column, metric_range
 
@@ -90,7 +90,12 @@ def _section(one: Comparison) -> Document:
         blocks.append(Items(apart, "Not comparable:"))
     if one.failures:
         blocks.append(Items(tuple(_item(failure, one) for failure in one.failures), FAILED))
-    return tuple(blocks)
+    return (*blocks, *remark_list(one))
+
+
+def remark_list(one: Comparison) -> Document:
+    """Return what a reader should know beside the figures: sorted labels, a trend, idle threads."""
+    return items(list(one.remarks), "Remarks:")
 
 
 def _grid(one: Comparison) -> Grid:

@@ -9,7 +9,7 @@ from makers import make_record
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import Question
 from benchbench.compare.trend import trend
-from benchbench.report import comparison, single
+from benchbench.report import comparison, single, tables
 from benchbench.report.renderers import markdown, terminal
 
 
@@ -62,10 +62,12 @@ def test_it_stands_in_the_table_and_beneath_a_single_run():
         for block in range(2)
         for name, factor, end in (("torch", 1.0, 1.0), ("keras", 1.1, 1.3))
     ]
-    table = markdown.render(comparison.build(compare(cells, Question(), certified=False)))
-    assert "deeper-cnn, keras idiomatic: its epochs become slower, by 30 %" in table
-    assert "torch idiomatic: its epochs" not in table
-    assert table.count("mine: are the labels sorted?") == 1
+    sections = compare(cells, Question(), certified=False)
+    for view in (comparison, tables):
+        table = markdown.render(view.build(sections))
+        assert table.count("deeper-cnn, keras idiomatic: its epochs become slower, by 30 %") == 1
+        assert "torch idiomatic: its epochs" not in table
+        assert table.count("mine: are the labels sorted?") == 1
     alone = terminal.render(single.build(cells[1]))
     assert "its epochs become slower" in alone
     assert "are the labels sorted?" in alone

@@ -144,4 +144,9 @@ def test_threads_that_stood_idle_are_told():
 
     (remark,) = told(threads_observed=1.2)
     assert "of the 4 threads that it was given 1.2 were at work on average; --threads 2" in remark
+    # Their threads may have waited for a core.
+    busy = [
+        msgspec.structs.replace(epoch, foreign_cpu_fraction=0.8) for epoch in make_record().epochs
+    ]
+    assert told(threads_observed=1.2, epochs=tuple(busy)) == []
     assert told(threads_observed=3.1) == told() == told(threads_observed=1.0, device="cuda:0") == []

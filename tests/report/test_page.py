@@ -140,9 +140,10 @@ def test_what_is_not_comparable_and_what_failed_is_said_of_each_section():
 
 
 @pytest.mark.usefixtures("plain")
-def test_of_one_session_a_reason_is_listed_once():
-    text = rendered(make_session(certificate=None))
+def test_of_one_session_a_reason_and_a_remark_are_listed_once():
+    text = rendered(make_session(certificate=None, remarks=("are the labels sorted?",)))
     assert text.count("Not comparable:") == 1
+    assert text.count("are the labels sorted?") == 1
 
 
 def test_hostile_names_stay_text():

@@ -133,7 +133,8 @@ def _lists(sections: Sequence[Comparison], *, failed: bool) -> Document:
         views = [comparison.build([one]), tables.build([one])]
         if not failed and all(row.compared for row in one.rows):
             views.pop()
-        lists = [block for view in views for block in view if isinstance(block, Items)]
+        # Both views end with the remarks.
+        lists = dict.fromkeys(block for view in views for block in view if isinstance(block, Items))
         own = [block for block in lists if block.heading]
         own = [block for block in own if (block.heading == tables.FAILED) is failed]
         if own and len(sections) > 1:
