@@ -14,7 +14,7 @@ from benchbench.data.chosen import Chosen
 from benchbench.data.dataset import Dataset, DatasetInfo
 from benchbench.data.names import AUTOENCODER, QUICK, RESERVED, TEXT
 from benchbench.data.targets import TargetKind
-from benchbench.errors import DataError, UsageError, nearest
+from benchbench.errors import DataError, Unavailable, UsageError, nearest
 from benchbench.files import is_there
 from benchbench.records import DatasetChoice
 
@@ -139,7 +139,7 @@ def _choose(
     from benchbench.data import folder, table
 
     if name in RESERVED:
-        return known.choose(name, told), None
+        return _choose_known(name, told), None
     if name in offered:
         return _choose_offered(offered[name])
     if name.startswith(TEXT):
@@ -163,6 +163,18 @@ def _choose(
         f"(known: {', '.join(known_names)}; or name a folder of IDX "
         f"files, an npz, a csv file, or text:FILE)"
     )
+
+
+def _choose_known(name: str, told: Callable[[str], None]) -> Chosen:
+    try:
+        return known.choose(name, told)
+    except Unavailable as error:
+        if not is_there(absolute(name)):
+            raise
+        raise Unavailable(
+            f"{error}\n'{name}' is the data set as it is published; your own {absolute(name)} is "
+            f"named with a path: --dataset ./{name}"
+        ) from None
 
 
 def _choose_folder(

@@ -29,7 +29,7 @@ _FILE_NAME = re.compile(
     r"[-.]idx[1-9]-(?:ubyte|int)(?:\.gz)?"
 )
 # Where the files may lie in a folder that somebody names; torchvision and Keras have their ways.
-_WITHIN = ("", "mnist", "MNIST/raw", "mnist.npz")
+_WITHIN = ("", "raw", "mnist", "MNIST/raw", "mnist.npz")
 
 
 @dataclass(frozen=True, eq=False)

@@ -118,5 +118,6 @@ def _check_labels(content: Content, location: Path) -> None:
     if strangers:
         raise DataError(
             f"{location}: the test images have labels that no training image has: "
-            f"{', '.join(map(str, sorted(strangers)))}"
+            f"{', '.join(map(str, sorted(strangers)))}; take these images out of the test set, or "
+            f"add some of their kind to the training images"
         )

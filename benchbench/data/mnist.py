@@ -71,7 +71,11 @@ def places() -> tuple[Place, ...]:
     listed.append(Place("Keras's cache", keras / "datasets" / "mnist.npz"))
     for root in TORCHVISION_ROOTS:
         listed.append(Place("torchvision's folder", absolute(root) / "MNIST" / "raw"))
-    return tuple(listed)
+    # Two labels may be of one place; the first counts, which may be that of the user's own.
+    once: dict[Path, Place] = {}
+    for place in listed:
+        once.setdefault(place.path, place)
+    return tuple(once.values())
 
 
 @dataclass(frozen=True)

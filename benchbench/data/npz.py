@@ -14,6 +14,8 @@ from benchbench.data.names import PARTS
 from benchbench.errors import DataError
 from benchbench.files import open_file
 
+# Source: PKWARE's APPNOTE.TXT, 4.3.7, "Local file header".
+_ZIP_BEGINS = b"PK\x03\x04"
 _KEYS = {key: part for part, key in PARTS.items()}
 # MedMNIST's keys, with a split for validation, and other spellings that people use.
 _KEYS |= {
@@ -98,6 +100,12 @@ def _arrays(path: Path) -> tuple[dict[str, tuple[str, Any]], list[str]]:
     """Return the arrays that are known, by part, each with its key, and all keys."""
     with open_file(path) as file:
         if not zipfile.is_zipfile(file):
+            file.seek(0)
+            if file.read(4) == _ZIP_BEGINS:
+                raise DataError(
+                    f"{path}: expected a whole npz (a zip archive of arrays), but its end is "
+                    f"missing: it is truncated; delete it and get it again"
+                )
             raise DataError(
                 f"{path}: expected a folder of IDX files or an npz (a zip archive of arrays), but "
                 f"it is neither; pickles are never read"

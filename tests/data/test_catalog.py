@@ -108,6 +108,7 @@ def test_a_damaged_copy_hides_no_whole_one_and_is_told(tiny, write, nowhere, mon
         assert first.startswith("warning: benchbench's cache is damaged and was passed over: ")
         assert str(path) in first
         assert second.startswith("warning: Keras's cache is damaged")
+        assert "its end is missing: it is truncated; delete it and get it again" in second
 
 
 def test_mnist_that_is_damaged_everywhere_is_downloaded_or_refused_with_the_places(

@@ -87,6 +87,14 @@ def test_torchvision_s_usual_roots_are_searched(root, tiny, write, nowhere):
     assert place.found() == folder
 
 
+def test_a_place_with_two_names_is_searched_once_under_the_first(nowhere, monkeypatch):
+    keras = nowhere / PLACES["Keras's cache"]
+    monkeypatch.setenv("BENCHBENCH_DATA", str(keras))
+    (place,) = (one for one in mnist.places() if one.path == keras)
+    assert place.label == "BENCHBENCH_DATA"
+    assert mnist.places()[0] == place
+
+
 def test_keras_home_is_respected(tiny, write, nowhere, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(nowhere / "elsewhere"))
     path = write(nowhere / "elsewhere" / "datasets" / "mnist.npz", tiny, "npz")

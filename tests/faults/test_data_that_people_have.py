@@ -12,7 +12,7 @@ import pytest
 from benchbench.data import arrays as saved
 from benchbench.data import catalog, container, folder, idx, splits
 from benchbench.data.dataset import DatasetInfo
-from benchbench.errors import DataError
+from benchbench.errors import DataError, Unavailable
 
 RANDOM = np.random.default_rng(3)
 IMAGES = {
@@ -89,6 +89,10 @@ CURED = {
         {**both(lambda y: WORDS[y], LABELS), "y_test": np.full(20, "dog")},
         "have dog",
     ),
+    "a class of the test set that nobody trained": (
+        {"y_test": np.arange(20) % 4},
+        "no training image has: 3; take these images out of the test set, or add",
+    ),
     "halves": (both(lambda y: y + 0.5, LABELS), "the number of a class for each image"),
     "infinite": (both(lambda y: -np.inf * (y + 1.0), LABELS), "the number of a class for each"),
     "complex": (both(lambda x: x * 1j, IMAGES), "expected whole numbers in 3 or 4"),
@@ -162,6 +166,30 @@ def test_emnist_s_names_are_known_and_of_several_sets_one_is_named(tmp_path):
     assert catalog.load(letters, {}).classes == 3
     # What searches for MNIST takes neither of them, and does not end there.
     assert container.locate(place) == place
+
+
+@pytest.mark.parametrize("named", ["data", "data/MNIST", "data/MNIST/raw"])
+def test_torchvision_s_folder_is_found_from_each_of_its_levels(tmp_path, named):
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for half, key in (("train", "train"), ("t10k", "test")):
+        write_idx(raw, f"{half}-images-idx3-ubyte.gz", IMAGES[f"x_{key}"])
+        write_idx(raw, f"{half}-labels-idx1-ubyte.gz", LABELS[f"y_{key}"])
+    assert folder.locate(tmp_path / named) == raw
+
+
+def test_a_folder_by_a_known_name_is_named_by_its_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "qmnist").mkdir()
+
+    def refuse(*_):
+        raise Unavailable("QMNIST could not be downloaded")
+
+    monkeypatch.setattr(catalog.known, "choose", refuse)
+    with pytest.raises(Unavailable, match=r"not be downloaded\n.*with a path: --dataset \./qmnist"):
+        catalog.choose("qmnist", {})
+    with pytest.raises(Unavailable, match=r"not be downloaded$"):
+        catalog.choose("kmnist", {})
 
 
 def test_qmnist_s_labels_of_eight_columns_are_read(tmp_path):
