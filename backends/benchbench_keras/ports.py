@@ -89,6 +89,7 @@ class KerasPort(Port):
             loss=None if self._loss is None else describe_loss(self._loss),
             optimizer=None if self._optimizer is None else describe_optimizer(self._optimizer),
             outputs=self._outputs(),
+            trained=hasattr(self.model, "history"),
         )
 
     def network(self, shape: tuple[int, ...]) -> PortNetwork:

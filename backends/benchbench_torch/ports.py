@@ -109,6 +109,7 @@ class TorchPort(Port):
             loss=None if self._loss is None else describe_loss(self._loss),
             optimizer=None if self._optimizer is None else describe_optimizer(self._optimizer),
             outputs=self._outputs(),
+            trained=any(one.grad is not None for one in self.module.parameters()),
         )
 
     def read(self, source: str) -> npt.NDArray[Any]:

@@ -64,8 +64,8 @@ class PortOptimizer(msgspec.Struct, frozen=True, kw_only=True):
 class PortDescription(msgspec.Struct, frozen=True, kw_only=True):
     """What can be said of a network before it has been called.
 
-    `input_shape` is (height, width, channels) for images, without the batch; None where the network
-    does not say.
+    `trained`: the factory left signs of training, gradients or a history. `input_shape` is
+    (height, width, channels) for images, without the batch; None where the network does not say.
     """
 
     framework: str
@@ -74,6 +74,7 @@ class PortDescription(msgspec.Struct, frozen=True, kw_only=True):
     loss: PortLoss | None = None
     optimizer: PortOptimizer | None = None
     outputs: PortOutputs = "unknown"
+    trained: bool = False
     notes: tuple[str, ...] = ()
 
 

@@ -97,12 +97,15 @@ def _load(process: PortProcess, subject: PortSubject, sample: NamedArrays | None
 
 
 def _must_be_untrained(side: Network) -> None:
-    optimizer = side.description.optimizer
+    optimizer, sign = side.description.optimizer, ""
     if optimizer and optimizer.steps_done:
+        sign = f"its {optimizer.name} has done {optimizer.steps_done} steps"
+    elif side.description.trained:
+        sign = "its variables have gradients or a history"
+    if sign:
         raise PortFailure(
-            f"{side.label} returns a network that was trained: its {optimizer.name} has done "
-            f"{optimizer.steps_done} steps. Return it before training: the weights of the first "
-            f"network are copied into the second"
+            f"{side.label} returns a network that was trained: {sign}. Return it before training: "
+            f"the weights of the first network are copied into the second"
         )
 
 

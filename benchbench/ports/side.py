@@ -6,8 +6,6 @@ It imports the file that a question names, and nothing before. What it prints go
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import inspect
 import os
 import sys
 import traceback
@@ -19,8 +17,9 @@ import msgspec
 import numpy as np
 
 from benchbench.children import answer_pipe
-from benchbench.errors import Unsupported, nearest
+from benchbench.errors import Unsupported
 from benchbench.plugins.ports import Port, PortBatch, PortError
+from benchbench.ports import factory
 from benchbench.ports.backend_port import CORE_NETWORKS, BackendPort
 from benchbench.ports.messages import (
     READY,
@@ -42,6 +41,7 @@ class PortSide:
     def __init__(self) -> None:
         self._make: Callable[[], Any] = lambda: None
         self._port: type[Port]
+        self.path = Path()
 
     def answer(self, asked: PortQuestion) -> PortAnswer:
         """Answer one question. Raises PortError, and what the user's code raises."""
@@ -70,7 +70,8 @@ class PortSide:
             trace = asked.ports.get(CORE_NETWORKS, "")
             self._make, self._port = lambda: (trained, trace), BackendPort
             return
-        self._make = _factory(Path(asked.path), asked.name)
+        self.path = Path(asked.path)
+        self._make = factory.find(self.path, asked.name)
         self._port = _find_port(self._make(), asked.ports)
 
 
@@ -156,38 +157,6 @@ def _batches(arrays: NamedArrays) -> list[PortBatch]:
     return list(zip(_inputs(arrays), targets, strict=True))
 
 
-def _factory(path: Path, name: str) -> Callable[[], Any]:
-    """Import the file and return what it has under this name. Raises PortError."""
-    sys.path.insert(0, str(path.parent))
-    specification = importlib.util.spec_from_file_location("certified_" + path.stem, path)
-    if specification is None or specification.loader is None:
-        raise PortError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    found = getattr(module, name, None)
-    if found is None:
-        own = [key for key, value in vars(module).items() if inspect.isroutine(value)]
-        hint = nearest(name, own) or f"; its functions are {', '.join(own) or 'none'}"
-        raise PortError(f"{path} has no '{name}'{hint}")
-    if not callable(found) or not (inspect.isroutine(found) or inspect.isclass(found)):
-        raise PortError(
-            f"{path}:{name} is a {type(found).__name__}; expected a function that makes the "
-            f"network anew at every call, such as `def {name}(): return ...`"
-        )
-    needed = [
-        one.name
-        for one in inspect.signature(found).parameters.values()
-        if one.default is one.empty and one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}
-    ]
-    if needed:
-        raise PortError(
-            f"{path}:{name} needs the arguments {', '.join(needed)}; write a function without, "
-            f"that calls it with the values to be certified"
-        )
-    return found
-
-
 def _find_port(made: Any, ports: dict[str, str]) -> type[Port]:
     """Return the port of the framework that the network is of. Raises PortError."""
     if isinstance(made, tuple) and len(made) != 3:
@@ -231,8 +200,9 @@ def _safe_answer(side: PortSide, asked: PortQuestion) -> PortAnswer:
     # A user's file may raise anything, SystemExit too.
     except BaseException as error:
         lines = traceback.format_exception(error)
+        cure = factory.cure(error, side.path)
         return PortAnswer(
-            trouble=f"{type(error).__name__}: {str(error).strip()[:2000]}",
+            trouble=f"{type(error).__name__}: {str(error).strip()[:2000]}{cure and f'; {cure}'}",
             traceback="".join(lines).encode(errors="backslashreplace").decode(),
         )
 

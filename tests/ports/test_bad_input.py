@@ -37,6 +37,15 @@ def processes():
         yield a, b
 
 
+_TRAINED = """
+import torch
+def net():
+    module = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(module.parameters(), 0.1)
+    module(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    return module, torch.optim.SGD(module.parameters(), 0.1), None
+"""
 BAD = {
     "syntax": ("def net(:", "SyntaxError"),
     "import": ("import no_such_module", "No module named 'no_such_module'"),
@@ -44,7 +53,12 @@ BAD = {
     "value": ("net = 3", "expected a function that makes the"),
     "needs": ("def net(width): pass", "needs the arguments width"),
     "raises": ("def net(): raise KeyError('depth')", "KeyError: 'depth'"),
-    "exits": ("def net(): raise SystemExit(3)", "SystemExit: 3"),
+    "exits": ("def net(): raise SystemExit(3)", "SystemExit: 3; it ends the process: put what is"),
+    "waits": ("async def net(): pass", "net is an async function; expected a function that makes"),
+    "yields": ("def net(): yield 3", "net is a generator"),
+    "card": ("import torch\ndef net(): return torch.nn.Linear(2, 2).cuda()", "run on the CPU here"),
+    "trained": (_TRAINED, "returns a network that was trained: its variables have gradients"),
+    "dot": ("from .other import net", "put an __init__.py"),
     "nothing": ("def net(): pass", "is a `return` missing"),
     "number": ("def net(): return 3", "returned builtins.int; expected a network"),
     "two": ("def net(): return 1, 2", "a tuple of 2; expected"),
