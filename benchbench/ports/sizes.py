@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,12 +52,7 @@ def different_sizes(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> Unpaired:
     width = max(len(left) for _, left, _ in rows)
     shown = rows[max(0, (first or 0) - 2) : (first or 0) + 6]
     table = "\n".join(f"  {mark} {left:<{width}}  {right}" for mark, left, right in shown)
-    custom = [one for one in (*a, *b) if one.kind not in _KNOWN | _RECURRENT]
-    hint = (
-        "\nwhere these are the same in another form, pair the variables in a map: --map map.toml"
-        if custom
-        else ""
-    )
+    hint = _advice(a, b)
     if trap:
         hint = f"\n{trap.words}"
     sizes = _total(a), _total(b)
@@ -70,6 +66,28 @@ def different_sizes(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> Unpaired:
     )
 
 
+def _advice(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> str:
+    """Say what to do about layers of the user's own; empty where there are none."""
+    own = [one for one in (*a, *b) if one.kind not in _KNOWN | _RECURRENT]
+    if not own:
+        return ""
+    if _shapes(a) == _shapes(b):
+        return (
+            "\nwhere these are the same in another form, pair the variables in a map: "
+            "--map map.toml"
+        )
+    names = ", ".join(f"{one.name} ({one.kind})" for one in own[:_NAMED])
+    return (
+        f"\nlayers of one's own: {names}{' ...' if own[_NAMED:] else ''}. A map pairs variables of "
+        f"one shape: give both networks the same variables there, such as one kernel for each gate"
+    )
+
+
+def _shapes(blocks: Sequence[PortBlock]) -> Counter[tuple[int, ...]]:
+    return Counter(tuple(sorted(shape)) for block in blocks for shape in block.variables.values())
+
+
+_NAMED = 4
 _RECURRENT = {"LSTM", "GRU", "Embedding", "MultiHeadAttention", "GroupNormalization"}
 
 

@@ -12,7 +12,7 @@ from benchbench.ports.certify import compare
 from benchbench.ports.map_file import read_map, write_map
 from benchbench.ports.pairing import pair
 from benchbench.ports.process import PortProcess
-from benchbench.ports.sizes import Unpaired
+from benchbench.ports.sizes import Unpaired, different_sizes
 from benchbench.ports.subjects import find_factory
 
 
@@ -84,6 +84,20 @@ def test_networks_of_different_sizes_are_shown_side_by_side():
     b = [_dense("fc1", 4, 9), _dense("fc2", 9, 3)]
     with pytest.raises(Unpaired, match=r"-> dense: Dense, kernel \(4, 8\) +fc1: Dense, kernel"):
         pair(a, b)
+
+
+def test_layers_of_ones_own_with_other_shapes_are_named_and_no_map_is_advised():
+    a = [PortBlock(name="gate", kind="Gate", variables={"w": (8, 16)})]
+    b = [PortBlock(name="own", kind="MyGate", variables={"u": (8, 8), "v": (8, 8)})]
+    with pytest.raises(Unpaired, match=r"gate \(Gate\), own \(MyGate\).*one kernel") as caught:
+        pair(a, b)
+    assert "--map" not in str(caught.value)
+    split = [PortBlock(name="all", kind="Gates", variables={"u": (8, 8), "v": (4, 8)})]
+    parts = [
+        PortBlock(name="first", kind="Part", variables={"w": (4, 8)}),
+        PortBlock(name="other", kind="Part", variables={"w": (8, 8)}),
+    ]
+    assert "--map map.toml" in str(different_sizes(split, parts))
 
 
 def test_layers_nobody_can_map_are_asked_for_in_a_file(tmp_path):
