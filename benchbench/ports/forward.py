@@ -64,7 +64,7 @@ def layers(evidence: PortEvidence) -> float:
                 one = _ends(evidence, f"{end}{trace}", a, b)
                 if one is None or (end == "in" and _padded_outside(evidence, trace, one, (a, b))):
                     continue
-                if end == "out" and _does_more(evidence, trace, (a, b)):
+                if end == "out" and _does_more(evidence, one, (a, b)):
                     continue
                 worst = max(worst, one.difference)
                 if one.difference > tolerance(one) or _is_short(one):
@@ -148,11 +148,14 @@ def _is_short(one: Triple) -> bool:
     return one.noise > _SHORT and functions.of_precision(one.own, one.exact) is not None
 
 
-def _does_more(evidence: PortEvidence, trace: str, pair: tuple[str, str]) -> bool:
-    """Say whether a layer of another kind answers another size: what follows it is compared."""
+def _does_more(evidence: PortEvidence, one: Triple, pair: tuple[str, str]) -> bool:
+    """Say whether a layer of another kind answers another size: what follows it is compared.
+
+    A recurrent layer of one side may answer at all steps, the other's at the last: `_ends` has
+    taken the last of both.
+    """
     kinds = evidence.a.block(pair[0]).kind, evidence.b.block(pair[1]).kind
-    a, b = evidence.traces[0][f"out{trace}:{pair[0]}"], evidence.traces[2][f"out{trace}:{pair[1]}"]
-    return kinds[0] != kinds[1] and a.size != b.size
+    return kinds[0] != kinds[1] and one.exact.size != one.other.size
 
 
 def _ends(evidence: PortEvidence, end: str, a: str, b: str) -> Triple | None:
