@@ -106,13 +106,18 @@ def brief(ratios: Sequence[Contrast], question: Question, label: Label) -> str:
 
 
 def _with_verdicts(ratios: Sequence[Contrast], label: Label) -> str:
-    """Return what was found of the first few; a verdict stands where the words do not say it."""
+    """Return what was found of the first few; what is open has its verdict and its reason."""
     told = [
-        f"{_found(one, label)}{f', {one.verdict}' if one.verdict in OPEN else ''}"
+        f"{_found(one, label)}{f', {_open(one)}' if one.verdict in OPEN else ''}"
         for one in ratios[:_MOST_TOLD]
     ]
     more = len(ratios) - _MOST_TOLD
     return "; ".join([*told, f"{more} more"] if more > 0 else told)
+
+
+def _open(one: Contrast) -> str:
+    """Return an open verdict and why: an interval alone may look as if it said more."""
+    return f"{one.verdict}: {one.reason.partition('; ')[0].removeprefix('it is ')}"
 
 
 def _overlap(one: Contrast, best: Contrast) -> bool:

@@ -188,7 +188,7 @@ def test_of_many_cells_the_answer_names_the_shortest_epochs_and_what_is_open():
     assert "torch tuned has the shortest epochs, 1.96 times faster than keras idiomatic" in told
     assert "not told apart from it: keras tuned is 1.92 times faster" in told
     assert "The idiomatic cells alone, against keras: torch takes 1.36 times as long" in told
-    assert "UNDECIDED" in told
+    assert "UNDECIDED: " in told, "with its reason"
 
 
 @pytest.mark.usefixtures("plain")
