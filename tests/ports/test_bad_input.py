@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 
 from benchbench.errors import BenchbenchError, UsageError
@@ -65,7 +67,12 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
+def _needing_torch(name: str) -> object:
+    mark = pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
+    return pytest.param(name, marks=mark) if "torch" in BAD[name][0] else name
+
+
+@pytest.mark.parametrize("name", [_needing_torch(name) for name in BAD])
 def test_a_file_that_gives_no_network_is_refused(name, tmp_path, processes):
     source, message = BAD[name]
     path = tmp_path / f"bad_{name}.py"
