@@ -133,8 +133,9 @@ def short_epochs(epochs: Sequence[EpochRecord]) -> Iterator[str]:
     That is no time at all, or less than half of the median, both of the run's epochs and of its
     undisturbed ones (no mark, with the run's own quickest calibration as the usual one): where
     other work slows most of a run down, the rest of it is not too short. Ten milliseconds more or
-    less are the system's scheduling: so long may another process have its turn. The first epoch may
-    be long, for a framework compiles in it.
+    less are the system's scheduling: so long may another process have its turn. The epoch's CPU
+    time, where it is known, must be short too: what another process slows down waits, and
+    computes no more. The first epoch may be long, for a framework compiles in it.
 
     Source: of all runs in `results/` none has such an epoch; by the median of all epochs alone, six
     of those that other work disturbed would.
@@ -151,9 +152,12 @@ def short_epochs(epochs: Sequence[EpochRecord]) -> Iterator[str]:
     everything = [epoch.train_seconds for epoch in epochs]
     # Without an undisturbed epoch nothing can be said.
     median = min(_middle(everything), _middle(undisturbed))
+    cpu_median = _middle([epoch.train_cpu_seconds or 0.0 for epoch in epochs])
     for number, epoch in enumerate(epochs, 1):
-        seconds = epoch.train_seconds
-        if seconds <= 0 or seconds < min(_SHORT * median, median - _SCHEDULING_SECONDS):
+        seconds, cpu_seconds = epoch.train_seconds, epoch.train_cpu_seconds
+        is_short = seconds < min(_SHORT * median, median - _SCHEDULING_SECONDS)
+        has_computed_less = cpu_seconds is None or cpu_seconds < _SHORT * cpu_median
+        if seconds <= 0 or (is_short and has_computed_less):
             yield (
                 f"epoch {number} trained for {seconds:.3g} s: expected at least half of the run's "
                 f"median of {median:.3g} s"

@@ -67,7 +67,7 @@ class OrderTests(Subject):
             self.skip_refused("a lone Dense layer", answer)
         if not (found.stated or found.misstated):
             pytest.skip("it states no order: its runs are not audited")
-        for wrong in misstatements(found, slack=not self.info().deterministic):
+        for wrong in misstatements(found, reproducible=self.info().deterministic):
             raise AssertionError(wrong.words)
         for first, second in itertools.pairwise(found.stated):
             assert not np.array_equal(first, second), "two epochs are stated to have one order"

@@ -2,211 +2,66 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import itertools
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from benchbench_numpy.backend import NumpyBackend
-from benchbench_numpy.trainer import NumpyTrainer
+from faulty.trainers import (
+    BusyAfterwards,
+    ClaimsMoreThreads,
+    DenseKernelsTransposed,
+    FaultyTrainer,
+    FinishesLater,
+    Jittery,
+    JitteryNeverShuffles,
+    JitterySamePermutation,
+    JitterySeedIgnored,
+    JitteryStatesAnotherOrder,
+    LogitsForProbabilities,
+    LossSummed,
+    NeverShuffles,
+    OnePermutationFromTheClock,
+    ParametersNotCopied,
+    PredictionsInFloat64,
+    ProductsOfRoundedWeights,
+    SamePermutationEveryEpoch,
+    SeedFromTheClock,
+    SeedIgnored,
+    SettingsOfNumPyTypes,
+    StatesAnotherOrder,
+    StatesNoPermutation,
+    StatesOneOrder,
+    ToldTwice,
+    ValidatesOnTrainingImages,
+    WeightsNotCopied,
+    left_behind,
+)
 
-import benchbench
 from benchbench import BackendInfo
 from benchbench.spec.catalog import MODELS
 from benchbench.testing import BackendConformance, training
 from benchbench.testing.order import OrderTests
-from benchbench.testing.training import LATE_SECONDS
 
 TWO_LAYER = MODELS["two-layer"]
 
 
-# Work that a trainer has left behind: it is done while the suite waits for such, however busy the
-# machine is.
-_left_behind: list[Callable[[], None]] = []
-
-
 @pytest.fixture(autouse=True)
 def the_suite_waits_until_it_is_done(monkeypatch):
+    """Do what a trainer has left behind while the suite waits for such, however busy we are."""
+
     def sleep(_seconds: float) -> None:
-        while _left_behind:
-            _left_behind.pop()()
+        while left_behind:
+            left_behind.pop()()
 
     monkeypatch.setattr(training, "time", SimpleNamespace(sleep=sleep))
     yield
-    _left_behind.clear()
+    left_behind.clear()
 
 
-class FaultyTrainer(NumpyTrainer):
-    """Right in all but what a subclass overrides."""
-
-
-class NeverShuffles(FaultyTrainer):
-    def __init__(self, model, protocol, **choices):
-        unshuffled = benchbench.TrainingProtocol(
-            epochs=protocol.epochs, batch_size=protocol.batch_size, shuffle=False
-        )
-        super().__init__(model, unshuffled, **choices)
-
-
-class SeedIgnored(FaultyTrainer):
-    def __init__(self, model, protocol, *, seed, **choices):
-        super().__init__(model, protocol, seed=0, **choices)
-
-
-class SeedFromTheClock(FaultyTrainer):
-    def __init__(self, model, protocol, *, seed, **choices):
-        super().__init__(model, protocol, seed=None, **choices)
-
-
-class SamePermutationEveryEpoch(FaultyTrainer):
-    def _train_epoch(self, train, adam):
-        self._random = np.random.default_rng(0)
-        return super()._train_epoch(train, adam)
-
-
-class Jittery(FaultyTrainer):
-    """Not reproducible to the bit: its sums come in an order that no seed settles."""
-
-    def _train_epoch(self, train, adam):
-        noise = np.random.default_rng(None)
-        loss = super()._train_epoch(train, adam)
-        weights = self._network.parameters
-        weights *= 1 + 1e-4 * noise.standard_normal(weights.shape, weights.dtype)
-        return loss
-
-
-class JitteryNeverShuffles(Jittery, NeverShuffles): ...
-
-
-class JitterySeedIgnored(Jittery, SeedIgnored): ...
-
-
-class JitterySamePermutation(Jittery, SamePermutationEveryEpoch): ...
-
-
-class OnePermutationFromTheClock(FaultyTrainer):
-    """Draws one order for all epochs, another one in every run."""
-
-    def fit(self, train, validation, observer):
-        self._clock = time.monotonic_ns()
-        super().fit(train, validation, observer)
-
-    def _train_epoch(self, train, adam):
-        self._random = np.random.default_rng(self._clock)
-        return super()._train_epoch(train, adam)
-
-
-class LogitsForProbabilities(FaultyTrainer):
-    def predict(self, inputs):
-        return np.log(super().predict(inputs))
-
-
-class PredictionsInFloat64(FaultyTrainer):
-    def predict(self, inputs):
-        return super().predict(inputs).astype(np.float64)
-
-
-class ProductsOfRoundedWeights(FaultyTrainer):
-    """As a tensor core in TF32 has them: 10 bits of 23."""
-
-    def predict(self, inputs):
-        trained = self.variables()
-        self.set_variables([_rounded(array) for array in trained])
-        return super().predict(inputs)
-
-
-def _rounded(array):
-    bits = np.ascontiguousarray(array).view(np.uint32)
-    return ((bits + 0x1000) & np.uint32(0xFFFFE000)).view(np.float32)
-
-
-class ParametersNotCopied(FaultyTrainer):
-    def variables(self):
-        kept, views = self._network.parameters, []
-        for shape in self._shapes:
-            views.append(kept[: np.prod(shape)].reshape(shape))
-            kept = kept[np.prod(shape) :]
-        return views
-
-
-class DenseKernelsTransposed(FaultyTrainer):
-    def variables(self):
-        return [np.ascontiguousarray(array.T) for array in super().variables()]
-
-
-class WeightsNotCopied(FaultyTrainer):
-    def set_variables(self, arrays):
-        super().set_variables(arrays)
-        self.given = arrays
-
-    def fit(self, train, validation, observer):
-        super().fit(train, validation, observer)
-        for array, trained in zip(self.given, self.variables(), strict=True):
-            array[...] = trained
-
-
-class ToldTwice(FaultyTrainer):
-    def fit(self, train, validation, observer):
-        super().fit(train, validation, observer)
-        observer.epoch_trained(0.0)
-
-
-class ValidatesOnTrainingImages(FaultyTrainer):
-    def fit(self, train, validation, observer):
-        super().fit(train, train, observer)
-
-
-class LossSummed(FaultyTrainer):
-    def _train_epoch(self, train, adam):
-        return super()._train_epoch(train, adam) * len(train)
-
-
-class FinishesLater(FaultyTrainer):
-    """Returns from `fit` before the last step has landed, and synchronises with nothing."""
-
-    def fit(self, train, validation, observer):
-        super().fit(train, validation, observer)
-        _left_behind.append(self.land)
-
-    def land(self):
-        self._network.parameters += 1e-3
-
-
-class BusyAfterwards(FaultyTrainer):
-    def fit(self, train, validation, observer):
-        super().fit(train, validation, observer)
-        _left_behind.append(self.spin)
-
-    def spin(self):
-        until = time.thread_time() + LATE_SECONDS
-        while time.thread_time() < until:
-            pass
-
-
-class SettingsOfNumPyTypes(FaultyTrainer):
-    def settings(self):
-        return super().settings() | {"threads": np.int64(1)}
-
-
-class ClaimsMoreThreads(FaultyTrainer):
-    def settings(self):
-        return super().settings() | {"threads": 64}
-
-
-class StatesAnotherOrder(FaultyTrainer):
-    def order(self, epoch):
-        return super().order(epoch + 1)
-
-
-class StatesNoPermutation(FaultyTrainer):
-    def order(self, epoch):
-        return np.maximum(super().order(epoch), 1)
-
-
-class StatesOneOrder(FaultyTrainer):
-    def order(self, epoch):
-        return super().order(1)
+@pytest.fixture(autouse=True)
+def the_noise_is_the_same_in_every_session(monkeypatch):
+    monkeypatch.setattr(Jittery, "draws", itertools.count())
 
 
 FAULTS = [
@@ -306,3 +161,14 @@ ORDER_TESTS = [name for name in vars(OrderTests) if name.startswith("test_")]
 def test_a_backend_that_is_not_reproducible_shuffles_rightly(test):
     subject = _conformance(lambda: FaultyBackend(Jittery), deterministic=False)
     assert _passes(subject, test)
+
+
+@pytest.mark.parametrize("kind", [JitteryStatesAnotherOrder, JitterySeedIgnored])
+def test_a_backend_that_is_not_reproducible_is_caught_all_the_same(kind):
+    test = {
+        JitteryStatesAnotherOrder: "test_states_the_order_that_it_used",
+        JitterySeedIgnored: "test_draws_another_order_from_another_seed",
+    }[kind]
+    subject = _conformance(lambda: FaultyBackend(kind), deterministic=False)
+    with pytest.raises(AssertionError):
+        getattr(subject, test)()
