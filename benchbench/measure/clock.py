@@ -97,15 +97,16 @@ class Ledger:
 class EpochClock:
     """The core's observer: stops the clock when an epoch is trained, and when it is validated.
 
-    `synchronize` is the trainer's, called before every reading. `hand_over(number, epoch)` is
-    called after each epoch, outside of timed regions, and returns when it is this worker's turn
-    again. `after_training(number)` is called after each epoch's training, outside of timed
-    regions too. `metric` is the task's, None where it says nothing. `slowdown` is the fraction
-    of its own time by which to draw every training epoch out. The last `further` of the epochs are
-    beyond the protocol's. Raises PluginError where the trainer breaks the order of calls.
-    `not_finite` lists what the trainer reported that is no number, for the check of that name;
-    `waiting_cpu_seconds` is the CPU time that this process used after each epoch, until it was its
-    turn again; `watched_seconds` is the time that `after_training` took in this epoch.
+    `synchronize` is the trainer's, called before every reading. `after_training(number)` is called
+    after each epoch's training, `after_epoch(number, epoch)` after its validation: what the core
+    keeps of it. `hand_over(number, epoch)` comes last, and returns when it is this worker's turn
+    again. None of the three lies in a timed region. `metric` is the task's, None where it says
+    nothing. `slowdown` is the fraction of its own time by which to draw every training epoch out.
+    The last `further` of the epochs are beyond the protocol's. Raises PluginError where the trainer
+    breaks the order of calls. `not_finite` lists what the trainer reported that is no number, for
+    the check of that name; `waiting_cpu_seconds` is the CPU time that this process used after each
+    epoch, until it was its turn again; `watched_seconds` is the time that the core itself took in
+    this epoch, in `after_training` and `after_epoch`.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class EpochClock:
         synchronize: Callable[[], None],
         hand_over: Callable[[int, EpochRecord], None],
         after_training: Callable[[int], None] | None = None,
+        after_epoch: Callable[[int, EpochRecord], None] | None = None,
         slowdown: float = 0.0,
         metric: Metric | None = ACCURACY,
         further: int = 0,
@@ -126,6 +128,7 @@ class EpochClock:
         self._synchronize = synchronize
         self._hand_over = hand_over
         self._after_training = after_training
+        self._after_epoch = after_epoch
         self._slowdown = slowdown
         self._metric = metric
         self._done = 0
@@ -185,6 +188,11 @@ class EpochClock:
             validation_mean_absolute_error=None if is_fraction else metric,
         )
         self._done += 1
+        if self._after_epoch:
+            self._ledger.enter("waiting")
+            self._after_epoch(self._done, epoch)
+            self.watched_seconds += self._ledger.enter("other")
+        # From here on this process should be idle: what it uses is work left over.
         idle_ns = cpu_ns()
         self._hand_over(self._done, epoch)
         self.waiting_cpu_seconds.append((cpu_ns() - idle_ns) / 1e9)

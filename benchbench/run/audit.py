@@ -60,18 +60,17 @@ class Auditor:
         # How many epochs can be repeated, and why not all.
         self._extent: tuple[int, str | None] = (0, None)
 
-    def epoch_done(self, number: int) -> float:
-        """Read the weights after an epoch, while `fit` waits; return the seconds it took."""
-        if self._request.audited is None:
-            return 0.0
-        started = now_ns()
-        if number == 1:
+    def prepare(self) -> None:
+        """Reckon how many epochs can be repeated, and import what says so."""
+        if self._request.audited is not None:
             self._extent = _extent(self._request, len(self._train), self._trainer)
+
+    def epoch_done(self, number: int) -> None:
+        """Read the weights after an epoch, while `fit` waits."""
         if number <= self._extent[0]:
             row = _as_row(self._trainer.variables())
             if self._request.audited:
                 self._rows.append(row)
-        return (now_ns() - started) / 1e9
 
     def audit(self, final: Arrays) -> Audit | None:
         """Repeat the epochs; return what came of it, None if it is another run that is audited.

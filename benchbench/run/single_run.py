@@ -30,7 +30,8 @@ class SingleRun:
     """The course of one run: prepare, train, judge. The ledger is open from the spawn on.
 
     `hand_over` gives an event to the conductor and blocks until it is this worker's turn again.
-    `clock` returns nanoseconds. `watched_seconds` is how long the core looked on at the end.
+    `clock` returns nanoseconds. `watched_seconds` is how long the core looked on before the first
+    epoch and after the last.
     """
 
     def __init__(
@@ -41,7 +42,6 @@ class SingleRun:
     ) -> None:
         self._request = request
         self._hand_over = hand_over
-        self._read_clock = clock
         self._ledger = Ledger(request.spawned_ns, clock)
         self.watched_seconds = 0.0
         self._epochs: list[EpochRecord] = []
@@ -86,6 +86,8 @@ class SingleRun:
         self._trainer.synchronize()
 
         self._ledger.enter("waiting")
+        self._auditor.prepare()
+        self.watched_seconds += self._ledger.elapsed()
         self._hand_over(Built(self._device))
         self._ledger.enter("other")
 
@@ -109,6 +111,7 @@ class SingleRun:
             synchronize=self._trainer.synchronize,
             hand_over=self._epoch_done,
             after_training=self._watch,
+            after_epoch=self._keep,
             slowdown=self._request.variant.slowdown if self._request.variant else 0.0,
             metric=None if self._made_up else self._task.metric,
         )
@@ -187,7 +190,6 @@ class SingleRun:
             train_seconds=sum(epoch.train_seconds for epoch in self._epochs),
         )
         # From here on the core looks on: that is no part of what the run took.
-        started = self._read_clock()
         self._ledger.enter("waiting")
         checks += check_losses(
             request=self._request,
@@ -198,8 +200,7 @@ class SingleRun:
             predict=trainer.predict,
         )
         audit = self._auditor.audit(parameters)
-        self._ledger.enter("other")
-        self.watched_seconds = (self._read_clock() - started) / 1e9
+        self.watched_seconds += self._ledger.enter("other")
         return checks, audit
 
     @property
@@ -230,12 +231,15 @@ class SingleRun:
         if number in {1, trained_protocol(self._request).epochs}:
             self._watches.append(watch(number))
 
-    def _epoch_done(self, number: int, epoch: EpochRecord) -> None:
+    def _keep(self, number: int, epoch: EpochRecord) -> None:
+        """Keep what the checks and the audit will ask for of an epoch."""
         self._epochs.append(epoch)
         self._end.epoch_done(number, epoch, self._trainer)
+        self._auditor.epoch_done(number)
+
+    def _epoch_done(self, number: int, epoch: EpochRecord) -> None:
         self._ledger.enter("waiting")
-        watched = self._clock.watched_seconds + self._auditor.epoch_done(number)
-        self._hand_over(EpochDone(number, epoch, watched))
+        self._hand_over(EpochDone(number, epoch, self._clock.watched_seconds))
 
 
 def _fitted(request: RunRequest, task: Task, dataset: Dataset) -> Dataset:

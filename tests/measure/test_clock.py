@@ -60,6 +60,7 @@ class Course:
         self.drain = 0.0
         self.told = []
         self.watched = []
+        self.watched_seconds = []
         self.cpu = FakeClock()
         self.observer = EpochClock(
             ledger=self.ledger,
@@ -67,6 +68,7 @@ class Course:
             synchronize=self.synchronize,
             hand_over=self.hand_over,
             after_training=self.after_training,
+            after_epoch=self.after_epoch,
         )
         self.observer.start()
 
@@ -78,7 +80,13 @@ class Course:
         self.watched.append(number)
         self.clock.sleep(10)
 
+    def after_epoch(self, number, epoch) -> None:
+        """Keep weights for an audit: the core's own work, in wall time and in CPU time."""
+        self.clock.sleep(1)
+        self.cpu.sleep(50)
+
     def hand_over(self, number, epoch) -> None:
+        self.watched_seconds.append(self.observer.watched_seconds)
         self.ledger.enter("waiting")
         self.told.append((number, epoch))
         self.clock.sleep(100)
@@ -103,7 +111,8 @@ def test_training_validation_and_waiting_are_told_apart():
     assert [epoch.validation_seconds for _, epoch in course.told] == [1, 2, 1]
     assert (phases.first_epoch, phases.steady_epochs, phases.validation) == (5, 7, 4)
     assert course.watched == [1, 2, 3]
-    assert (phases.waiting, phases.other) == (330, 7)
+    assert (phases.waiting, phases.other) == (333, 7)
+    assert course.watched_seconds == [11, 11, 11]
 
 
 def test_work_still_pending_is_waited_for_and_counted_where_it_was_issued():
@@ -118,7 +127,7 @@ def test_work_still_pending_is_waited_for_and_counted_where_it_was_issued():
     assert (epoch.train_seconds, epoch.validation_seconds, epoch.loss) == (3, 5, None)
 
 
-def test_cpu_time_between_turns_is_told_apart_from_that_of_training(monkeypatch):
+def test_cpu_time_between_turns_is_told_apart_from_training_and_from_the_cores_own(monkeypatch):
     course = Course(epochs=2)
     monkeypatch.setattr(clock, "cpu_ns", course.cpu)
     course.observer.start()
