@@ -106,6 +106,16 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return math.sqrt(self.high / self.low) - 1
 
+    @property
+    def inverse(self) -> Ratio:
+        """The ratio the other way round: the baseline's time over the cell's."""
+        return msgspec.structs.replace(
+            self,
+            ratio=1 / self.ratio,
+            low=1 / self.high if self.high else None,
+            high=1 / self.low if self.low else None,
+        )
+
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What the steady epochs say, before it is weighed against the other rows of a table.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from benchbench.compare.comparison import Comparison
 from benchbench.compare.contrast import OPEN, Contrast, Question, Ratio
+from benchbench.compare.ranking import Ranking, rank
 from benchbench.report import over_machines
 from benchbench.report.labels import Label, label_of
 
@@ -49,7 +49,7 @@ def _one(one: Contrast, question: Question, label: Label) -> str:
     scope = f" ({_scope(ratio, question)})"
     if one.verdict == "FASTER":
         times = f"{cell} trains an epoch {1 / ratio.ratio:.2f} times faster than {baseline}"
-        return f"On {one.model}, {times} ({_scope(_inverse(ratio), question)}); {same}."
+        return f"On {one.model}, {times} ({_scope(ratio.inverse, question)}); {same}."
     if one.verdict == "SLOWER":
         times = f"{baseline} trains an epoch {ratio.ratio:.2f} times faster than {cell}"
         return f"On {one.model}, {times}{scope}; {same}."
@@ -65,8 +65,9 @@ def _one(one: Contrast, question: Question, label: Label) -> str:
 
 def _several(ratios: Sequence[Contrast], question: Question, label: Label) -> str:
     """Say which epochs are the shortest, then every ratio, the shortest times first."""
-    ranked = sorted(ratios, key=_ratio)
-    told = f"On {ranked[0].model}, all train the same function; {_lead(ranked, label)}"
+    ranking = rank(ratios)
+    ranked = ranking.contrasts
+    told = f"On {ranked[0].model}, all train the same function; {_lead(ranking, label)}"
     found = "; ".join(_found(one, label) for one in ranked if one.verdict not in OPEN)
     if found:
         level = f"{100 * question.confidence:g} % intervals"
@@ -86,12 +87,13 @@ def brief(ratios: Sequence[Contrast], question: Question, label: Label) -> str:
 
     Where there are several divisions, the other cells of the baseline's own follow.
     """
-    ranked = sorted(ratios, key=_ratio)
-    best, baseline = _best(ranked), ranked[0].baseline
-    told = _lead(ranked, label)
+    ranking = rank(ratios)
+    ranked, best = list(ranking.contrasts), ranking.fastest
+    baseline = ranked[0].baseline
+    told = _lead(ranking, label)
     if best and best.steady:
-        told += f" ({_scope(_inverse(best.steady), question)})"
-        close = [_found(one, label) for one in ranked if one is not best and _overlap(one, best)]
+        told += f" ({_scope(best.steady.inverse, question)})"
+        close = [_found(one, label) for one in ranking.not_told_apart]
         told += f"; not told apart from it: {', '.join(close[:_MOST_TOLD])}" if close else ""
     alike = [one for one in ranked if one.cell.division == baseline.division]
     several = len(alike) < len(ranked)
@@ -120,28 +122,13 @@ def _open(one: Contrast) -> str:
     return f"{one.verdict}: {one.reason.partition('; ')[0].removeprefix('it is ')}"
 
 
-def _overlap(one: Contrast, best: Contrast) -> bool:
-    """Say whether the intervals of two ratios to the same baseline overlap."""
-    low = one.steady.low if one.steady else None
-    high = best.steady.high if best.steady else None
-    return low is not None and high is not None and low <= high
-
-
-def _ratio(one: Contrast) -> float:
-    return one.steady.ratio if one.steady else math.inf
-
-
-def _best(ranked: Sequence[Contrast]) -> Contrast | None:
-    """Return the shortest epochs among those that are FASTER than the baseline."""
-    return next((one for one in ranked if one.verdict == "FASTER"), None)
-
-
-def _lead(ranked: Sequence[Contrast], label: Label) -> str:
-    best, baseline = _best(ranked), label(ranked[0].baseline)
-    if best is None:
+def _lead(ranking: Ranking, label: Label) -> str:
+    best, baseline = ranking.fastest, label(ranking.contrasts[0].baseline)
+    if best is None or best.steady is None:
         return f"none is shown to be faster than {baseline}"
-    has = "has the shortest epochs" if best is ranked[0] else "is the fastest that has a verdict"
-    return f"{label(best.cell)} {has}, {1 / _ratio(best):.2f} times faster than {baseline}"
+    first = best is ranking.contrasts[0]
+    has = "has the shortest epochs" if first else "is the fastest that has a verdict"
+    return f"{label(best.cell)} {has}, {1 / best.steady.ratio:.2f} times faster than {baseline}"
 
 
 def _found(one: Contrast, label: Label) -> str:
@@ -149,9 +136,7 @@ def _found(one: Contrast, label: Label) -> str:
     if ratio is None:
         return label(one.cell)
     if one.verdict == "FASTER":
-        return (
-            f"{label(one.cell)} is {1 / ratio.ratio:.2f} times faster{_interval(_inverse(ratio))}"
-        )
+        return f"{label(one.cell)} is {1 / ratio.ratio:.2f} times faster{_interval(ratio.inverse)}"
     same = ", the same within the margin" if one.verdict == "SAME" else ""
     return f"{label(one.cell)} takes {ratio.ratio:.2f} times as long{_interval(ratio)}{same}"
 
@@ -169,14 +154,3 @@ def _interval(ratio: Ratio) -> str:
     if ratio.low is None or ratio.high is None:
         return ""
     return f" ({ratio.low:.2f} to {ratio.high:.2f})"
-
-
-def _inverse(ratio: Ratio) -> Ratio:
-    """Return the ratio the other way round: the baseline's time over the cell's."""
-    return Ratio(
-        ratio=1 / ratio.ratio,
-        low=1 / ratio.high if ratio.high else None,
-        high=1 / ratio.low if ratio.low else None,
-        block_count=ratio.block_count,
-        pair_count=ratio.pair_count,
-    )
