@@ -14,6 +14,7 @@ from importlib import metadata
 from typing import Any
 
 from benchbench import Conv2D, ModelSpec, Unsupported
+from benchbench_keras.epoch_iterator import let_go_of_iterator
 from benchbench_keras.importing import import_keras
 
 Settings = dict[str, str | int | float | bool]
@@ -66,6 +67,10 @@ class Engine(ABC):
         """Seed what `fit` shuffles by; return what `settings` says of it."""
         self.keras.utils.set_random_seed(seed)
         return {"shuffling": "seeded"}
+
+    def epoch_over(self) -> None:
+        """Let go of what only the epoch needed: called by a callback of `fit`, at its end."""
+        return
 
     @abstractmethod
     def synchronize(self, device: str, variables: Sequence[Any]) -> None:
@@ -123,6 +128,10 @@ class TensorFlowEngine(Engine):
         # epoch: the dataset's `tf.random.shuffle` starts again from its seed with each iterator.
         self.tensorflow.random.set_seed(None)
         return {"shuffling": "not seeded: TensorFlow repeats a seeded order in every epoch"}
+
+    def epoch_over(self) -> None:
+        # Else its destructor runs in the next epoch, and may wait as long as others had their turn.
+        let_go_of_iterator()
 
     def synchronize(self, device: str, variables: Sequence[Any]) -> None:
         self.tensorflow.test.experimental.sync_devices()

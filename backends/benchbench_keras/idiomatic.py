@@ -73,7 +73,6 @@ class IdiomaticTrainer(Trainer):
         return [numpy(variable).copy() for variable in self._network.variables]
 
     def fit(self, train: Split, validation: Split, observer: Observer) -> None:
-        keras = self._engine.keras
         size = self._protocol.batch_size
         sizes = {min(size, len(train.inputs)), len(train.inputs) % size or size}
         if reason := self._engine.refusal(self._spec, sizes, self._device):
@@ -87,7 +86,7 @@ class IdiomaticTrainer(Trainer):
                 epochs=self._protocol.epochs,
                 shuffle=self._protocol.shuffle,
                 validation_data=(validation.inputs, self._objective.targets(validation.targets)),
-                callbacks=[_epoch_reporter(keras, observer)],
+                callbacks=[_epoch_reporter(self._engine, observer)],
                 verbose=0,
             )
 
@@ -132,11 +131,13 @@ class IdiomaticTrainer(Trainer):
         return self._engine.peak_memory_bytes(self._device)
 
 
-def _epoch_reporter(keras: Any, observer: Observer) -> Any:
+def _epoch_reporter(engine: Engine, observer: Observer) -> Any:
     """Return a callback that tells the observer of each epoch.
 
     It has hooks of epochs only: a hook of batches would make Keras read the losses of every step.
     """
+
+    keras: Any = engine.keras
 
     class EpochReporter(keras.callbacks.Callback):
         def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -144,6 +145,7 @@ def _epoch_reporter(keras: Any, observer: Observer) -> Any:
             observer.epoch_trained(float(self.model.get_metrics_result()["loss"]))
 
         def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+            engine.epoch_over()
             observer.epoch_validated(
                 Score(loss=float(logs["val_loss"]), metric=float(logs[f"val_{METRIC}"]))
             )

@@ -192,3 +192,24 @@ def test_another_engine_in_the_process_is_an_error(tmp_path: Path) -> None:
     assert "expected Keras on tensorflow" in message
     assert "imported it on torch" in message
     assert "fresh process with KERAS_BACKEND=tensorflow" in message
+
+
+def test_fit_has_let_go_of_the_epochs_iterator_before_another_process_has_its_turn() -> None:
+    """Its destructor may wait for as long as the iterator is old: see `epoch_iterator.py`."""
+    require("keras")
+    looks = """
+        def epoch_trained(self, loss): print("trained", held())
+        def epoch_validated(self, score): print("validated", held())
+
+    def held():
+        import sys
+        frame = sys._getframe()
+        while (frame.f_globals["__name__"], frame.f_code.co_name) != (
+            "keras.src.backend.tensorflow.trainer", "fit"
+        ):
+            frame = frame.f_back
+        return frame.f_locals["iterator"] is not None
+    """
+    begin, end = FIT.index("        def epoch_trained"), FIT.index("    backend = ")
+    code = FIT[:begin] + looks.lstrip("\n") + "\n" + FIT[end:].replace("keras-torch", "keras")
+    assert _run(code)[:6] == ["trained True", "validated False"] * 3
