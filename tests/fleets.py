@@ -7,6 +7,10 @@ import math
 import msgspec
 from makers import MACHINE, make_record
 
+from benchbench.compare.baseline import Baseline
+from benchbench.compare.comparison import compare
+from benchbench.compare.contrast import Question
+
 # Steady epochs of a run, beside the mean: their median is the mean.
 EPOCHS = (1.5, 1.0, 1.01, 0.99, 1.0)
 
@@ -55,3 +59,19 @@ def even(ratio, *, machines=5, blocks=3, between=0.0, within=0.004):
             for block in range(blocks)
         ]
     return found
+
+
+QUESTION = Question()
+KERAS = Baseline("keras")
+
+
+def one_section(records, question=QUESTION, **options):
+    """Return the one section that records are compared in; certificates are not asked for."""
+    (section,) = compare(records, question, KERAS, **({"certified": False} | options))
+    return section
+
+
+def pooled(records, question=QUESTION, **options):
+    """Return the one row over machines of such a section."""
+    (row,) = one_section(records, question, **options).over_machines
+    return row

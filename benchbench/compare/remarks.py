@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from benchbench.compare.contrast import CellName, cell_name
+from benchbench.compare.stalls import stalls
 from benchbench.compare.trend import trend
 from benchbench.measure.noise import noise_marks
 from benchbench.records import RunRecord
@@ -17,7 +18,7 @@ _AT_WORK = 0.5
 
 
 def remarks(records: Iterable[RunRecord]) -> Iterator[str]:
-    """Yield remarks on the data, on blocks that were run again, on trends; each once."""
+    """Yield remarks on the data, on blocks that were run again, trends and stalls; each once."""
     records = [record for record in records if record.status == "ok"]
     yield from dict.fromkeys(
         f"{record.dataset}: {remark}" for record in records for remark in record.remarks
@@ -36,7 +37,7 @@ def remarks(records: Iterable[RunRecord]) -> Iterator[str]:
         told = ", ".join(f"{name} {version}" for name, version in sorted(pythons.items()))
         yield f"not all ran under the same Python: {told}"
     for (model, _, name), runs in cells.items():
-        for told in filter(None, (trend(runs), _idle_threads(runs))):
+        for told in filter(None, (trend(runs), stalls(runs), _idle_threads(runs))):
             yield f"{model}, {name}: {told}"
 
 
