@@ -238,6 +238,25 @@ class DrainsLate(NullTrainer):
         return super().variables()
 
 
+class TrainsInValidation(NullTrainer):
+    """Leaves what an epoch has to do to the validation that follows, as if asleep over it."""
+
+    def fit(self, train, validation, observer):
+        for _ in range(self.protocol.epochs):
+            observer.epoch_trained(1.0)
+            time.sleep(0.2)
+            self.epoch()
+            observer.epoch_validated(self.evaluate(validation))
+
+
+class TrainsAfterwards(NullTrainer):
+    """Leaves the last epoch's step to the end of `fit`."""
+
+    def fit(self, train, validation, observer):
+        super().fit(train, validation, observer)
+        self.epoch()
+
+
 class SkipsAnEpoch(NullTrainer):
     def fit(self, train, validation, observer):
         self.epoch()
@@ -276,6 +295,8 @@ KINDS = {
     "lies": Lies,
     "unfinished": Unfinished,
     "drains-late": DrainsLate,
+    "trains-in-validation": TrainsInValidation,
+    "trains-afterwards": TrainsAfterwards,
     "skips-an-epoch": SkipsAnEpoch,
     "validates-first": ValidatesFirst,
 }

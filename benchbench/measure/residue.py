@@ -7,11 +7,15 @@ to read or still changing. All of it is looked for outside of timed regions.
 
 from __future__ import annotations
 
+import hashlib
 import platform
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from benchbench.measure.clock import cpu_ns, now_ns
 
@@ -63,12 +67,16 @@ class Residue:
     """All that was seen of one run.
 
     `waiting_cpu_seconds` is, for each epoch, the CPU time that the process used after it, while
-    another had the baton.
+    another had the baton; `epoch_reads` the seconds that reading the parameters took after those
+    epochs after which they were read; `changed_after_training` says that the parameters after
+    `fit` are not those after its last epoch.
     """
 
     watches: tuple[Watch, ...]
     waiting_cpu_seconds: tuple[float, ...]
     reads: Reads
+    epoch_reads: tuple[float, ...] = ()
+    changed_after_training: bool = False
 
     def signs(self, *, threads: int, train_seconds: float) -> list[str]:
         """Return in words whatever tells of work left over; nothing where all was done.
@@ -89,15 +97,22 @@ class Residue:
                 f"it used {used:.2f} s of CPU time between its turns, after {epochs} epochs of "
                 f"{train_seconds:.2f} s together"
             )
-        first, second = self.reads.first_seconds, self.reads.second_seconds
+        first, second = self._first_read_seconds, self.reads.second_seconds
         if first - second > _READ_SECONDS + _NEGLIGIBLE * train_seconds / max(1, epochs):
             found.append(
-                f"after fit the first read of the parameters took {first:.2f} s and the second "
-                f"{second:.2f} s"
+                f"the first read of the parameters took {first:.2f} s and the last {second:.2f} s"
             )
+        if self.changed_after_training:
+            found.append("fit changed the parameters after its last epoch, where nothing is timed")
         if self.reads.changed:
             found.append("after fit the parameters changed from one read to the next")
         return found
+
+    @property
+    def _first_read_seconds(self) -> float:
+        """What a read after training usually took, or the one after `fit`, if that was longer."""
+        usual = statistics.median_low(self.epoch_reads) if self.epoch_reads else 0.0
+        return max(usual, self.reads.first_seconds)
 
     def summary(self) -> str:
         """Return what was seen of a run that shows no signs."""
@@ -105,7 +120,7 @@ class Residue:
         used = sum(self.waiting_cpu_seconds)
         return (
             f"idle within {slowest:.2f} s of training, {used:.2f} s of CPU time between turns, "
-            f"parameters read in {self.reads.first_seconds:.3f} s"
+            f"parameters read in {self._first_read_seconds:.3f} s"
         )
 
 
@@ -150,3 +165,12 @@ def read_twice(
         one.tobytes() != other.tobytes() for one, other in zip(first, second, strict=True)
     )
     return second, Reads((between - before) / 1e9, (after - resumed) / 1e9, changed)
+
+
+def fingerprint(arrays: Sequence[npt.NDArray[Any]]) -> bytes:
+    """Return a hash of the arrays' shapes and bytes: equal for equal parameters."""
+    digest = hashlib.blake2b()
+    for array in arrays:
+        digest.update(str(array.shape).encode())
+        digest.update(np.asarray(array).tobytes())
+    return digest.digest()

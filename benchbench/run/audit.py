@@ -65,12 +65,15 @@ class Auditor:
         if self._request.audited is not None:
             self._extent = _extent(self._request, len(self._train), self._trainer)
 
-    def epoch_done(self, number: int) -> None:
-        """Read the weights after an epoch, while `fit` waits."""
-        if number <= self._extent[0]:
-            row = _as_row(self._trainer.variables())
-            if self._request.audited:
-                self._rows.append(row)
+    def wants(self, number: int) -> bool:
+        """Say whether the weights are to be read after this epoch, from 1."""
+        return number <= self._extent[0]
+
+    def keep(self, arrays: Arrays) -> None:
+        """Take the weights as they are after an epoch for which they were wanted."""
+        row = _as_row(arrays)
+        if self._request.audited:
+            self._rows.append(row)
 
     def audit(self, final: Arrays) -> Audit | None:
         """Repeat the epochs; return what came of it, None if it is another run that is audited.

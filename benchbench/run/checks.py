@@ -9,7 +9,8 @@ import numpy as np
 
 from benchbench.certify.bands import find_band, shipped_band
 from benchbench.certify.metrics import decision_count, metric_of, same_metric
-from benchbench.records import Check
+from benchbench.measure.untimed import validation_time
+from benchbench.records import Check, EpochRecord
 from benchbench.run.messages import RunRequest
 from benchbench.spec.identity import spec_sha256
 from benchbench.spec.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
@@ -37,13 +38,15 @@ def check_run(
     predictions: npt.NDArray[Any],
     threads_observed: float | None,
     residue: Residue,
-    train_seconds: float,
+    epochs: Sequence[EpochRecord],
+    evaluate_seconds: float,
 ) -> tuple[Check, ...]:
     """Return every check with its outcome. Never raises for what a plugin returned."""
     model = request.model
     task, targets = task_of(model, request.protocol), dataset.test.targets
     outputs = _check_outputs(task, predictions, len(targets))
     proper = predictions if outputs.passed else None
+    train_seconds = sum(epoch.train_seconds for epoch in epochs)
     return (
         _check_count(parameters, model.parameter_count),
         _check_shapes(parameters, model.variable_shapes),
@@ -55,6 +58,7 @@ def check_run(
         _check_first_image(request, dataset, proper),
         _check_threads(request.threads, threads_observed),
         _check_synchronization(residue, request.threads, train_seconds),
+        _check_validation_time(dataset, epochs, evaluate_seconds),
     )
 
 
@@ -170,6 +174,24 @@ def _check_synchronization(residue: Residue, threads: int, train_seconds: float)
     signs = residue.signs(threads=threads, train_seconds=train_seconds)
     observed = "; ".join(signs) or residue.summary()
     return Check("synchronization", not signs, "synchronize returns when all is done", observed)
+
+
+def _check_validation_time(
+    dataset: Dataset, epochs: Sequence[EpochRecord], evaluate_seconds: float
+) -> Check:
+    """Whoever trains in validation, where no training is timed, validates longer than he tests."""
+    name = "validation time"
+    found = validation_time(
+        epochs,
+        evaluate_seconds=evaluate_seconds,
+        train_samples=len(dataset.train),
+        validation_samples=len(dataset.validation),
+        test_samples=len(dataset.test),
+    )
+    if found is None:
+        return Check(name, None, "not longer than evaluating", "one epoch, which may compile")
+    expected = f"at most {found.most_seconds:.3g} s an epoch, by what evaluating and training take"
+    return Check(name, found.seconds <= found.most_seconds, expected, f"{found.seconds:.3g} s")
 
 
 def _shapes(shapes: tuple[tuple[int, ...], ...]) -> str:

@@ -22,6 +22,7 @@ CHECKS = (
     "first test image",
     "threads",
     "synchronization",
+    "validation time",
     "losses recounted",
     "losses",
 )

@@ -42,10 +42,13 @@ class SingleRun:
     ) -> None:
         self._request = request
         self._hand_over = hand_over
+        self._read_clock = clock
         self._ledger = Ledger(request.spawned_ns, clock)
         self.watched_seconds = 0.0
         self._epochs: list[EpochRecord] = []
         self._watches: list[Watch] = []
+        self._epoch_reads: list[float] = []
+        self._last_weights = b""
         self._end = ProtocolsEnd(request)
         self._clock: EpochClock
         self._dataset: Dataset
@@ -127,10 +130,11 @@ class SingleRun:
     def judge(self) -> WorkerReport:
         """Evaluate and predict the test images, check what must hold, say what ran."""
         from benchbench.measure.memory import peak_memory_bytes
-        from benchbench.measure.residue import Residue, read_twice
+        from benchbench.measure.residue import Residue, fingerprint, read_twice
 
         # Before `evaluate`, which would wait for what is left over.
         parameters, reads = read_twice(self._trainer.variables)
+        changed = fingerprint(parameters) != self._last_weights
         if self._request.further_epochs:
             self._ledger.enter("further")
         parameters = self._end.variables(parameters)
@@ -138,14 +142,22 @@ class SingleRun:
         self._ledger.enter("evaluate")
         score = trainer.evaluate(self._dataset.test)
         trainer.synchronize()
-        self._ledger.enter("predict")
+        evaluate_seconds = self._ledger.enter("predict")
         predictions = trainer.predict(self._dataset.test.inputs)
         trainer.synchronize()
         self._ledger.enter("other")
         peak = peak_memory_bytes()
         device_peak = plain_count(self._trainer.device_peak_memory_bytes())
-        residue = Residue(tuple(self._watches), self.waiting_cpu_seconds, reads)
-        checks, audit = self._checked(trainer, parameters, score, predictions, residue)
+        residue = Residue(
+            tuple(self._watches),
+            self.waiting_cpu_seconds,
+            reads,
+            tuple(self._epoch_reads),
+            changed_after_training=changed,
+        )
+        checks, audit = self._checked(
+            trainer, parameters, score, predictions, residue, evaluate_seconds=evaluate_seconds
+        )
         return WorkerReport(
             audit=audit,
             device=self._device,
@@ -172,6 +184,8 @@ class SingleRun:
         score: Score,
         predictions: npt.NDArray[Any],
         residue: Residue,
+        *,
+        evaluate_seconds: float,
     ) -> tuple[tuple[Check, ...], Audit | None]:
         """Check what must hold, and audit the run."""
         from benchbench.run.checks import check_run
@@ -187,7 +201,8 @@ class SingleRun:
             predictions=predictions,
             threads_observed=self._threads_observed,
             residue=residue,
-            train_seconds=sum(epoch.train_seconds for epoch in self._epochs),
+            epochs=self._epochs,
+            evaluate_seconds=evaluate_seconds,
         )
         # From here on the core looks on: that is no part of what the run took.
         self._ledger.enter("waiting")
@@ -233,9 +248,22 @@ class SingleRun:
 
     def _keep(self, number: int, epoch: EpochRecord) -> None:
         """Keep what the checks and the audit will ask for of an epoch."""
+        from benchbench.measure.residue import fingerprint
+
         self._epochs.append(epoch)
         self._end.epoch_done(number, epoch, self._trainer)
-        self._auditor.epoch_done(number)
+        is_last = number == trained_protocol(self._request).epochs
+        wanted = self._auditor.wants(number)
+        if not (wanted or is_last):
+            return
+        # The first read, which work left over would make wait.
+        started = self._read_clock()
+        arrays = self._trainer.variables()
+        self._epoch_reads.append((self._read_clock() - started) / 1e9)
+        if wanted:
+            self._auditor.keep(arrays)
+        if is_last:
+            self._last_weights = fingerprint(arrays)
 
     def _epoch_done(self, number: int, epoch: EpochRecord) -> None:
         self._ledger.enter("waiting")

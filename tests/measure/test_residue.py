@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchbench.measure.residue import Reads, Residue, Watch, read_twice, watch
+from benchbench.measure.residue import Reads, Residue, Watch, fingerprint, read_twice, watch
 
 
 class FakeProcess:
@@ -78,9 +78,9 @@ def test_another_number_of_arrays_is_a_change():
     assert read_twice(lambda: next(answers))[1].changed
 
 
-def residue(*, settled=True, waiting=(0.0, 0.0), first=0.001, changed=False):
+def residue(*, settled=True, waiting=(0.0, 0.0), first=0.001, changed=False, **more):
     watches = (Watch(1, 0.1, True), Watch(2, 0.31, settled))
-    return Residue(watches, waiting, Reads(first, 0.001, changed))
+    return Residue(watches, waiting, Reads(first, 0.001, changed), **more)
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,10 @@ def residue(*, settled=True, waiting=(0.0, 0.0), first=0.001, changed=False):
     [
         (residue(settled=False), "0.31 s after epoch 2 was said to be trained"),
         (residue(waiting=(0.1, 9.0)), "used 9.10 s of CPU time between its turns, after 2 epochs"),
-        (residue(first=1.5), "the first read of the parameters took 1.50 s and the second 0.00 s"),
-        (residue(changed=True), "the parameters changed"),
+        (residue(first=1.5), "the first read of the parameters took 1.50 s and the last 0.00 s"),
+        (residue(epoch_reads=(0.5, 0.001, 0.6)), "the first read of the parameters took 0.50 s"),
+        (residue(changed=True), "the parameters changed from one read to the next"),
+        (residue(changed_after_training=True), "changed the parameters after its last epoch"),
     ],
 )
 def test_each_sign_is_told_in_words(seen, words):
@@ -98,10 +100,20 @@ def test_each_sign_is_told_in_words(seen, words):
 
 
 def test_what_an_honest_run_shows_is_no_sign():
-    spinning = residue(waiting=(0.2, 0.2), first=0.05)
+    spinning = residue(waiting=(0.2, 0.2), first=0.05, epoch_reads=(0.9, 0.001, 0.002))
     assert spinning.signs(threads=1, train_seconds=0.1) == []
     assert "0.40 s of CPU time between turns" in spinning.summary()
     assert Residue((), (), Reads(0, 0, False)).signs(threads=1, train_seconds=0) == []
+
+
+def test_the_fingerprint_is_of_shapes_and_bytes():
+    one = fingerprint(parameters())
+    assert fingerprint(parameters()) == one, "NaN is what it was"
+    assert fingerprint([array.T for array in parameters()]) != one
+    assert fingerprint([*parameters(), np.zeros(0, np.float32)]) != one
+    moved = parameters()
+    moved[0][2, 1] = np.nextafter(np.float32(1), np.float32(2))
+    assert fingerprint(moved) != one
 
 
 @given(st.floats(0, 1e3), st.integers(1, 8))

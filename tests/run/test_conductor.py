@@ -176,7 +176,7 @@ UNFINISHED = {
     "a check missing": (
         [1, 2],
         whole_report(checks=_without("threads")),
-        "found 11 (missing: threads)",
+        "found 12 (missing: threads)",
     ),
     "a check twice": (
         [1, 2],

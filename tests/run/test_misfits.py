@@ -15,7 +15,9 @@ ENDINGS = [
     ("refuses", "skipped", "there is no pool in this framework", 3),
     ("lies", "invalid", "metric recomputed: expected evaluate: 0.9900", 1),
     ("unfinished", "invalid", "the process was still at work", 1),
-    ("drains-late", "invalid", "after fit the first read of the parameters took", 1),
+    ("drains-late", "invalid", "the first read of the parameters took", 1),
+    ("trains-in-validation", "invalid", "validation time: expected at most 0.05", 1),
+    ("trains-afterwards", "invalid", "fit changed the parameters after its last epoch", 1),
 ]
 
 
