@@ -80,7 +80,8 @@ def commands() -> str:
     parts = [
         "# Options",
         f"Made from the command line by `{COMMAND}`. An option means the same in every "
-        "command that takes it. In brackets: the default there.",
+        "command that takes it; only `--model all` means more in `certify`. In brackets: the "
+        "default there.",
         "\n".join(["| option | what it says | commands |", "|---|---|---|", *rows]),
     ]
     return "\n\n".join(parts) + "\n"

@@ -43,8 +43,8 @@ def certify(  # noqa: PLR0917 - one parameter an option
     """Test whether backends train the function of the spec, or two things the same function.
 
     Without --model the four with published figures; --model all is the whole catalog. Each is
-    compared with a float64 reference, by the very `fit` that `run` times. Two things: a network of
-    a file (my_port.py:net), a spec (my.toml), a backend (torch).
+    compared with a float64 reference, by the very `fit` that `run` times. Two things, the original
+    first: a network of a file (my_model.py:build), a spec (my.toml), a backend (torch).
     """
     from benchbench.experiments.subject import find_subject
     from benchbench.plugins.registry import load_registry

@@ -82,7 +82,12 @@ SomeBackends = Annotated[
 ]
 SomeModels = Annotated[
     list[str] | None,
-    typer.Option("--model", "-m", help="A name, 'all' (MNIST's four), 'catalog' or a TOML file."),
+    typer.Option(
+        "--model",
+        "-m",
+        help="A name, a TOML file, 'catalog' (every model) or 'all' (the first four; in certify "
+        "without --outcome every model).",
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, or a device's name.")]
 SomeDevices = Annotated[
@@ -117,8 +122,8 @@ MostBlocks = Annotated[
 Until = Annotated[
     str | None,
     typer.Option(
-        help="Add blocks until every interval is this narrow (2%), or, with 'verdict', until "
-        "every ratio has a verdict."
+        help="Add blocks until every confidence interval reaches at most this far to either side "
+        "(2%), or, with 'verdict', until every ratio has a verdict."
     ),
 ]
 Budget = Annotated[
@@ -156,7 +161,10 @@ WaitForQuiet = Annotated[
     typer.Option(help="Wait until nothing else is at work, at most this long (10m)."),
 ]
 SteadyEpochs = Annotated[
-    str | None, typer.Option(help="Train on, timed, to so many epochs after the first; or auto.")
+    str | None,
+    typer.Option(
+        help="Train and time additional epochs, until there are this many after the first; or auto."
+    ),
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help=_EPOCHS)]
 OutcomeEpochs = Annotated[int | None, typer.Option(min=1, help=_OUTCOME + _EPOCHS)]
@@ -167,7 +175,9 @@ Save = Annotated[
 Renew = Annotated[bool, typer.Option("--renew", help="Certify anew what was certified before.")]
 Networks = Annotated[
     list[str] | None,
-    typer.Argument(help="Two to compare with each other: my_port.py:net, my.toml, or a backend."),
+    typer.Argument(
+        help="Two to compare, the original first: my_model.py:build, my.toml, or a backend."
+    ),
 ]
 PortMap = Annotated[
     Path | None,
@@ -192,7 +202,11 @@ Outcome = Annotated[
 Results = Annotated[Path | None, typer.Option(help=_RESULTS)]
 OutcomeResults = Annotated[Path | None, typer.Option(help=_OUTCOME + _RESULTS)]
 BaselineCell = Annotated[
-    str | None, typer.Option(help="What the others are compared with: keras, or 'keras tuned'.")
+    str | None,
+    typer.Option(
+        help="The cell that the others are compared with: keras, or 'keras tuned'; default: the "
+        "first by name."
+    ),
 ]
 OneSession = Annotated[str | None, typer.Option(help="Only the runs of this session.")]
 Timeout = Annotated[

@@ -38,7 +38,7 @@ def find_subject(networks: Sequence[str], given: Collection[str]) -> Certificati
         backend = "--backend" if "--backend" in given else "no backend"
         raise UsageError(
             f"expected --backend NAME, to certify a backend, or two things to compare, such as "
-            f"my_port.py:net my_model.py:build, or my.toml my_port.py:net; got {len(networks)} "
+            f"my_model.py:build my_port.py:net, or my.toml my_port.py:net; got {len(networks)} "
             f"network{'' if len(networks) == 1 else 's'} and {backend}"
         )
     subject: CertificationSubject = (

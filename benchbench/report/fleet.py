@@ -29,7 +29,7 @@ def build(found: SessionStatus, results: Path) -> Document:
     if len(found.blocks) > len(rows):
         blocks.append(Paragraph(f"{len(found.blocks) - len(rows)} more blocks are done."))
     if found.silent:
-        blocks.append(Paragraph(f"The engine could not be asked: {found.silent}"))
+        blocks.append(Paragraph(f"The executor could not be asked: {found.silent}"))
     return (*blocks, Verbatim(_ending(found, results)))
 
 

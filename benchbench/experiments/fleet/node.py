@@ -66,7 +66,7 @@ def work_in(folder: Path, submission: int, key: int) -> int:
                 book.begin(key, begun)
             except FileExistsError:
                 raise Unfit(
-                    "it was begun before: the engine started it a second time; it was left alone"
+                    "it was begun before: the executor started it a second time; it was left alone"
                 ) from None
             except OSError as error:
                 raise Unfit(f"{folder} cannot be written: {error.strerror or error}") from None
