@@ -67,6 +67,7 @@ _DATASET = (
 )
 _EPOCHS = "Epochs of each run, in place of the protocol's."
 _MARGIN = "Equivalence margin: what differs by less counts as the same (3% or 0.03)."
+_MODELS = "A name, a TOML file, 'catalog', or 'all': the four of MNIST, in certify every model."
 _RESULTS = "The results folder [BENCHBENCH_RESULTS, else ./results]."
 _STRICT = "Exit with 1 also for what is otherwise only reported: "
 
@@ -80,15 +81,7 @@ SomeBackends = Annotated[
         callback=_announced,
     ),
 ]
-SomeModels = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--model",
-        "-m",
-        help="A name, a TOML file, 'catalog' (every model) or 'all' (the first four; in certify "
-        "without --outcome every model).",
-    ),
-]
+SomeModels = Annotated[list[str] | None, typer.Option("--model", "-m", help=_MODELS)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, or a device's name.")]
 SomeDevices = Annotated[
     list[str] | None,
@@ -161,10 +154,7 @@ WaitForQuiet = Annotated[
     typer.Option(help="Wait until nothing else is at work, at most this long (10m)."),
 ]
 SteadyEpochs = Annotated[
-    str | None,
-    typer.Option(
-        help="Train and time additional epochs, until there are this many after the first; or auto."
-    ),
+    str | None, typer.Option(help="Time more epochs, to so many after the first; or auto.")
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help=_EPOCHS)]
 OutcomeEpochs = Annotated[int | None, typer.Option(min=1, help=_OUTCOME + _EPOCHS)]
@@ -175,9 +165,7 @@ Save = Annotated[
 Renew = Annotated[bool, typer.Option("--renew", help="Certify anew what was certified before.")]
 Networks = Annotated[
     list[str] | None,
-    typer.Argument(
-        help="Two to compare, the original first: my_model.py:build, my.toml, or a backend."
-    ),
+    typer.Argument(help="Two to compare, original first: my_model.py:build, my.toml, a backend."),
 ]
 PortMap = Annotated[
     Path | None,
@@ -202,11 +190,7 @@ Outcome = Annotated[
 Results = Annotated[Path | None, typer.Option(help=_RESULTS)]
 OutcomeResults = Annotated[Path | None, typer.Option(help=_OUTCOME + _RESULTS)]
 BaselineCell = Annotated[
-    str | None,
-    typer.Option(
-        help="The cell that the others are compared with: keras, or 'keras tuned'; default: the "
-        "first by name."
-    ),
+    str | None, typer.Option(help="The baseline: keras, or 'keras tuned'; else the first by name.")
 ]
 OneSession = Annotated[str | None, typer.Option(help="Only the runs of this session.")]
 Timeout = Annotated[
