@@ -198,7 +198,7 @@ def _reason(one: OverMachines, verdict: TimeVerdict, family: int, question: Ques
         return f"the {level:g} % {interval} lies within the {margin} equivalence margin"
     alpha = 1 - question.confidence
     if _p_differs(one) <= alpha or (one.p_same or 0.0) <= alpha:
-        return f"it is not significant after Holm correction ({family} comparisons)"
+        return f"it may be chance among {family} comparisons (Holm correction)"
     return f"the {interval} includes the {margin} equivalence margin; {_remedy(one, question)}"
 
 

@@ -127,7 +127,7 @@ def _reason(  # noqa: PLR0917
     )
     why = f"the confidence interval includes the {margin} equivalence margin"
     if alone:
-        why = f"it is not significant after Holm correction ({family} comparisons)"
+        why = f"it may be chance among {family} comparisons (Holm correction)"
     if needed is None:
         return (
             f"{why}; more than {_MOST_BLOCKS} blocks would be needed: "

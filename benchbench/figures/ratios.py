@@ -63,8 +63,9 @@ def plot(selection: Selection) -> Plot:
         figure,
         (
             f"Left of 1 is faster than the baseline. Bars are {level} intervals, each ratio's own; "
-            f"the verdicts are held over the table (Holm), so a bar may clear the grey band "
-            f"(within {100 * shown[0][0].question.margin:g} %: the same) and still be UNDECIDED. "
+            f"the verdicts are corrected for all comparisons of the table (Holm), so a bar may "
+            f"clear the grey band around 1 (within {100 * shown[0][0].question.margin:g} %: the "
+            f"same) and still be UNDECIDED. "
             f"A hollow marker leaves the question open.",
             *notes,
         ),

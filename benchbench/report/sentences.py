@@ -76,9 +76,7 @@ def _several(ratios: Sequence[Contrast], question: Question, label: Label) -> st
     for one in ranked:
         if one.verdict in OPEN:
             reasons[one.reason].append(_found(one, label))
-    still_open = "; ".join(
-        f"{', '.join(names)}: {why.removeprefix('it is ')}" for why, names in reasons.items()
-    )
+    still_open = "; ".join(f"{', '.join(names)}: {_bare(why)}" for why, names in reasons.items())
     return f"{told}. Not settled: {still_open}." if still_open else f"{told}."
 
 
@@ -93,8 +91,8 @@ def brief(ratios: Sequence[Contrast], question: Question, label: Label) -> str:
     told = _lead(ranking, label)
     if best and best.steady:
         told += f" ({_scope(best.steady.inverse, question)})"
-        close = [_found(one, label) for one in ranking.not_told_apart]
-        told += f"; not told apart from it: {', '.join(close[:_MOST_TOLD])}" if close else ""
+        close = [_figure(one, label) for one in ranking.not_told_apart]
+        told += f"; not told apart from {'; '.join(close[:_MOST_TOLD])}" if close else ""
     alike = [one for one in ranked if one.cell.division == baseline.division]
     several = len(alike) < len(ranked)
     if alike and several:
@@ -103,7 +101,8 @@ def brief(ratios: Sequence[Contrast], question: Question, label: Label) -> str:
         ranked = [one for one in ranked if one not in alike]
     if still_open := [one for one in ranked if one.verdict in OPEN]:
         names = ", ".join(label(one.cell) for one in still_open)
-        told += f". Not settled: {names if several else _with_verdicts(still_open, label)}"
+        named = f"{names} (the table says why)"
+        told += f". Not settled: {named if several else _with_verdicts(still_open, label)}"
     return f"{told}."
 
 
@@ -119,7 +118,7 @@ def _with_verdicts(ratios: Sequence[Contrast], label: Label) -> str:
 
 def _open(one: Contrast) -> str:
     """Return an open verdict and why: an interval alone may look as if it said more."""
-    return f"{one.verdict}: {one.reason.partition('; ')[0].removeprefix('it is ')}"
+    return f"{one.verdict}: {_bare(one.reason.partition('; ')[0])}"
 
 
 def _lead(ranking: Ranking, label: Label) -> str:
@@ -139,6 +138,24 @@ def _found(one: Contrast, label: Label) -> str:
         return f"{label(one.cell)} is {1 / ratio.ratio:.2f} times faster{_interval(ratio.inverse)}"
     same = ", the same within the margin" if one.verdict == "SAME" else ""
     return f"{label(one.cell)} takes {ratio.ratio:.2f} times as long{_interval(ratio)}{same}"
+
+
+def _bare(reason: str) -> str:
+    """Return a reason without its subject: "may be chance", "too few blocks"."""
+    return reason.removeprefix("it is ").removeprefix("it ")
+
+
+def _figure(one: Contrast, label: Label) -> str:
+    """Return "torch tuned, 1.63 times faster than the baseline (1.39 to 1.92)"."""
+    ratio = one.steady
+    if ratio is None:
+        return label(one.cell)
+    if one.verdict == "FASTER":
+        inverse = ratio.inverse
+        times = f"{inverse.ratio:.2f} times faster than the baseline{_interval(inverse)}"
+    else:
+        times = f"{ratio.ratio:.2f} times as long as the baseline{_interval(ratio)}"
+    return f"{label(one.cell)}, {times}"
 
 
 def _scope(ratio: Ratio, question: Question) -> str:

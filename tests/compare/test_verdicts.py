@@ -74,7 +74,7 @@ def test_what_settles_a_row_alone_may_not_settle_it_among_many(weigh):
     assert weigh(logs)[0].verdict == "SLOWER"
     among_many = weigh(logs, *[(0.03, -0.05, 0.06, 0.0)] * 9)
     assert among_many[0].verdict == "UNDECIDED"
-    assert "Holm correction (10 comparisons)" in among_many[0].reason
+    assert "chance among 10 comparisons (Holm correction)" in among_many[0].reason
 
 
 def test_holm_by_hand():

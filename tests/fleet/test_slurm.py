@@ -184,7 +184,7 @@ def test_a_controller_that_restarts_is_waited_for(fleet, slurm, held):
 @pytest.mark.exhaustive
 def test_a_block_that_comes_to_its_time_limit_is_lost_with_what_gives_more(fleet, tmp_path):
     (tmp_path / "slurm.toml").write_text('partition = "bench"\ntime = 1\n')
-    done = fleet.run("slow", "--blocks", "1", "--epochs", "200", *fleet.slurm)
+    done = fleet.run("slow", "--blocks", "1", "--epochs", "1000", *fleet.slurm)
     assert done.returncode == 1
     assert re.search(
         r"block 0: LOST on node\d: the job came to its time limit.*`time`", done.stderr

@@ -10,13 +10,18 @@ from benchbench.report.labels import label_of
 from benchbench.report.sentences import brief, sentences
 
 _MOST_REASONS = 4
+_DIVISIONS = {
+    "idiomatic": "written as the framework's documentation would",
+    "compiled": "the same through the framework's compiler",
+    "tuned": "the fastest way to the same mathematics in float32",
+}
 
 
 def build(sections: Sequence[Comparison]) -> Document:
     """Return a list a section, under its title where there are several."""
     blocks: list[Heading | Items] = []
     for section in sections:
-        told = [*_faster(section), *map(Item, _function(section))]
+        told = [*_faster(section), *map(Item, (*_function(section), *_divisions(section)))]
         if len(sections) > 1:
             blocks.append(Heading(section.title))
         blocks.append(Items(tuple(told)))
@@ -34,6 +39,15 @@ def _faster(section: Comparison) -> Iterator[Item]:
             yield from map(Item, sentences(section, model))
 
 
+def _divisions(section: Comparison) -> Iterator[str]:
+    """Explain the divisions, where there are several; a plugin may have more of its own."""
+    names = {one.name.division for one in section.cells}
+    known = [f"{name}: {words}" for name, words in _DIVISIONS.items() if name in names]
+    if len(known) > 1:
+        told = "; ".join(known)
+        yield f"{told[:1].upper()}{told[1:]}."
+
+
 def _function(section: Comparison) -> Iterator[str]:
     """Say how many cells are shown to train the function of the spec, and why others are not."""
     label = label_of(section, versions=True)
@@ -48,8 +62,9 @@ def _function(section: Comparison) -> Iterator[str]:
     held = cells - sum(map(len, doubtful.values()))
     if held == cells:
         yield (
-            f"All cells of a model train the same function, that of its spec: {held} of {cells} "
-            f"hold a certificate for what ran."
+            f"All cells of a model train the same function: given the same weights and samples, "
+            f"their outputs and updates agree with a float64 reference ({held} of {cells} hold "
+            f"that certificate for what ran)."
         )
     elif held:
         yield (

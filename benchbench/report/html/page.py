@@ -153,9 +153,9 @@ def _figure(name: str, selection: Selection) -> _Section:
     drawing = inline(plot.to_svg(), name, plot.alt)
     notes = escape(" ".join(plot.notes))
     content = (
-        f'<figure><div class="wide" role="group" aria-label="{escape(plot.title)}, scrolls '
-        f'sideways" tabindex="0">{drawing}</div><figcaption>{escape(plot.title)}. {notes}'
-        f"</figcaption></figure>"
+        f'<figure><p class="hint">Scroll sideways to see all of it.</p><div class="wide" '
+        f'role="group" aria-label="{escape(plot.title)}, scrolls sideways" tabindex="0">'
+        f"{drawing}</div><figcaption>{escape(plot.title)}. {notes}</figcaption></figure>"
     )
     return _Section(name, _TITLES[name], content)
 
