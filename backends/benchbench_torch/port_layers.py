@@ -129,7 +129,12 @@ def _transposed_convolution(
     rank = next(rank for kind, rank in _TRANSPOSED.items() if isinstance(layer, kind))
     axes = (*range(2, 2 + rank), 1, 0)
     parts = [transposed("kernel", f"{prefix}weight", axes), plain("bias", f"{prefix}bias")]
-    return f"Conv{rank}DTranspose", parts, {"strides": str(layer.stride)}
+    cut = zip(layer.padding, layer.output_padding, strict=True)
+    settings: dict[str, PortSetting] = {
+        "strides": str(layer.stride),
+        "cropping": str(tuple((before, before - more) for before, more in cut)),
+    }
+    return f"Conv{rank}DTranspose", parts, settings
 
 
 def _batch_norm(layer: Any, prefix: str) -> tuple[str, list[VariablePart], dict[str, PortSetting]]:
@@ -174,6 +179,8 @@ def _embedding(layer: Any, prefix: str) -> tuple[str, list[VariablePart], dict[s
     settings: dict[str, PortSetting] = {}
     if layer.padding_idx is not None:
         settings["padding_idx"] = layer.padding_idx
+    if layer.max_norm is not None:
+        settings["max_norm"] = layer.max_norm
     return "Embedding", [plain("embeddings", f"{prefix}weight")], settings
 
 

@@ -10,7 +10,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchbench.plugins.ports import PortLoss, PortOptimizer, PortOutputs, PortSetting, PortTargets
+from benchbench.plugins.ports import (
+    PortError,
+    PortLoss,
+    PortOptimizer,
+    PortOutputs,
+    PortSetting,
+    PortTargets,
+)
 
 _LOSSES: tuple[tuple[type[nn.Module], Any, PortTargets, PortOutputs], ...] = (
     (nn.CrossEntropyLoss, functional.cross_entropy, "classes", "logits"),
@@ -31,6 +38,8 @@ _SETTINGS = {
     "rho": "alpha",
     "amsgrad": "amsgrad",
     "weight_decay": "weight_decay",
+    "initial_accumulator_value": "initial_accumulator_value",
+    "centered": "centered",
 }
 
 
@@ -72,10 +81,18 @@ def describe_optimizer(optimizer: torch.optim.Optimizer) -> PortOptimizer:
         settings["decays_biases"] = bool(flat)
         name = type(optimizer).__name__
         settings["decoupled"] = name == "AdamW" or bool(groups[0].get("decoupled_weight_decay"))
+    if not _has_hooks(optimizer):
+        settings["schedule"] = "none"
     steps = [int(state.get("step", 1)) for state in optimizer.state.values() if state]
     return PortOptimizer(
         name=type(optimizer).__name__, settings=settings, steps_done=max(steps, default=0)
     )
+
+
+def _has_hooks(optimizer: torch.optim.Optimizer) -> bool:
+    """Say whether something happens before or behind a step, such as that of a schedule."""
+    hooks = optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks
+    return any(hooks) or type(optimizer).__module__.partition(".")[0] != "torch"
 
 
 def loss_of(loss: Any, outputs: PortOutputs) -> Callable[[torch.Tensor, Any], torch.Tensor]:
@@ -86,7 +103,28 @@ def loss_of(loss: Any, outputs: PortOutputs) -> Callable[[torch.Tensor, Any], to
     if loss is None:
         return lambda output, targets: _cross_entropy(output, targets, outputs)
     kind = describe_loss(loss).targets
+    if kind == "unknown":
+        return _OwnLoss(loss)
     return lambda output, targets: _scalar(loss(output, _targets(output, targets, kind)))
+
+
+class _OwnLoss:
+    """A loss of the file's own: it takes classes by number, or where it does not, one-hot."""
+
+    def __init__(self, loss: Any) -> None:
+        self._loss, self._one_hot = loss, False
+
+    def __call__(self, output: torch.Tensor, targets: Any) -> torch.Tensor:
+        numbers = _targets(output, targets, "unknown")
+        if not self._one_hot:
+            try:
+                return _scalar(self._loss(output, numbers))
+            except (RuntimeError, IndexError, TypeError, ValueError):
+                if numbers.is_floating_point() or output.shape[:-1] != numbers.shape:
+                    raise
+                self._one_hot = True
+        rows = functional.one_hot(numbers.long(), output.shape[-1])
+        return _scalar(self._loss(output, rows.to(output)))
 
 
 def _cross_entropy(output: torch.Tensor, targets: Any, outputs: PortOutputs) -> torch.Tensor:
@@ -108,6 +146,11 @@ def _targets(output: torch.Tensor, targets: Any, kind: PortTargets) -> torch.Ten
     return tensor
 
 
-def _scalar(value: torch.Tensor) -> torch.Tensor:
+def _scalar(value: Any) -> torch.Tensor:
     """Return the mean of a loss that is given sample by sample."""
+    if not isinstance(value, torch.Tensor):
+        raise PortError(
+            f"its loss returns a {type(value).__name__}; expected a tensor, which leads back to "
+            f"the variables: return it before .item() or float()"
+        )
     return value if value.ndim == 0 else value.mean()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +15,6 @@ from torch import nn
 from benchbench.plugins.port_parts import not_one_output
 from benchbench.plugins.ports import (
     ForwardTrace,
-    Piece,
     Port,
     PortBatch,
     PortDescription,
@@ -23,17 +22,12 @@ from benchbench.plugins.ports import (
     PortNetwork,
     PortOutputs,
 )
+from benchbench_torch.port_checks import checked
 from benchbench_torch.port_dropout import WithoutDropout
 from benchbench_torch.port_layers import find_pieces
 from benchbench_torch.port_network import read_network
+from benchbench_torch.port_traces import array, channels_first_ranks, watch
 from benchbench_torch.port_training import describe_loss, describe_optimizer, loss_of
-
-# Of one, two and three dimensions each.
-_CHANNELS_FIRST = (
-    *(nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._NormBase),
-    *(nn.modules.pooling._MaxPoolNd, nn.modules.pooling._AvgPoolNd, nn.Dropout2d, nn.Dropout3d),
-    *(nn.modules.pooling._AdaptiveMaxPoolNd, nn.modules.pooling._AdaptiveAvgPoolNd),
-)
 
 # The axes of a batch of sequences; one of images has more.
 _SEQUENCE = 3
@@ -47,6 +41,8 @@ class TorchPort(Port):
     def working_in(precision: str) -> Iterator[None]:
         torch.manual_seed(0)
         torch.backends.mha.set_fastpath_enabled(False)
+        if "torch._dynamo" in sys.modules:  # as a file that compiles has imported it
+            torch.compiler.set_stance("force_eager")
         before = torch.get_default_dtype()
         if precision == "float64":  # else as the file has set it: bfloat16 would be its mistake
             torch.set_default_dtype(torch.float64)
@@ -56,15 +52,7 @@ class TorchPort(Port):
             torch.set_default_dtype(before)
 
     def __init__(self, made: Any, precision: str) -> None:
-        module, optimizer, loss = made if isinstance(made, tuple) else (made, None, None)
-        module = getattr(module, "_orig_mod", module)  # what torch.compile was given
-        if not isinstance(module, nn.Module):
-            raise PortError(f"expected a torch.nn.Module, got {type(module).__name__}")
-        if any(isinstance(one, torch.jit.ScriptModule) for one in module.modules()):
-            raise PortError(
-                "expected a torch.nn.Module whose layers can be watched, got a scripted one: "
-                "return it before torch.jit.script"
-            )
+        module, optimizer, loss = checked(made)
         self.module = module.to(torch.float64) if precision == "float64" else module
         self.dtype = next(
             (one.dtype for one in self.module.parameters() if one.is_floating_point()),
@@ -72,15 +60,6 @@ class TorchPort(Port):
         )
         if isinstance(loss, nn.Module):
             loss = loss.to(getattr(torch, precision))
-        if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
-            if not callable(optimizer):
-                raise PortError(
-                    f"expected a torch.optim.Optimizer, or a function of parameters that makes "
-                    f"one, got {type(optimizer).__name__}"
-                )
-            optimizer = optimizer(self.module.parameters())
-        if loss is not None and not callable(loss):
-            raise PortError(f"expected a loss of (outputs, targets), got {type(loss).__name__}")
         self._optimizer, self._loss = optimizer, loss
         self._criterion = loss_of(loss, self._outputs())
         # A tied weight is there under each of its names.
@@ -91,9 +70,8 @@ class TorchPort(Port):
         self._arrays: dict[str, torch.Tensor] = dict(names)
         self._lazy = any(map(nn.parameter.is_lazy, self._arrays.values()))
         self.pieces = [] if self._lazy else find_pieces(self.module, self._arrays)
-        self._channels_first = any(
-            isinstance(one, _CHANNELS_FIRST) for one in self.module.modules()
-        )
+        self._channels_first = channels_first_ranks(self.module)
+        self._moved = False
 
     def build(self, inputs: npt.NDArray[Any]) -> None:
         if self._lazy:
@@ -114,31 +92,30 @@ class TorchPort(Port):
 
     def read(self, source: str) -> npt.NDArray[Any]:
         name, _, place = source.partition("#")
-        return _array(_third(self._arrays[name], place))
+        return array(_third(self._arrays[name], place))
 
     def write(self, source: str, value: npt.NDArray[Any]) -> None:
         name, _, place = source.partition("#")
         with torch.no_grad():
-            array = self._arrays[name]
-            _third(array.data, place).copy_(torch.as_tensor(np.ascontiguousarray(value)).to(array))
+            own = self._arrays[name]
+            _third(own.data, place).copy_(torch.as_tensor(np.ascontiguousarray(value)).to(own))
 
     def trace(self, inputs: npt.NDArray[Any]) -> ForwardTrace:
         traced = ForwardTrace(np.empty(0))
-        # How many blocks a module computes: of a stack, or one that holds layers, more than one.
-        held = Counter(id(one) for piece in self.pieces for one in _around(self.module, piece))
-        hooks = [
-            piece.owner.register_forward_hook(
-                _recorder(piece, traced, ends=held[id(piece.owner)] == 1), with_kwargs=True
-            )
-            for piece in self.pieces
-        ]
         self.module.eval()
         with torch.no_grad():
-            output = self._call(inputs)
-        for hook in hooks:
-            hook.remove()
-        images = self._channels_first and output.ndim == inputs.ndim > _SEQUENCE
-        traced.output = _array(output.movedim(1, -1) if images else output)
+            self._call(inputs)  # which finds out where the channels are
+        hooks = watch(self.module, self.pieces, traced)
+        try:
+            with torch.no_grad():
+                output = self._answer(inputs, moved=self._moved)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        images = self._moved and output.ndim == inputs.ndim > _SEQUENCE
+        # Of sequences, losses of torch take the classes behind the samples.
+        behind = output.ndim == _SEQUENCE and self._classes()
+        traced.output = array(output.movedim(1, -1) if images or behind else output)
         return traced
 
     def loss(self, inputs: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
@@ -153,15 +130,18 @@ class TorchPort(Port):
     def dropout_rates(self) -> tuple[float, ...]:
         return self._dropout.rates
 
+    def dropout_kinds(self) -> tuple[str, ...]:
+        return self._dropout.kinds
+
     def gradients(self, batch: PortBatch) -> dict[str, npt.NDArray[Any]]:
         self.module.zero_grad()
         self._train(batch)
 
         def gradient(source: str) -> npt.NDArray[Any]:
             name, _, place = source.partition("#")
-            array = self._arrays[name]
-            found = array.grad if array.grad is not None else torch.zeros_like(array)
-            return _array(_third(found, place))
+            own = self._arrays[name]
+            found = own.grad if own.grad is not None else torch.zeros_like(own)
+            return array(_third(found, place))
 
         return self.joined(gradient)
 
@@ -178,13 +158,20 @@ class TorchPort(Port):
         self.module.train()
         with self._dropout:
             output = self._call(batch[0])
-        self._criterion(output, self._targets(output, batch[1])).backward()
+        loss = self._criterion(output, self._targets(output, batch[1]))
+        if loss.requires_grad:  # else all of it is frozen, or detached: gradients of zero
+            loss.backward()
 
     def network(self, shape: tuple[int, ...]) -> PortNetwork:
         sample = np.zeros((3, *shape), np.float32)
+        self._moved = sample.ndim in self._channels_first
         if any(isinstance(one, torch.nn.Embedding) for one in self.module.modules()):
             sample = sample.astype(np.int64)
         return read_network(self.module, self._inputs(sample), shape)
+
+    def _classes(self) -> bool:
+        """Say whether the loss is one of torch's that takes classes."""
+        return self._loss is not None and type(self._loss) in {nn.CrossEntropyLoss, nn.NLLLoss}
 
     def _outputs(self) -> PortOutputs:
         if self._loss is not None and describe_loss(self._loss).outputs != "unknown":
@@ -197,82 +184,39 @@ class TorchPort(Port):
         return ends.get(type(last), "unknown")
 
     def _call(self, inputs: npt.NDArray[Any]) -> torch.Tensor:
-        """Call the module: channels first, or as given where it brings them in front itself."""
+        """Call the module with the channels where its layers want them, else where they are not."""
+        first = inputs.ndim in self._channels_first
         try:
-            output = self.module(self._inputs(inputs))
+            output = self._answer(inputs, moved=first)
         except RuntimeError:
-            if not self._channels_first or inputs.ndim < 3:
+            if inputs.ndim < _SEQUENCE or np.issubdtype(inputs.dtype, np.integer):
                 raise
-            self._channels_first = False
             try:
-                output = self.module(self._inputs(inputs))
+                output = self._answer(inputs, moved=not first)
             except RuntimeError:
-                self._channels_first = True
-                output = self.module(self._inputs(inputs))
+                output = self._answer(inputs, moved=first)  # what it says of these
         if isinstance(output, torch.Tensor):
             return output
         raise PortError(not_one_output(output))
 
+    def _answer(self, inputs: npt.NDArray[Any], *, moved: bool) -> Any:
+        self._moved = moved
+        return self.module(self._inputs(inputs))
+
     def _targets(self, output: torch.Tensor, targets: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return targets as the outputs are laid out: images with the channels in front."""
-        images = self._channels_first and output.ndim == targets.ndim > _SEQUENCE
+        images = self._moved and output.ndim == targets.ndim > _SEQUENCE
         return np.moveaxis(targets, -1, 1) if images else targets
 
     def _inputs(self, inputs: npt.NDArray[Any]) -> torch.Tensor:
         tensor = torch.as_tensor(inputs)
         if not tensor.is_floating_point():
             return tensor.long()
-        if self._channels_first and tensor.ndim > 2:
+        if self._moved:
             tensor = tensor.movedim(-1, 1)
         return tensor.to(self.dtype)
 
 
-def _around(module: nn.Module, piece: Piece) -> list[nn.Module]:
-    """Return the piece's own module and those that hold it."""
-    return [one for one in module.modules() if any(own is piece.owner for own in one.modules())]
-
-
-def _recorder(piece: Piece, traced: ForwardTrace, *, ends: bool) -> Any:
-    """Return a hook; without `ends` it keeps the call alone, as of a layer of several blocks.
-
-    Of a cell, which is called at every step, too.
-    """
-    ends = ends and not isinstance(piece.owner, nn.RNNCellBase)
-
-    def record(
-        _module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any], output: Any
-    ) -> None:
-        if piece.name in traced.called:
-            return
-        traced.called.append(piece.name)
-        value = next(iter((*arguments, *named.values())), None)
-        answer = output[0] if isinstance(output, tuple) else output
-        if ends and isinstance(value, torch.Tensor) and isinstance(answer, torch.Tensor):
-            traced.inputs[piece.name] = _canonical(value, piece)
-            traced.outputs[piece.name] = _canonical(answer, piece)
-
-    return record
-
-
-def _canonical(value: torch.Tensor, piece: Piece) -> npt.NDArray[Any]:
-    """Return channels last, of images and of what convolves, and sequences with the batch first."""
-    array = _array(value)
-    if piece.settings.get("batch_first") is False and array.ndim == 3:
-        return np.moveaxis(array, 1, 0)
-    if piece.kind.startswith("Conv") or (piece.kind == "BatchNormalization" and array.ndim > 2):
-        return np.moveaxis(array, 1, -1)
-    if array.ndim == 4 and piece.kind == "GroupNormalization":
-        return np.moveaxis(array, 1, -1)
-    return array
-
-
-def _array(value: torch.Tensor) -> npt.NDArray[Any]:
-    value = value.detach().cpu()
-    if value.dtype in {torch.bfloat16, torch.float16}:
-        value = value.float()
-    return value.numpy().copy()
-
-
-def _third(array: torch.Tensor, place: str) -> torch.Tensor:
+def _third(values: torch.Tensor, place: str) -> torch.Tensor:
     """Return one of the three blocks of rows of a packed array, by its number."""
-    return array.chunk(3)[int(place)] if place else array
+    return values.chunk(3)[int(place)] if place else values
