@@ -35,13 +35,16 @@ _SETTINGS = {
     "Conv1DTranspose": ("strides",),
     "Conv2DTranspose": ("strides",),
 }
-# The attributes that have the rates of dropout.
+_DROPS = {
+    "Dropout": "",
+    "AlphaDropout": "alpha",
+    "GaussianDropout": "Gaussian noise",
+    "SpatialDropout1D": "channels",
+    "SpatialDropout2D": "channels",
+    "SpatialDropout3D": "channels",
+}
+# The attributes that have the rates of dropout inside of a layer.
 _DROPOUT = {
-    "Dropout": ("rate",),
-    "AlphaDropout": ("rate",),
-    "SpatialDropout1D": ("rate",),
-    "SpatialDropout2D": ("rate",),
-    "SpatialDropout3D": ("rate",),
     "MultiHeadAttention": ("_dropout",),
     "LSTM": ("dropout", "recurrent_dropout"),
     "GRU": ("dropout", "recurrent_dropout"),
@@ -56,7 +59,9 @@ class Layers:
     def __init__(self, model: Any) -> None:
         self.variables: dict[str, Any] = {}
         self.pieces: list[Piece] = []
+        # Of layers that drop inside; the others say it when they are called.
         self.dropout_rates: list[float] = []
+        self.dropouts: list[Any] = []
         self._names: set[str] = set()
         self._seen: set[int] = set()
         self._kept: set[int] = set()
@@ -69,6 +74,8 @@ class Layers:
         name = self._unique(f"{prefix}{layer.name}") if prefix is not None else layer.name
         kind = type(layer).__name__
         self.dropout_rates += [getattr(layer, rate) for rate in _DROPOUT.get(kind, ())]
+        if _drops(layer):
+            self.dropouts.append(layer)
         parts = tuple(part for part in self._parts(name, layer, kind) if self._is_new(part))
         if parts:
             known = "Conv2D" if kind == "DepthwiseConv2D" else kind
@@ -149,8 +156,34 @@ class Layers:
         return found
 
 
+def _drops(layer: Any) -> bool:
+    """Say whether a layer is one of dropout."""
+    return any(kind.__name__ in _DROPS for kind in type(layer).__mro__)
+
+
+def what_it_drops(layer: Any) -> str:
+    """Return what a layer drops beside single values, as ports call it."""
+    kinds = (kind.__name__ for kind in type(layer).__mro__)
+    together = getattr(layer, "noise_shape", None) is not None
+    return "channels" if together else next(_DROPS[kind] for kind in kinds if kind in _DROPS)
+
+
+def _cropping(layer: Any) -> str:
+    """Return what a transposed convolution cuts off its output, before and behind."""
+    cut = []
+    for size, stride in zip(layer.kernel_size, layer.strides, strict=True):
+        total = stride + size - 2
+        before = min(total // 2 + total % 2, size - 1)
+        same = (size - 1 - before, size - 1 - (total - before))
+        cut.append(same if layer.padding == "same" else (0, min(size - stride, 0)))
+    return str(tuple(cut))
+
+
 def _settings(layer: Any, kind: str) -> dict[str, PortSetting]:
     settings = {name: _setting(getattr(layer, name)) for name in _SETTINGS.get(kind, ())}
+    usual = getattr(layer, "output_padding", None) is None
+    if kind.endswith("Transpose") and usual and set(layer.dilation_rate) == {1}:
+        settings["cropping"] = _cropping(layer)
     if kind == "MultiHeadAttention":
         settings["heads"] = layer.num_heads
     if kind == "DepthwiseConv2D":

@@ -21,14 +21,15 @@ from benchbench.plugins.ports import (
     PortNetwork,
     PortOutputs,
 )
-from benchbench_keras.port_layers import Layers
+from benchbench_keras.port_checks import checked
+from benchbench_keras.port_layers import Layers, what_it_drops
 from benchbench_keras.port_network import read_network
-from benchbench_keras.port_training import as_targets, describe_loss, describe_optimizer
+from benchbench_keras.port_traces import array, watched
+from benchbench_keras.port_training import as_targets, describe_loss, describe_optimizer, step_of
 
 # A step of plain SGD this long leaves nothing of the weights but the gradient: a power of two, so
 # that dividing by it is exact.
 _LONG_STEP = 2.0**20
-_WITH_ACTIVATION = ("Dense", "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose")
 
 
 class KerasPort(Port):
@@ -52,16 +53,11 @@ class KerasPort(Port):
             keras.config.set_dtype_policy(before[1])
 
     def __init__(self, made: Any, precision: str) -> None:
-        model, optimizer, loss = made if isinstance(made, tuple) else (made, None, None)
-        if not isinstance(model, keras.Model):
-            raise PortError(f"expected a keras.Model, got {type(model).__name__}")
-        self._precision = precision
+        given = isinstance(made, tuple) and made[1:] != (None, None)
+        model, self._optimizer, self._loss = checked(made)
+        self._precision, self._one_hot = precision, False
         self.model = model
-        self._optimizer = optimizer or (model.optimizer if model.compiled else None)
-        self._loss = loss or (model.loss if model.compiled else None)
-        if isinstance(self._loss, dict | list | tuple):
-            raise PortError("expected a model with one output and one loss, got several losses")
-        if optimizer or loss or not model.compiled:
+        if given or not model.compiled:
             model.compile(
                 optimizer=self._optimizer or keras.optimizers.SGD(0.01),
                 loss=self._loss or self._protocol_loss(),
@@ -80,7 +76,10 @@ class KerasPort(Port):
         shape = None
         if self.model.built and hasattr(self.model, "inputs"):
             if len(self.model.inputs) != 1:
-                raise PortError(f"expected one input, got {len(self.model.inputs)}")
+                raise PortError(
+                    f"expected one input, got {len(self.model.inputs)}: name a factory that wraps "
+                    f"the model in one of a single input"
+                )
             shape = tuple(self.model.inputs[0].shape[1:])
         return PortDescription(
             framework="keras",
@@ -103,37 +102,22 @@ class KerasPort(Port):
 
     def trace(self, inputs: npt.NDArray[Any]) -> ForwardTrace:
         traced = ForwardTrace(np.empty(0))
-        restore = []
-        owners = {id(piece.owner) for piece in self.pieces}
-        for piece in self.pieces:
-            if piece.owner is not self.model:
-                restore.append((piece.owner, "call", piece.owner.call))
-                # A layer that holds others is more than its own block.
-                inner = {id(one) for one in piece.owner._flatten_layers(include_self=False)}
-                ends = not inner & owners
-                piece.owner.call = _recorder(piece.name, piece.owner.call, traced, ends=ends)
-            if piece.kind in _WITH_ACTIVATION:
-                activation = piece.owner.activation
-                restore.append((piece.owner, "activation", activation))
-                piece.owner.activation = _before(piece.name, activation, traced)
-        try:
+        with watched(self.model, self.pieces, traced):
             output = self.model(self._inputs(inputs), training=False)
-        finally:
-            for owner, name, value in restore:
-                setattr(owner, name, value)
         if isinstance(output, dict | list | tuple) or output is None:
             raise PortError(not_one_output(output))
-        traced.output = _array(output)
+        traced.output = array(output)
         return traced
 
     def loss(self, inputs: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
         self.model.reset_metrics()
-        found = self.model.test_on_batch(
-            self._inputs(inputs), self._targets(inputs, targets), return_dict=True
-        )
+        found = self._on_batch("test", (inputs, targets))
         return float(found["loss"])
 
     def still(self) -> None:
+        self._dropped = [(rate, "") for rate in self._layers.dropout_rates if rate]
+        for layer in self._layers.dropouts:
+            layer.call = _noting((float(layer.rate), what_it_drops(layer)), self._dropped)
         for layer in self.model._flatten_layers():
             inner = (getattr(layer, "cell", None), getattr(layer, "_dropout_layer", None))
             for owner in (layer, *inner):
@@ -144,12 +128,21 @@ class KerasPort(Port):
                         setattr(owner, name, 0.0)
 
     def dropout_rates(self) -> tuple[float, ...]:
-        return tuple(rate for rate in self._layers.dropout_rates if rate)
+        return tuple(rate for rate, _ in self._dropped)
+
+    def dropout_kinds(self) -> tuple[str, ...]:
+        return tuple(kind for _, kind in self._dropped)
 
     def gradients(self, batch: PortBatch) -> dict[str, npt.NDArray[Any]]:
         before = {name: self.read(name).astype(np.float64) for name in self._layers.variables}
         own, self.model.optimizer = self.model.optimizer, keras.optimizers.SGD(_LONG_STEP)
+        variables = self.model.trainable_variables
+        constraints = [variable.constraint for variable in variables]
+        for variable in variables:
+            variable.constraint = None  # it would undo so long a step
         self._train(batch)
+        for variable, constraint in zip(variables, constraints, strict=True):
+            variable.constraint = constraint
         self.model.optimizer = own
         gradients = {}
         for name, variable in self._layers.variables.items():
@@ -166,21 +159,39 @@ class KerasPort(Port):
         for batch in batches:
             self._train(batch)
             yield
+        # As `fit` ends: an optimizer that averages the weights sets them.
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def _find_layers(self) -> None:
         self._layers = Layers(self.model)
         self.pieces = self._layers.pieces
 
     def _train(self, batch: PortBatch) -> None:
-        self.model.train_on_batch(self._inputs(batch[0]), self._targets(*batch))
+        self._on_batch("train", batch)
+
+    def _on_batch(self, mode: str, batch: PortBatch) -> Any:
+        """Train or test on a batch; a loss of the file's own may take its classes one-hot."""
+        method = step_of(self.model, mode)
+        values = self._inputs(batch[0])
+        if not self._one_hot:
+            try:
+                return method(values, self._targets(*batch))
+            except Exception:  # of the engine, each has its own
+                known = self._loss is not None and describe_loss(self._loss).targets == "unknown"
+                if not known or not np.issubdtype(batch[1].dtype, np.integer):
+                    raise
+                self._one_hot = True
+        return method(values, as_targets(batch[1], "one_hot", self._output_shape(values)))
 
     def _targets(self, inputs: npt.NDArray[Any], targets: npt.NDArray[Any]) -> npt.NDArray[Any]:
         kind = describe_loss(self._loss).targets if self._loss is not None else "classes"
         if kind not in {"one_hot", "binary", "values"}:
             return targets
-        # A subclass of keras.Model does not say its output's shape.
-        shape = tuple(self.model(self._inputs(inputs), training=False).shape)
-        return as_targets(targets, kind, shape)
+        return as_targets(targets, kind, self._output_shape(self._inputs(inputs)))
+
+    def _output_shape(self, values: Any) -> tuple[int, ...]:
+        """Return the shape of an output, which a subclass of keras.Model does not say."""
+        return tuple(self.model(values, training=False).shape)
 
     def _inputs(self, inputs: npt.NDArray[Any]) -> Any:
         if np.issubdtype(inputs.dtype, np.integer):
@@ -200,30 +211,12 @@ class KerasPort(Port):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
 
 
-def _recorder(name: str, call: Any, traced: ForwardTrace, *, ends: bool) -> Any:
-    def record(*arguments: Any, **named: Any) -> Any:
-        output = call(*arguments, **named)
-        if name not in traced.called:
-            traced.called.append(name)
-        values = [*arguments, *named.values()]
-        if ends and name not in traced.inputs and values:
-            traced.inputs[name] = _array(values[0])
-            first = output[0] if isinstance(output, tuple | list) else output
-            traced.outputs.setdefault(name, _array(first))
-        return output
+def _noting(dropout: tuple[float, str], dropped: list[tuple[float, str]]) -> Any:
+    """Return the `call` of a layer that would drop: it drops nothing, and notes its rate."""
 
-    return record
+    def call(inputs: Any, training: bool = False) -> Any:
+        if training and dropout[0]:
+            dropped.append(dropout)
+        return inputs
 
-
-def _before(name: str, activation: Any, traced: ForwardTrace) -> Any:
-    def record(value: Any) -> Any:
-        traced.outputs.setdefault(name, _array(value))
-        return activation(value)
-
-    return record if activation is not None else None
-
-
-def _array(value: Any) -> npt.NDArray[Any]:
-    array = np.array(keras.ops.convert_to_numpy(value))
-    known = array.dtype.name in {"float32", "float64"} or array.dtype.kind in "iu"
-    return array if known else array.astype(np.float32)
+    return call
