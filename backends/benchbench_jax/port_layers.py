@@ -19,7 +19,17 @@ PLAIN: dict[type, tuple[str, dict[str, str]]] = {
         "BatchNormalization",
         {"gamma": "scale", "beta": "bias", "moving_mean": "mean", "moving_variance": "var"},
     ),
+    nnx.GroupNorm: ("GroupNormalization", {"gamma": "scale", "beta": "bias"}),
+    nnx.InstanceNorm: ("GroupNormalization", {"gamma": "scale", "beta": "bias"}),
+    nnx.RMSNorm: ("RMSNormalization", {"scale": "scale"}),
     nnx.Conv: ("Conv", {"kernel": "kernel", "bias": "bias"}),
+}
+_NORMS: dict[type, dict[str, str]] = {
+    nnx.BatchNorm: {"epsilon": "epsilon", "momentum": "momentum"},
+    nnx.GroupNorm: {"epsilon": "epsilon", "groups": "num_groups"},
+    nnx.InstanceNorm: {"epsilon": "epsilon", "groups": "num_features"},
+    nnx.LayerNorm: {"epsilon": "epsilon"},
+    nnx.RMSNorm: {"epsilon": "epsilon"},
 }
 CELLS = (nnx.OptimizedLSTMCell, nnx.LSTMCell, nnx.GRUCell)
 # Flax keeps the gates of a GRU as r, z, n; Keras as z, r, h.
@@ -28,10 +38,9 @@ _GRU_GATES = (1, 0, 2)
 
 def settings_of(layer: Any) -> dict[str, PortSetting]:
     """Return what changes the function, by Keras's names."""
-    if isinstance(layer, nnx.BatchNorm):
-        return {"epsilon": layer.epsilon, "momentum": layer.momentum}
-    if isinstance(layer, nnx.LayerNorm):
-        return {"epsilon": layer.epsilon}
+    if isinstance(layer, tuple(_NORMS)):
+        names = next(names for kind, names in _NORMS.items() if isinstance(layer, kind))
+        return {name: getattr(layer, own) for name, own in names.items()}
     if isinstance(layer, nnx.RNN):
         made = {"batch_first": not layer.time_major, "go_backwards": layer.reverse}
         return made | settings_of(layer.cell)

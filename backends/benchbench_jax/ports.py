@@ -28,6 +28,7 @@ from benchbench.plugins.ports import (
     PortOutputs,
     PortTargets,
 )
+from benchbench_jax.port_dropout import Dropped, leave_out, noting
 from benchbench_jax.port_layers import CELLS, Layers, compute_in, modules_of
 from benchbench_jax.port_network import read_network
 
@@ -66,6 +67,8 @@ class FlaxPort(Port):
         if loss is not None and not callable(loss):
             raise PortError(f"expected a loss of (outputs, labels), got {type(loss).__name__}")
         self.module, self._precision, self._loss = module, precision, loss
+        self._one_hot, self._rngs = False, nnx.Rngs(0)
+        self._dropped: Dropped = []
         self._steps = int(optimizer.step[...]) if isinstance(optimizer, nnx.Optimizer) else 0
         transform = getattr(optimizer, "tx", optimizer)
         if transform is not None and not hasattr(transform, "update"):
@@ -128,18 +131,13 @@ class FlaxPort(Port):
         return float(self._criterion(self._call(inputs, training=False), targets))
 
     def still(self) -> None:
-        rates = [
-            (layer, name)
-            for _, layer in modules_of(self.module)
-            for kind, name in ((nnx.Dropout, "rate"), (nnx.MultiHeadAttention, "dropout_rate"))
-            if isinstance(layer, kind)
-        ]
-        self._rates = tuple(float(getattr(layer, name)) for layer, name in rates)
-        for layer, name in rates:
-            setattr(layer, name, 0.0)
+        self._dropped = leave_out(self.module)
 
     def dropout_rates(self) -> tuple[float, ...]:
-        return tuple(rate for rate in self._rates if rate)
+        return tuple(rate for rate, _ in self._dropped if rate)
+
+    def dropout_kinds(self) -> tuple[str, ...]:
+        return tuple(kind for rate, kind in self._dropped if rate)
 
     def gradients(self, batch: PortBatch) -> dict[str, npt.NDArray[Any]]:
         found = {
@@ -160,14 +158,18 @@ class FlaxPort(Port):
         def criterion(module: Any) -> Any:
             return self._criterion(self._call(batch[0], training=True, module=module), batch[1])
 
-        return nnx.grad(criterion)(self.module)
+        with noting(self._dropped):
+            return nnx.grad(criterion)(self.module)
 
     def _call(self, inputs: npt.NDArray[Any], *, training: bool, module: Any = None) -> Any:
         module = self.module if module is None else module
         integer = np.issubdtype(inputs.dtype, np.integer)
         values = jnp.asarray(inputs, jnp.int32 if integer else self._precision)
         accepted = inspect.signature(type(module).__call__).parameters
-        modes = {"training": training, "train": training, "deterministic": not training}
+        modes: dict[str, Any] = {"training": training, "train": training}
+        modes |= {"is_training": training, "deterministic": not training}
+        if "rngs" in accepted and accepted["rngs"].default in {None, inspect.Parameter.empty}:
+            modes["rngs"] = self._rngs
         given = {name: value for name, value in modes.items() if name in accepted}
         output = module(values, **given)
         if isinstance(output, dict | list | tuple) or output is None:
@@ -185,6 +187,20 @@ class FlaxPort(Port):
             labels = jax.nn.one_hot(labels, output.shape[-1], dtype=output.dtype)
         elif kind in {"binary", "values"}:
             labels = labels.reshape(output.shape)
+        elif np.issubdtype(targets.dtype, np.integer):
+            return self._own_loss(output, labels)
+        return jnp.mean(self._loss(output, labels))
+
+    def _own_loss(self, output: Any, labels: Any) -> Any:
+        """Return a loss of the file's own: it takes classes by number, or else one-hot."""
+        if not self._one_hot:
+            try:
+                return jnp.mean(self._loss(output, labels))
+            except (TypeError, ValueError):
+                if output.shape[:-1] != labels.shape:
+                    raise
+                self._one_hot = True
+        labels = jax.nn.one_hot(labels, output.shape[-1], dtype=output.dtype)
         return jnp.mean(self._loss(output, labels))
 
 
