@@ -8,16 +8,20 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbench.plugins.ports import PortBlock
-from benchbench.ports.evidence import Network, PortEvidence
+from benchbench.ports import layer_settings
+from benchbench.ports.evidence import PortEvidence
 from benchbench.ports.messages import NamedArrays
+from benchbench.ports.network import Network
 from benchbench.ports.report import Trap
 from benchbench.ports.traps import functions, sequences, settings
+from benchbench.ports.traps.elementwise import FITS
 from benchbench.ports.triple import Triple, relative
 
 _Values = npt.NDArray[np.float64]
 _RECURRENT = {"LSTM": sequences.of_lstm, "GRU": sequences.of_gru}
 _RECURRENT_ROLES = ("kernel", "recurrent_kernel", "bias")
 _ATTENTION = "MultiHeadAttention"
+_IMAGE = 4
 
 
 def inside(
@@ -25,7 +29,9 @@ def inside(
 ) -> tuple[Trap | None, str]:
     """Return why layers answer the same inputs otherwise."""
     a, b = evidence.a.block(pair[0]), evidence.b.block(pair[1])
-    trap = settings.of_layers(a, b) or functions.of_precision(one.own, one.other)
+    trap = _of_padding_before(evidence, trace, pair)
+    trap = trap or layer_settings.of_kinds(a, b) or layer_settings.of_layers(a, b)
+    trap = trap or functions.of_precision(one.own, one.other)
     ends = one.exact.astype(np.float64), one.other.astype(np.float64)
     trap = trap or _of_recurrent(evidence, trace, (a, b), ends)
     trap = trap or _of_attention(evidence, trace, (a, b), ends)
@@ -42,6 +48,7 @@ def between(
     trap = _of_axes(evidence, pair, a, b)
     for earlier in _earlier(evidence, pair[0], trace):
         trap = trap or functions.of_function(earlier, a, b)
+    trap = trap or _of_last_states(evidence, trace, pair[0], (a, b))
     for earlier in _earlier(evidence, pair[0], trace):
         named = ((n.partition(":")[2], v) for n, v in exact.items() if f"{trace}:" in n)
         trap = trap or functions.of_shortcut(earlier, a, b, named)
@@ -56,7 +63,40 @@ def between(
     trap = trap or _of_backward_end(evidence, trace, pair[0], (a, b))
     trap = trap or _of_calls(evidence, pair)
     trap = trap or functions.of_order(a, b) or functions.of_precision(one.own, one.other)
+    trap = trap or settings.of_masking(evidence.a.blocks, evidence.b.blocks)
     return trap, "what goes into it differs already, and all layers before agree"
+
+
+def _of_last_states(
+    evidence: PortEvidence, trace: str, name: str, ends: tuple[_Values, _Values]
+) -> Trap | None:
+    """Return what each makes of its own output, where one gives all steps and one the last."""
+    order = [one.name for one in evidence.a.blocks]
+    before = order[max(0, order.index(name) - 1)]
+    twins = [own for own, other in evidence.pairing.blocks.items() if other == before]
+    a = evidence.traces[0].get(f"out{trace}:{before}")
+    b = evidence.traces[2].get(f"out{trace}:{twins[0]}") if twins else None
+    if a is None or b is None or {a.ndim, b.ndim} != {2, 3}:
+        return None
+    return functions.of_function(a.astype(np.float64), *ends, of_b=b.astype(np.float64))
+
+
+def _of_padding_before(evidence: PortEvidence, trace: str, pair: tuple[str, str]) -> Trap | None:
+    """Return that one adds as many zeros on both sides of an image before the layer."""
+    a = evidence.traces[0].get(f"in{trace}:{pair[0]}")
+    b = evidence.traces[2].get(f"in{trace}:{pair[1]}")
+    if a is None or b is None or not a.ndim == b.ndim == _IMAGE:
+        return None
+    for label, small, large in (("B", a, b), ("A", b, a)):
+        added = large.shape[1] - small.shape[1]
+        inside = large[:, added // 2 : -(added // 2) or None, added // 2 : -(added // 2) or None]
+        if added > 0 and not added % 2 and relative(inside, small) < FITS:
+            words = (
+                f"{label} adds {added // 2} on both sides before the layer; 'same' with strides "
+                f"pads more at the end"
+            )
+            return Trap("symmetric padding", words)
+    return None
 
 
 def of_company(side: Network, output: npt.NDArray[np.generic]) -> Trap:
@@ -107,7 +147,7 @@ def _of_axes(evidence: PortEvidence, pair: tuple[str, str], a: _Values, b: _Valu
     blocks = evidence.a.block(pair[0]), evidence.b.block(pair[1])
     if all(one.settings.get("batch_first", True) for one in blocks) or a.ndim != 3 or b.ndim != 3:
         return None
-    if relative(b.swapaxes(0, 1), a) > functions.FITS:
+    if relative(b.swapaxes(0, 1), a) > FITS:
         return None
     return Trap(
         "batch_first",
@@ -142,7 +182,8 @@ def _of_calls(evidence: PortEvidence, pair: tuple[str, str]) -> Trap | None:
         twin = evidence.pairing.blocks.get(name)
         if twin is None or order_a.index(twin) < order_a.index(pair[0]):
             continue
-        norm = evidence.a.block(pair[0]).kind.endswith("Normalization")
+        kinds = evidence.a.block(pair[0]).kind, evidence.a.block(twin).kind
+        norm = any(kind.endswith("Normalization") for kind in kinds)
         words = f"A calls '{pair[0]}' before '{twin}', B behind it"
         return Trap("norm first" if norm else "order of layers", words)
     return None

@@ -17,6 +17,8 @@ def of_loss(evidence: PortEvidence) -> Trap | None:
         return found
     exact = [float(one.exact[0]) for one in evidence.losses]
     other = [float(one.other[0]) for one in evidence.losses]
+    if not np.isfinite(other).all():
+        return None
     return (
         _summed(evidence, exact, other)
         or _broadcast(evidence, other)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbench.ports.report import Trap
-from benchbench.ports.traps.functions import FITS, Values, sigmoid, softmax
+from benchbench.ports.traps.elementwise import FITS, Values, sigmoid, softmax
 from benchbench.ports.triple import relative
 
 # Many steps add up.
@@ -99,6 +99,8 @@ def of_attention(
     """Return what A and B do with queries, keys and values (batch, steps, features)."""
     query, key, value = parts
     if not query.shape == key.shape == value.shape or query.ndim != 3 or a.shape != b.shape:
+        return None
+    if a.ndim != query.ndim or a.shape[:2] != query.shape[:2]:
         return None
     left, right = (_attention(query, key, value, one, project) for one in (a, b))
     if (left is None) != (right is None):

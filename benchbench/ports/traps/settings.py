@@ -1,13 +1,13 @@
-"""Mistakes that two paired layers, or two optimizers, own up to in their settings."""
+"""Mistakes that two losses, or two optimizers, own up to in their settings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from benchbench.plugins.ports import PortBlock, PortLoss, PortOptimizer, PortSetting
+from benchbench.ports.layer_settings import same
 from benchbench.ports.report import Trap
 
-_SHORT = {"BatchNormalization": "BatchNorm", "LayerNormalization": "LayerNorm"}
 # Where a framework does not have the setting, it is as if it had this one.
 _DEFAULTS: dict[str, PortSetting] = {
     "momentum": 0,
@@ -24,27 +24,9 @@ _DEFAULTS: dict[str, PortSetting] = {
     "clipnorm": 0,
     "global_clipnorm": 0,
     "clipvalue": 0,
+    "centered": False,
+    "use_ema": False,
 }
-
-
-def of_layers(a: PortBlock, b: PortBlock) -> Trap | None:
-    """Return the first setting of two layers that differs, for a forward pass."""
-    for name in (name for name in a.settings if name in b.settings and name != "momentum"):
-        left, right = a.settings[name], b.settings[name]
-        if _same(left, right):
-            continue
-        if name == "padding":
-            symmetric = "on both sides" in f"{left}{right}"
-            trap = "symmetric padding" if symmetric else "padding"
-            words = (
-                f"it pads {left}, the other {right}; 'same' with strides pads more at the end"
-                if symmetric
-                else f"it pads '{left}', the other '{right}'"
-            )
-            return Trap(trap, words)
-        kind = _SHORT.get(a.kind, a.kind)
-        return Trap(f"{kind} {name}", f"it has {name} {left}, the other {right}")
-    return None
 
 
 def of_masking(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> Trap | None:
@@ -62,7 +44,7 @@ def of_masking(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> Trap | None:
 def of_momentum(a: PortBlock, b: PortBlock) -> Trap | None:
     """Return that two BatchNorms move their statistics by another momentum."""
     left, right = a.settings.get("momentum"), b.settings.get("momentum")
-    if not isinstance(left, float) or not isinstance(right, float) or _same(left, right):
+    if not isinstance(left, float) or not isinstance(right, float) or same(left, right):
         return None
     complement = abs(left + right - 1) < 1e-9
     words = f"in Keras's terms it keeps {left:g} of the old statistics, the other {right:g}" + (
@@ -76,7 +58,7 @@ def of_losses(a: PortLoss | None, b: PortLoss | None) -> Trap | None:
     left, right = (one.settings if one else {} for one in (a, b))
     for name, trap in _LOSS_TRAPS.items():
         values = [one.get(name, _DEFAULTS.get(name)) for one in (left, right)]
-        if None not in values and not _same(*values):  # type: ignore[arg-type] # none is None
+        if None not in values and not same(*values):  # type: ignore[arg-type] # none is None
             return Trap(trap, f"the loss has {name} {values[0]}, the other {values[1]}")
     names = {_plain(one.name) for one in (a, b) if one and one.targets == "values"}
     if a and b and len(names) > 1:
@@ -112,20 +94,37 @@ def of_optimizers(a: PortOptimizer | None, b: PortOptimizer | None, *names: str)
     """Return what two optimizers differ in, among these settings; without any, in all."""
     if a is None or b is None:
         return None
+    named = {a.name.lower().removesuffix("w"), b.name.lower().removesuffix("w")}
+    if not names and len(named) > 1 and _UNKNOWN not in named:  # optax's are functions of no name
+        return Trap("another optimizer", f"one trains by {a.name}, the other by {b.name}")
     for name in names or _TRAPS:
-        values = [one.settings.get(name, _DEFAULTS.get(name)) for one in (a, b)]
-        if None in values or _same(*values):  # type: ignore[arg-type] # neither is None
+        values = [_setting(one, name) for one in (a, b)]
+        if None in values or same(*values):  # type: ignore[arg-type] # neither is None
             continue
         trap = _TRAPS.get(name, name.replace("_", " "))
         if name == "learning_rate" and any(isinstance(one, str) for one in values):
             trap = "learning-rate schedule"
         return Trap(trap, f"{a.name} has {name} {values[0]}, {b.name} has {values[1]}")
-    named = {a.name.lower(), b.name.lower()}
-    if not names and len(named) > 1 and "optax" not in named:  # optax's are functions of no name
-        return Trap("another optimizer", f"one trains by {a.name}, the other by {b.name}")
     return None
 
 
+def of_few_steps(a: PortOptimizer | None, b: PortOptimizer | None) -> Trap | None:
+    """Return what two optimizers differ in that only many steps would show."""
+    return of_optimizers(a, b, "amsgrad", "beta_2", "schedule")
+
+
+def of_averages(a: PortOptimizer | None, b: PortOptimizer | None) -> Trap | None:
+    """Return that two optimizers average the weights otherwise."""
+    return of_optimizers(a, b, "use_ema", "ema_momentum")
+
+
+def _setting(optimizer: PortOptimizer, name: str) -> PortSetting | None:
+    """Return a setting; of an optimizer of optax, which is a function, none is known."""
+    default = None if optimizer.name == _UNKNOWN else _DEFAULTS.get(name)
+    return optimizer.settings.get(name, default)
+
+
+_UNKNOWN = "optax"
 _TRAPS = {
     "gradient_accumulation_steps": "gradient accumulation",
     "learning_rate": "learning rate",
@@ -138,15 +137,14 @@ _TRAPS = {
     "beta_1": "Adam's beta_1",
     "beta_2": "Adam's beta_2",
     "rho": "RMSprop's rho",
+    "initial_accumulator_value": "initial accumulator",
+    "centered": "RMSprop centered",
     "epsilon": "epsilon of the optimizer",
     "amsgrad": "amsgrad",
     "clipnorm": "gradient clipping",
     "global_clipnorm": "gradient clipping",
     "clipvalue": "gradient clipping",
+    "use_ema": "average of the weights",
+    "ema_momentum": "average of the weights",
+    "schedule": "learning-rate schedule",
 }
-
-
-def _same(left: PortSetting, right: PortSetting) -> bool:
-    if isinstance(left, int | float) and isinstance(right, int | float):
-        return abs(left - right) <= 1e-6 * max(abs(left), abs(right))
-    return str(left).lower() == str(right).lower()
