@@ -206,6 +206,10 @@ class Port(ABC):
     def dropout_rates(self) -> tuple[float, ...]:
         """Return the rate of each dropout, those above 0. Called after `still` and `gradients`."""
 
+    def dropout_kinds(self) -> tuple[str, ...]:
+        """Return what each of them drops beside single values: "channels", "alpha", else ""."""
+        return ("",) * len(self.dropout_rates())
+
     @abstractmethod
     def gradients(self, batch: PortBatch) -> dict[str, npt.NDArray[Any]]:
         """Return the canonical gradients of one training pass, zeros for what is not trained.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchbench.plugins.ports import PortBlock
-from benchbench.ports.layouts import ArrayShape, fits
+from benchbench.ports.layouts import ArrayShape, fits, squeezed
 
 _Named = list[tuple[str, ArrayShape]]
 
@@ -43,7 +43,7 @@ def _named(blocks: Sequence[PortBlock]) -> _Named:
 
 
 def _same(a: ArrayShape, b: ArrayShape) -> bool:
-    return len(a) == len(b) and fits(a, b)
+    return len(squeezed(a)) == len(squeezed(b)) and fits(a, b)
 
 
 def _blocks(

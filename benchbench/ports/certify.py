@@ -10,19 +10,21 @@ import numpy as np
 
 from benchbench.errors import UsageError
 from benchbench.plugins.ports import PortBlock, PortDescription, PortTargets
-from benchbench.ports import forward, inputs
+from benchbench.ports import inputs
 from benchbench.ports.climb import broken, climb
-from benchbench.ports.evidence import Network, PortEvidence
+from benchbench.ports.evidence import PortEvidence
+from benchbench.ports.layouts import squeezed
 from benchbench.ports.map_file import read_map, write_map
 from benchbench.ports.messages import NamedArrays
+from benchbench.ports.network import Network
 from benchbench.ports.pairing import VariablePairing, first_weights, pair, pair_by
 from benchbench.ports.process import PortFailure, PortProcess
 from benchbench.ports.report import Break, PortReport, Trap
+from benchbench.ports.settle import agree, settle
 from benchbench.ports.sizes import Unpaired
 from benchbench.ports.subjects import PortSubject
 
 TIMEOUT_SECONDS = 600.0
-_TRIES = 4
 
 
 def certify_ports(
@@ -61,8 +63,8 @@ def compare(
     network_a, network_b = _load(process_a, a), _load(process_b, b)
     _must_be_untrained(network_a)
     _must_be_untrained(network_b)
-    settled, output = _settle(network_a, network_b, (a, b), shape)
     try:
+        settled, output = _settle(network_a, network_b, (a, b), shape)
         targets = _targets(network_a.description, network_b.description, output)
         pairing = _pairing(network_a, network_b, map_path)
     except Unpaired as error:
@@ -79,16 +81,23 @@ def compare(
         weights=first_weights(network_a.first, network_a.blocks),
         output_shape=output,
     )
-    for side in (network_a, network_b):
-        if side.flat:
-            evidence.notes.append(f"{side.label} takes its inputs flat")
-    if not evidence.own_optimizer:
-        evidence.notes.append(
-            "one of the files has no optimizer: both were trained by Adam of the protocol"
-        )
-    _settle_turning(evidence)
-    _settle_flattening(evidence)
+    evidence.notes += _notes(evidence)
+    settle(evidence)
+    _must_be_sure(evidence)
     return climb(evidence)
+
+
+def _notes(evidence: PortEvidence) -> list[str]:
+    notes = []
+    for side in (evidence.a, evidence.b):
+        if side.flat:
+            notes.append(f"{side.label} takes its inputs flat")
+        if side.uncalled and not set(side.uncalled) & {one.name for one in side.blocks}:
+            names = ", ".join(side.uncalled)
+            notes.append(f"{side.label} never calls {names}: left out of the comparison")
+    if not evidence.own_optimizer:
+        notes.append("one of the files has no optimizer: both were trained by Adam of the protocol")
+    return notes
 
 
 def _load(process: PortProcess, subject: PortSubject, sample: NamedArrays | None = None) -> Network:
@@ -114,7 +123,8 @@ def _settle(
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Find inputs that both take; return the shape of a sample and that of an output.
 
-    Builds what builds itself when called, and puts blocks in the order of their calls.
+    Builds what builds itself when called, and puts blocks in the order of their calls. Raises
+    Unpaired where outputs are of different sizes.
     """
     failure: PortFailure | None = None
     known = given or a.description.input_shape or b.description.input_shape
@@ -127,9 +137,14 @@ def _settle(
         except PortFailure as error:
             failure = failure or error
             continue
-        if found[0] != found[1] and np.prod(found[0]) != np.prod(found[1]):
-            raise PortFailure(
-                f"{a.label} answers {found[0]} a sample, {b.label} {found[1]}: expected one shape"
+        for side in (a, b):
+            if not side.blocks:
+                raise PortFailure(f"{side.label} has no variables: there is nothing to train")
+        if squeezed(found[0]) != squeezed(found[1]):
+            pair(a.blocks, b.blocks)  # where sizes differ, a table of both says more
+            raise Unpaired(
+                f"{a.label} answers {found[0]} a sample, {b.label} {found[1]}: expected one shape",
+                "output shape",
             )
         return shape, found[0]
     raise PortFailure(
@@ -158,6 +173,8 @@ def _try(side: Network, subject: PortSubject, sample: np.ndarray) -> tuple[int, 
     called = [named[name] for name in answer.called]
     ordered = (*called, *(one for one in side.description.blocks if one not in called))
     side.blocks = tuple(one for one in ordered if set(one.constants) != set(one.variables))
+    if called:
+        side.uncalled = tuple(one.name for one in side.blocks if one not in called)
     if arrays["output0"].ndim == 0 or len(arrays["output0"]) != len(sample):
         raise PortFailure(
             f"{side.label} answers {arrays['output0'].shape} for {len(sample)} samples"
@@ -192,6 +209,9 @@ def _pairing(a: Network, b: Network, map_path: Path | None) -> VariablePairing:
     try:
         pairing = pair(a.blocks, b.blocks)
     except Unpaired:
+        called = _pair_called(a, b)
+        if called is not None:
+            return called
         if map_path is None or _total(a.blocks) != _total(b.blocks):
             raise
         pairing = VariablePairing()
@@ -202,54 +222,32 @@ def _pairing(a: Network, b: Network, map_path: Path | None) -> VariablePairing:
                 f"wrote {map_path}: say there what {', '.join(asked)} of {b.label} are, and run "
                 f"this again"
             )
-    elif pairing.unsure:
-        asked_for = "; ".join(
-            f"{name} may be {' or '.join(those)}" for name, those in pairing.unsure.items()
-        )
-        raise UsageError(
-            f"which variable is which cannot be told: {asked_for}. With --map map.toml a map is "
-            f"written for you to edit"
-        )
     return pairing
 
 
-def _settle_flattening(evidence: PortEvidence) -> None:
-    """Find the layers of B that take flat maps channels first; their weights are copied so."""
-    for _ in range(_TRIES):
-        found = forward.flattened(evidence)
-        if not found:
-            return
-        evidence.pairing.channels |= found
-        del evidence.traces
-        for name, channels in found.items():
-            orders = [f"({abs(channels)} channels, positions)", "(positions, channels)"]
-            own, other = orders if channels > 0 else reversed(orders)
-            evidence.notes.append(
-                f"{name} takes its features over {own}, the other over {other}: its weights are "
-                f"copied in that order"
-            )
+def _pair_called(a: Network, b: Network) -> VariablePairing | None:
+    """Pair without the layers that a forward pass never calls; None where that does not help."""
+    if not a.uncalled and not b.uncalled:
+        return None
+    kept = [tuple(one for one in side.blocks if one.name not in side.uncalled) for side in (a, b)]
+    try:
+        pairing = pair(*kept)
+    except Unpaired:
+        return None
+    a.blocks, b.blocks = kept
+    return pairing
 
 
-def _settle_turning(evidence: PortEvidence) -> None:
-    """Transpose square matrices of layers nobody knows, where that makes the outputs agree."""
-    pairing = evidence.pairing
-    kinds = [{one.name: one.kind for one in side.blocks} for side in (evidence.b, evidence.a)]
-    square = {
-        own
-        for own, other in pairing.variables.items()
-        if kinds[0][own.rpartition(".")[0]] != kinds[1][other.rpartition(".")[0]]
-        and evidence.weights[other].ndim == 2
-        and len(set(evidence.weights[other].shape)) == 1
-    } - pairing.turned
-    if not square or forward.agree(evidence):
+def _must_be_sure(evidence: PortEvidence) -> None:
+    """Raise UsageError where variables of one shape were told apart by their order in vain."""
+    unsure = evidence.pairing.unsure
+    if not unsure or agree(evidence):
         return
-    pairing.turned |= square
-    del evidence.traces
-    if forward.agree(evidence):
-        evidence.notes.append(f"{', '.join(sorted(square))}: taken transposed, as outputs agree so")
-        return
-    pairing.turned -= square
-    del evidence.traces
+    asked_for = "; ".join(f"{name} may be {' or '.join(those)}" for name, those in unsure.items())
+    raise UsageError(
+        f"which variable is which cannot be told: {asked_for}. With --map map.toml a map is "
+        f"written for you to edit"
+    )
 
 
 def _total(blocks: Sequence[PortBlock]) -> int:

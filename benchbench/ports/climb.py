@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from benchbench.ports import forward, inputs
+from benchbench.ports.ends import allowed, tolerance
 from benchbench.ports.evidence import PortEvidence
-from benchbench.ports.forward import tolerance
 from benchbench.ports.process import PortFailure
 from benchbench.ports.report import RUNG_NAMES, Break, PortReport, PortRung, Trap
-from benchbench.ports.traps import losses, training
+from benchbench.ports.traps import losses, settings, training, updates
 from benchbench.ports.triple import NotFinite, Triple, relative
 
 _LOSS = 1e-5
 _GRADIENTS = 1e-4
 _FIRST_STEP = 1e-3
 _LATER_STEPS = 5e-3
+_LAST = "update after 10 steps"
+_UPDATES = {
+    "update after 1 step": _FIRST_STEP,
+    "small gradients": _FIRST_STEP,
+    "large gradients": _FIRST_STEP,
+    "update after 2 steps": _FIRST_STEP,
+    _LAST: _LATER_STEPS,
+}
+# What decay of the weights leaves is told from rounding when it is so many times smaller.
+_DECAY = 0.1
 _STATISTICS = 1e-4
 # Evaluation after training, where one keeps the biased variance and the other the unbiased.
 _OTHER_VARIANCE = 0.05
@@ -85,38 +96,32 @@ def _measures(evidence: PortEvidence) -> dict[str, Callable[[], float]]:
     def forward_pass() -> float:
         return max(forward.layers(evidence), forward.outputs(evidence))
 
-    def updates(rung: str, moved: Callable[[], Mapping[str, Triple]], least: float) -> float:
-        left_out = evidence.fixed() | evidence.silent
-        found = {name: one for name, one in moved().items() if name not in left_out}
-        return _variables(
-            rung,
-            found,
-            least,
-            lambda name, one: training.of_update(name, one, evidence, rung),
-            evidence,
-        )
-
     return {
         "evaluation mode": lambda: forward.modes(evidence),
         "forward": forward_pass,
         "loss": lambda: _loss(evidence),
         "gradients": lambda: _gradients(evidence),
-        "update after 1 step": lambda: updates(
-            "update after 1 step", lambda: evidence.update(1), _FIRST_STEP
-        ),
-        "small gradients": lambda: updates(
-            "small gradients", lambda: evidence.small_update, _FIRST_STEP
-        ),
-        "update after 2 steps": lambda: updates(
-            "update after 2 steps", lambda: evidence.update(2), _FIRST_STEP
-        ),
-        "update after 10 steps": lambda: updates(
-            "update after 10 steps", lambda: evidence.update(10), _LATER_STEPS
-        ),
+        **{rung: functools.partial(_update, rung, evidence) for rung in _UPDATES},
         "statistics": lambda: _statistics(evidence),
         "after training": lambda: _after(evidence),
         "dropout": lambda: _dropout(evidence),
     }
+
+
+def _update(rung: str, evidence: PortEvidence) -> float:
+    left_out = evidence.fixed() | evidence.silent
+    found = {name: one for name, one in evidence.moved(rung).items() if name not in left_out}
+    worst = _variables(
+        rung,
+        found,
+        _UPDATES[rung],
+        lambda name, one: updates.of_update(name, one, evidence, rung),
+        evidence,
+    )
+    trap = settings.of_few_steps(*evidence.optimizers) if rung == _LAST else None
+    if trap and evidence.own_optimizer:
+        raise Break(rung, difference=worst, trap=trap, words="so few steps hardly show it")
+    return worst
 
 
 def _loss(evidence: PortEvidence) -> float:
@@ -162,10 +167,12 @@ def _variables(
     for name, one in found.items():
         scale = _STILL * largest
         difference = one.difference_on(scale)
-        allowed = forward.allowed(relative(one.own, one.exact, scale=scale), least)
+        limit = allowed(relative(one.own, one.exact, scale=scale), least)
+        if rung in _UPDATES and updates.along_weights(name, one, evidence):
+            limit *= _DECAY
         worst = max(worst, difference)
-        if difference / allowed > excess:
-            excess, at = difference / allowed, name
+        if difference / limit > excess:
+            excess, at = difference / limit, name
     if not at:
         return worst
     one = found[at]
@@ -207,20 +214,24 @@ def _statistics(evidence: PortEvidence) -> float:
 def _after(evidence: PortEvidence) -> float:
     one = evidence.probabilities(evidence.trained_outputs)
     least = _OTHER_VARIANCE if evidence.variances_differ else _LATER_STEPS
-    allowed = tolerance(one, least)
-    if one.difference > allowed:
-        raise Break("after training", difference=one.difference, tolerance=allowed)
+    limit = tolerance(one, least)
+    if one.difference > limit:
+        trap = settings.of_averages(*evidence.optimizers)
+        raise Break("after training", difference=one.difference, tolerance=limit, trap=trap)
     return one.difference
 
 
 def _dropout(evidence: PortEvidence) -> float:
-    rates = [sorted(one) for one in evidence.dropout_rates]
-    if len(rates[0]) == len(rates[1]) and np.allclose(rates[0], rates[1]):
-        return 0.0
-    keep = len(rates[0]) == len(rates[1]) and np.allclose(
-        rates[0], [1 - r for r in reversed(rates[1])]
-    )
-    name = "rate taken for keep" if keep else "dropout rate" if all(rates) else "dropout left out"
+    rates = [[rate for rate, _ in one] for one in evidence.dropouts]
+    kinds = [[kind for _, kind in one] for one in evidence.dropouts]
+    same = len(rates[0]) == len(rates[1])
+    if same and np.allclose(rates[0], rates[1]):
+        if kinds[0] == kinds[1]:
+            return 0.0
+        told = [", ".join(kind or "single values" for kind in one) for one in kinds]
+        raise Break("dropout", trap=Trap("what is dropped", f"A drops {told[0]}; B {told[1]}"))
+    keep = same and np.allclose(rates[0], [1 - rate for rate in reversed(rates[1])])
+    name = "rate taken for keep" if keep else "dropout rate" if same else "dropout left out"
     words = f"the rates are {rates[0] or 'none'} and {rates[1] or 'none'}"
     raise Break("dropout", trap=Trap(name, words))
 

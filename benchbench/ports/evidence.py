@@ -5,45 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from benchbench.plugins.ports import PortBlock, PortDescription, PortOutputs, PortTargets
+from benchbench.plugins.ports import PortOptimizer, PortOutputs, PortTargets
 from benchbench.ports import inputs
 from benchbench.ports.meanings import sums_to_one, to_probabilities
 from benchbench.ports.messages import WEIGHT, Action, NamedArrays
+from benchbench.ports.network import AnyArray, Network
 from benchbench.ports.pairing import VariablePairing, shapes_of
-from benchbench.ports.process import PortFailure, PortProcess
+from benchbench.ports.process import PortFailure
 from benchbench.ports.repeats import must_repeat
 from benchbench.ports.triple import Triple
 
-AnyArray: TypeAlias = npt.NDArray[Any]
 SNAPSHOTS = (1, 2, 10)
-# So much smaller is the last layer where small gradients are wanted.
-_SMALL = 1e-3
+_Dropout: TypeAlias = tuple[float, str]
+# What the last layer is multiplied by where small or large gradients are wanted.
+_SCALES = {"small gradients": 1e-3, "large gradients": 4.0}
 # A gradient that is zero by construction is smaller than this fraction of the others.
 _ZERO = {"float64": 1e-12, "float32": 1e-7}
-
-
-@dataclass
-class Network:
-    """One side: its process, what it is, its blocks in the order of their calls."""
-
-    label: str
-    process: PortProcess
-    description: PortDescription
-    first: NamedArrays
-    blocks: tuple[PortBlock, ...] = ()
-    flat: bool = False
-
-    def sample(self, value: AnyArray) -> AnyArray:
-        """Return a batch as this side takes it: flat, where its file flattens elsewhere."""
-        return value.reshape(len(value), -1) if self.flat else value
-
-    def block(self, name: str) -> PortBlock:
-        return next(one for one in self.blocks if one.name == name)
 
 
 @dataclass
@@ -62,10 +43,16 @@ class PortEvidence:
     variances_differ: bool = False
     # What A is compared with: itself in float32, where it does not run in float64.
     exact_precision: str = "float64"
+    _scaled: dict[str, dict[str, Triple]] = field(default_factory=dict)
+
+    @property
+    def optimizers(self) -> tuple[PortOptimizer | None, PortOptimizer | None]:
+        """What both files train by."""
+        return self.a.description.optimizer, self.b.description.optimizer
 
     @property
     def own_optimizer(self) -> bool:
-        return self.a.description.optimizer is not None and self.b.description.optimizer is not None
+        return None not in self.optimizers
 
     @cached_property
     def batches(self) -> list[tuple[AnyArray, AnyArray]]:
@@ -108,7 +95,8 @@ class PortEvidence:
                 "loss", self._asked(side, [self.batches[0], self.batches[-1]]), precision=precision
             )
             found.append(answer.values)
-        return tuple(Triple(*(np.array([one[str(place)]]) for one in found)) for place in range(2))
+        values = [[np.array([one[str(place)]], float) for one in found] for place in range(2)]
+        return tuple(Triple(*three) for three in values)
 
     @cached_property
     def gradients(self) -> dict[str, Triple]:
@@ -133,12 +121,12 @@ class PortEvidence:
         return found
 
     @property
-    def dropout_rates(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """The rate of each dropout of A and of B."""
-        return self._passes[0][1], self._passes[-1][1]
+    def dropouts(self) -> tuple[list[_Dropout], list[_Dropout]]:
+        """The rate of each dropout of A and of B, and what it drops."""
+        return sorted(self._passes[0][1]), sorted(self._passes[-1][1])
 
     @cached_property
-    def _passes(self) -> list[tuple[NamedArrays, tuple[float, ...]]]:
+    def _passes(self) -> list[tuple[NamedArrays, list[_Dropout]]]:
         """Gradients and dropout rates of a training pass, of each run.
 
         Each makes it twice. Raises PortFailure for one that trains otherwise the second time.
@@ -152,7 +140,8 @@ class PortEvidence:
                 for start in ("g0:", "g1:")
             )
             must_repeat(side.label, first, second)
-            made.append((first, answer.dropout_rates))
+            dropouts = zip(answer.dropout_rates, answer.dropout_kinds, strict=True)
+            made.append((first, list(dropouts)))
         return made
 
     @cached_property
@@ -167,16 +156,17 @@ class PortEvidence:
     def trained_outputs(self) -> Triple:
         return Triple(*(one["output"] for one in self.training))
 
-    @cached_property
-    def small_update(self) -> dict[str, Triple]:
-        """How far each variable goes in a step where gradients are small: the last layer is."""
-        last = next((b.name for b in reversed(self.a.blocks) if "kernel" in b.variables), "")
-        weights = {
-            name: (value * np.float32(_SMALL) if name == f"{last}.kernel" else value)
-            for name, value in self.weights.items()
-        }
-        made = self._three("train", None, snapshots=(1,), weights=weights, steps=1)
-        return self._moved(made, "1:", weights)
+    def moved(self, rung: str) -> dict[str, Triple]:
+        """How far each variable went in a rung of updates."""
+        if rung not in _SCALES:
+            return self.update(next(int(word) for word in rung.split() if word.isdigit()))
+        if rung not in self._scaled:
+            last = next((b.name for b in reversed(self.a.blocks) if "kernel" in b.variables), "")
+            kernel, scale = f"{last}.kernel", np.float32(_SCALES[rung])
+            weights = {n: v * scale if n == kernel else v for n, v in self.weights.items()}
+            made = self._three("train", None, snapshots=(1,), weights=weights, steps=1)
+            self._scaled[rung] = self._moved(made, "1:", weights)
+        return self._scaled[rung]
 
     def fixed(self) -> set[str]:
         """Return the variables, by A's names, that neither side trains: statistics, frozen ones."""

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
+from benchbench.ports import layer_settings
+from benchbench.ports.ends import TOLERANCE, does_more, ends, padded_outside, pairs, tolerance
 from benchbench.ports.evidence import PortEvidence
-from benchbench.ports.pairing import channels_last
 from benchbench.ports.report import Break, Trap
 from benchbench.ports.traps import functions
 from benchbench.ports.traps import layers as traps
 from benchbench.ports.traps.outputs import of_meaning
 from benchbench.ports.triple import Triple, relative
 
-# At least so much is rounding; more where A's own float32 is further from its float64.
-TOLERANCE = 5e-6
-TIMES_NOISE = 30.0
 # Half of what a number of 11 bits is off by at most: float32 is off by far less.
 _SHORT = 1e-4
 # The traces of a batch, of a short one, and of large values.
 _TRACES = (("0", ""), ("4", " on large inputs"))
-
-
-def tolerance(one: Triple, least: float = TOLERANCE) -> float:
-    """Return how far B may be off: some times as far as A's rounding is."""
-    return allowed(one.noise, least)
-
-
-def allowed(noise: float, least: float) -> float:
-    """Return how far B may be off, where A in float32 is `noise` off; infinity allows nothing."""
-    return max(least, TIMES_NOISE * noise) if np.isfinite(noise) else least
 
 
 def modes(evidence: PortEvidence) -> float:
@@ -59,12 +45,12 @@ def layers(evidence: PortEvidence) -> float:
     worst = 0.0
     for trace, where in _TRACES:
         before: tuple[str, str] | None = None
-        for a, b in _pairs(evidence):
+        for a, b in pairs(evidence):
             for end in ("in", "out"):
-                one = _ends(evidence, f"{end}{trace}", a, b)
-                if one is None or (end == "in" and _padded_outside(evidence, trace, one, (a, b))):
+                one = ends(evidence, f"{end}{trace}", a, b)
+                if one is None or (end == "in" and padded_outside(evidence, trace, one, (a, b))):
                     continue
-                if end == "out" and _does_more(evidence, one, (a, b)):
+                if end == "out" and does_more(evidence, one, (a, b)):
                     continue
                 worst = max(worst, one.difference)
                 if one.difference > tolerance(one) or _is_short(one):
@@ -76,7 +62,17 @@ def layers(evidence: PortEvidence) -> float:
                         one, trap, words + where, before if end == "in" else None, (a, b)
                     )
             before = (a, b)
+    _unseen(evidence)
     return worst
+
+
+def _unseen(evidence: PortEvidence) -> None:
+    """Compare what numbers of a usual size hardly show. Raises Break."""
+    for pair in pairs(evidence):
+        trap = layer_settings.of_unseen(evidence.a.block(pair[0]), evidence.b.block(pair[1]))
+        if trap:
+            words = "what comes out hardly shows it here, and does where values are small, or large"
+            raise Break("forward", layer=_pair(pair), trap=trap, words=words)
 
 
 def outputs(evidence: PortEvidence) -> float:
@@ -86,7 +82,7 @@ def outputs(evidence: PortEvidence) -> float:
         one = evidence.probabilities(evidence.trace(f"output{trace}"))
         worst = max(worst, one.difference)
         if one.difference > tolerance(one) or _is_short(one):
-            last = next(iter(reversed(list(_pairs(evidence)))), ("", ""))
+            last = next(iter(reversed(list(pairs(evidence)))), ("", ""))
             trap = _of_output(evidence, trace, last)
             raise _layer_break(
                 one, trap, f"behind the last layer{where}", last, ("output", "output")
@@ -94,97 +90,9 @@ def outputs(evidence: PortEvidence) -> float:
     return worst
 
 
-def agree(evidence: PortEvidence) -> bool:
-    """Say whether both answer the first batch alike."""
-    one = evidence.probabilities(evidence.trace("output0"))
-    finite = bool(np.isfinite(one.exact).all())
-    return finite and one.difference <= tolerance(one)
-
-
-def flattened(evidence: PortEvidence) -> dict[str, int]:
-    """Return the blocks of B with flat features over (channels, positions), and the channels."""
-    found = {}
-    channels = 0
-    for a, b in _pairs(evidence):
-        one = _ends(evidence, "in0", a, b)
-        if one is not None and not np.isfinite(one.exact).all():
-            break
-        agrees = one is None or one.difference <= tolerance(one)
-        if agrees or (one and _padded_outside(evidence, "0", one, (a, b))):
-            output = evidence.traces[0].get(f"out0:{a}")
-            channels = output.shape[-1] if output is not None and output.ndim == 4 else channels
-            continue
-        assert one is not None  # noqa: S101 - else it agrees
-        if channels and b not in evidence.pairing.channels and one.other.ndim == 2:
-            features = one.other.shape[-1]
-            for count in (channels, -channels) if features % channels == 0 else ():
-                order = channels_last(features, count)
-                if relative(one.other[:, order], one.exact) <= tolerance(one):
-                    found[b] = count
-        break
-    return found
-
-
-def _pairs(evidence: PortEvidence) -> Iterator[tuple[str, str]]:
-    """Yield paired blocks in the order in which A calls them."""
-    twins = {other: own for own, other in evidence.pairing.blocks.items()}
-    for block in evidence.a.blocks:
-        if block.name in twins:
-            yield block.name, twins[block.name]
-
-
-def _padded_outside(evidence: PortEvidence, trace: str, one: Triple, pair: tuple[str, str]) -> bool:
-    """Say whether a layer gets another shape and answers the same: its padding is done before."""
-    after = _ends(evidence, f"out{trace}", *pair)
-    return (
-        one.other.shape != one.exact.shape
-        and after is not None
-        and after.other.shape == after.exact.shape
-    )
-
-
 def _is_short(one: Triple) -> bool:
     """Say whether A computes in less than float32: what it is off by is no rounding of float32."""
     return one.noise > _SHORT and functions.of_precision(one.own, one.exact) is not None
-
-
-def _does_more(evidence: PortEvidence, one: Triple, pair: tuple[str, str]) -> bool:
-    """Say whether a layer of another kind answers another size: what follows it is compared.
-
-    A recurrent layer of one side may answer at all steps, the other's at the last: `_ends` has
-    taken the last of both.
-    """
-    kinds = evidence.a.block(pair[0]).kind, evidence.b.block(pair[1]).kind
-    return kinds[0] != kinds[1] and one.exact.size != one.other.size
-
-
-def _ends(evidence: PortEvidence, end: str, a: str, b: str) -> Triple | None:
-    """Return what went into or came out of a layer; None where one of them was not seen."""
-    exact, own, other = evidence.traces
-    if end.startswith("in"):
-        a, b = evidence.pairing.entry(a, b)
-    if f"{end}:{a}" not in exact or f"{end}:{b}" not in other:
-        return None
-    value = other[f"{end}:{b}"]
-    if end.startswith("in"):
-        value = evidence.pairing.features_to_a(b, value)
-    arrays = [exact[f"{end}:{a}"], own[f"{end}:{a}"], value]
-    return Triple(*_alike(arrays, end))
-
-
-def _alike(arrays: list[np.ndarray], end: str) -> list[np.ndarray]:
-    """Return the arrays in one shape where they are laid out otherwise and have as many values."""
-    ranks = {one.ndim for one in arrays}
-    if len({one.shape for one in arrays}) == 1:
-        return arrays
-    if len({one.size for one in arrays}) == 1:
-        if len({len(one) for one in arrays}) == 1:
-            return [one.reshape(len(one), -1) for one in arrays]
-        # One has the steps among its samples. Where all have steps, two axes were exchanged.
-        return arrays if ranks == {3} else [one.reshape(1, -1) for one in arrays]
-    if ranks == {2, 3} and end.startswith("out"):  # a recurrent layer: all steps, or the last
-        return [one[:, -1] if one.ndim == 3 else one for one in arrays]
-    return arrays
 
 
 def _of_output(evidence: PortEvidence, trace: str, last: tuple[str, str]) -> Trap | None:

@@ -17,6 +17,8 @@ LOW, HIGH = -0.6, 1.4
 LARGE = 8.0
 # The features of the first eighth are so faint: they give small gradients, where an epsilon shows.
 _FAINT = 1e-3
+# A variable of these roles says what a layer takes; one of the file's own may not.
+_USUAL = {"kernel", "query_kernel", "gamma"}
 _SIDES = (28, 32, 16, 64, 8, 12, 224)
 _STEPS = 12
 
@@ -25,7 +27,9 @@ def candidates(a: PortDescription, b: PortDescription) -> Iterator[tuple[int, ..
     """Yield shapes of one sample to try, channels last: guesses from the first layer."""
     for network in (a, b):
         blocks = [one for one in network.blocks if set(one.constants) != set(one.variables)]
-        first = next((one for one in blocks if one.kind != "Embedding"), None)
+        others = [one for one in blocks if one.kind != "Embedding"]
+        usual = [one for one in others if _USUAL & set(one.variables)]
+        first = next(iter((*usual, *others)), None)
         images = first is not None and first.kind in {"Conv2D", "Conv2DTranspose"}
         if any(one.kind == "Embedding" for one in blocks) and not images:
             rows = [one.variables["embeddings"][0] for one in blocks if one.kind == "Embedding"]
@@ -42,15 +46,19 @@ def candidates(a: PortDescription, b: PortDescription) -> Iterator[tuple[int, ..
         if first is None:
             continue
         shape = tuple(next(iter(first.variables.values())))
+        steps = {"LSTM", "GRU", "SimpleRNN", "MultiHeadAttention"} & {one.kind for one in blocks}
+        convolves = any(one.kind.startswith("Conv2D") for one in blocks)
         if first.kind in {"Conv2D", "Conv2DTranspose"}:
             yield from ((side, side, shape[2]) for side in _SIDES)
         elif first.kind == "Conv1D":
             yield from ((side, shape[1]) for side in _SIDES)
-        elif first.kind in {"LSTM", "GRU", "MultiHeadAttention"}:
+        elif first.kind in steps:
             yield (_STEPS, shape[0])
         else:
-            yield (shape[0],)
-            yield (_STEPS, shape[0])
+            if convolves and first.kind.endswith("Normalization"):
+                yield from ((side, side, shape[0]) for side in _SIDES)
+            likely: list[tuple[int, ...]] = [(shape[0],), (_STEPS, shape[0])]
+            yield from reversed(likely) if steps else likely
             yield from ((side, side, 1) for side in _SIDES if side * side == shape[0])
         return
 

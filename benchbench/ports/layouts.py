@@ -14,9 +14,16 @@ ArrayShape = tuple[int, ...]
 TRANSPOSED = ".T"
 
 
+def squeezed(shape: ArrayShape) -> ArrayShape:
+    """Return a shape without its axes of one; of a single number it is (1,)."""
+    return tuple(size for size in shape if size != 1) or (1,)
+
+
 def fits(a: ArrayShape, b: ArrayShape) -> bool:
     """Say whether a variable of one shape may be one of the other."""
-    return a == b or _axes(a, b) is not None or (len(a) != len(b) and np.prod(a) == np.prod(b))
+    if a == b or squeezed(a) == squeezed(b) or _axes(a, b) is not None:
+        return True
+    return len(a) != len(b) and np.prod(a) == np.prod(b)
 
 
 def laid_out(value: AnyArray, shape: ArrayShape, *, turned: bool = False) -> AnyArray:

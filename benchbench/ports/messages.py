@@ -61,16 +61,17 @@ class PortQuestion(msgspec.Struct, frozen=True, kw_only=True):
 class PortAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it. `trouble` says what went wrong, with `traceback` where code raised.
 
-    `called` are the blocks in the order of their first call, of `trace`; `dropout_rates` comes with
-    `gradients`.
+    `called` are the blocks in the order of their first call, of `trace`; `dropout_rates` and
+    `dropout_kinds` come with `gradients`. JSON has no NaN: a loss that is none is None.
     """
 
     trouble: str = ""
     traceback: str = ""
     description: PortDescription | None = None
     called: tuple[str, ...] = ()
-    values: dict[str, float] = {}
+    values: dict[str, float | None] = {}
     dropout_rates: tuple[float, ...] = ()
+    dropout_kinds: tuple[str, ...] = ()
     network: PortNetwork | None = None
 
 

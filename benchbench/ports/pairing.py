@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchbench.plugins.ports import PortBlock
-from benchbench.ports import by_order, split_attention
+from benchbench.ports import by_order, layer_settings, split_attention
 from benchbench.ports.layouts import TRANSPOSED, fits, laid_out
 from benchbench.ports.messages import WEIGHT, NamedArrays
 from benchbench.ports.sizes import Unpaired, different_sizes, signature
@@ -27,6 +28,8 @@ class VariablePairing:
     `entries`: of a block that is one layer in one network and several in the other, the blocks of
     both that its inputs go into; the key has the side of the one layer.
     `turned`: matrices of B that are A's transposed, where the shapes do not say it.
+    `single`: those of the blocks in `channels` that treat each feature by itself, as norms do.
+    `named`: blocks of B that were told apart by their names, not by the order of the calls.
     """
 
     variables: dict[str, str] = field(default_factory=dict)
@@ -35,6 +38,8 @@ class VariablePairing:
     channels: dict[str, int] = field(default_factory=dict)
     entries: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     turned: set[str] = field(default_factory=set)
+    single: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
 
     def to_b(self, values: NamedArrays, shapes: dict[str, ArrayShape]) -> NamedArrays:
         """Return A's arrays as B's: by B's names, in B's shapes."""
@@ -56,15 +61,15 @@ class VariablePairing:
         """Return the blocks of A and B whose inputs are those of a pair of blocks."""
         return self.entries.get(("b", b)) or self.entries.get(("a", a)) or (a, b)
 
-    def features_to_a(self, block: str, value: np.ndarray) -> np.ndarray:
-        """Return the input of a block of B with its features in A's order."""
-        count = self.channels.get(block)
+    def features_to_a(self, block: str, value: np.ndarray, *, output: bool = False) -> np.ndarray:
+        """Return the input, or output, of a block of B with its features in A's order."""
+        count = None if output and block not in self.single else self.channels.get(block)
         return value[..., channels_last(value.shape[-1], count)] if count else value
 
     def _rows(self, name: str, value: np.ndarray, *, to_b: bool) -> np.ndarray:
         block, _, role = name.rpartition(".")
         count = self.channels.get(block)
-        if not count or role != "kernel":
+        if not count or (role != "kernel" and block not in self.single):
             return value
         order = channels_last(value.shape[0], count)
         return value[np.argsort(order)] if to_b else value[order]
@@ -96,15 +101,36 @@ def pair(a: Sequence[PortBlock], b: Sequence[PortBlock]) -> VariablePairing:
         groups_a, groups_b = (_groups(split_attention.split(one)) for one in (a, b))
         if not _alike(groups_a, groups_b):
             in_order = by_order.pair(a, b)
-            if in_order is None:
-                raise different_sizes(a, b)
-            pairing.variables, pairing.blocks = in_order
-            return pairing
+            if in_order is not None:
+                pairing.variables, pairing.blocks = in_order
+                return pairing
+            groups_a, groups_b = _by_order_of_the_rest(a, b, pairing)
     for key, own in groups_b.items():
-        for block_b, block_a in zip(own, _by_name(groups_a[key], own), strict=True):
+        named = _by_name(groups_a[key], own)
+        if named is not None:
+            pairing.named |= {block.name for block in own}
+        for block_b, block_a in zip(own, named or groups_a[key], strict=True):
             _pair_blocks(block_a.name, block_b.name, pairing)
             _pair_roles(block_a, block_b, pairing)
     return pairing
+
+
+def _by_order_of_the_rest(
+    a: Sequence[PortBlock], b: Sequence[PortBlock], pairing: VariablePairing
+) -> tuple[_Groups, _Groups]:
+    """Pair by order what one network has in other layers; return the groups that both have.
+
+    Raises Unpaired where that cannot be done.
+    """
+    groups = _groups(a), _groups(b)
+    both = {key for key, own in groups[0].items() if len(groups[1].get(key, ())) == len(own)}
+    rest = ([block for block in side if signature(block) not in both] for side in (a, b))
+    in_order = by_order.pair(*rest)
+    if in_order is None:
+        raise different_sizes(a, b)
+    pairing.variables, pairing.blocks = in_order
+    own, other = ({key: one[key] for key in one if key in both} for one in groups)
+    return own, other
 
 
 def _pair_blocks(a: str, b: str, pairing: VariablePairing) -> None:
@@ -135,7 +161,8 @@ def pair_by(
             f"the map lacks {', '.join(missing) or 'nothing'} and names "
             f"{', '.join(sorted(strange)) or 'nothing'} that is not there"
         )
-    pairing = VariablePairing(variables=dict(chosen), turned=turned)
+    named = {one.name for one in b}
+    pairing = VariablePairing(variables=dict(chosen), turned=turned, named=named)
     for own, other in chosen.items():
         if not fits(shapes_a[other], shapes_b[own]):
             raise Unpaired(
@@ -179,12 +206,23 @@ def _alike(a: _Groups, b: _Groups) -> bool:
     return {key: len(own) for key, own in a.items()} == {key: len(own) for key, own in b.items()}
 
 
-def _by_name(a: list[PortBlock], b: list[PortBlock]) -> list[PortBlock]:
-    """Return A's blocks in B's order: where names say more than the order of calls, by names."""
+def _by_name(a: list[PortBlock], b: list[PortBlock]) -> list[PortBlock] | None:
+    """Return A's blocks in B's order by their names, None where these are others, or numbers."""
+    if any(_is_numbered(block) for block in (*a, *b)):
+        return None
     tails_a, tails_b = (_numbered([_tail(block.name) for block in one]) for one in (a, b))
     if set(tails_a) == set(tails_b):
         return [a[tails_a.index(tail)] for tail in tails_b]
-    return a
+    return None
+
+
+def _is_numbered(block: PortBlock) -> bool:
+    """Say whether a block has the name that its place gave it: "3", "dense_1"."""
+    tail = _tail(block.name)
+    return tail.isdigit() or _PLACE.sub("", tail).replace("_", "") == block.kind.lower()
+
+
+_PLACE = re.compile(r"_\d+$")
 
 
 def _numbered(tails: list[str]) -> list[tuple[str, int]]:
@@ -214,6 +252,7 @@ def _pair_roles(a: PortBlock, b: PortBlock, pairing: VariablePairing) -> None:
         if fits(left_a[role], left_b[role]):
             pairing.variables[f"{name_b}.{role}"] = f"{name_a}.{role}"
             del left_a[role], left_b[role]
+    several = dict(left_a)
     for role, shape in left_b.items():
         fitting = [other for other, own in left_a.items() if fits(own, shape)]
         if not fitting:
@@ -222,18 +261,18 @@ def _pair_roles(a: PortBlock, b: PortBlock, pairing: VariablePairing) -> None:
                 layers=(name_a, name_b),
             )
         pairing.variables[f"{name_b}.{role}"] = f"{name_a}.{fitting[0]}"
-        if len(fitting) > 1:
-            pairing.unsure[f"{name_b}.{role}"] = tuple(f"{name_a}.{one}" for one in fitting)
-        else:
-            del left_a[fitting[0]]
+        del left_a[fitting[0]]
+        choices = [other for other, own in several.items() if fits(own, shape)]
+        if len(choices) > 1:
+            pairing.unsure[f"{name_b}.{role}"] = tuple(f"{name_a}.{one}" for one in choices)
 
 
 def _missing_role(a: PortBlock, b: PortBlock) -> Unpaired:
     only_a = [role for role in a.variables if role not in b.variables]
     only_b = [role for role in b.variables if role not in a.variables]
-    trap = (
-        "bias missing" if any("bias" in role for role in (*only_a, *only_b)) else "variable missing"
-    )
+    missing = "bias" if any("bias" in role for role in (*only_a, *only_b)) else "variable"
+    other = layer_settings.of_kinds(a, b)
+    trap = other.name if other else f"{missing} missing"
     name_a, name_b = (split_attention.whole_name(one.name) for one in (a, b))
     return Unpaired(
         f"'{name_a}' has {', '.join(a.variables)}; '{name_b}' has {', '.join(b.variables)}",

@@ -17,6 +17,8 @@ _SQUARED = {"mseloss", "mse_loss", "meansquarederror", "mean_squared_error", "sq
 _UNKNOWN = {
     "amsgrad": "amsgrad keeps the largest of the squares",
     "dampening": "dampening weakens the momentum",
+    "centered": "centered takes the mean of the gradients off the squares",
+    "use_ema": "an average of the weights takes their place in the end",
     "clipnorm": "clipnorm clips each variable by itself; global_clipnorm is the spec's clip_norm",
     "gradient_accumulation_steps": "gradients of several batches are one step there",
     "clipvalue": "clipvalue clips each number by itself; global_clipnorm is the spec's clip_norm",
@@ -84,10 +86,11 @@ def optimizer_of(optimizer: PortOptimizer, framework: str) -> Optimizer:
     for name, reason in _UNKNOWN.items():
         if settings.get(name):
             raise NoProtocol(f"{optimizer.name}({name}={settings[name]}): {reason}")
-    rate = settings.get("learning_rate")
-    if not isinstance(rate, float | int):
+    rate, schedule = settings.get("learning_rate"), settings.get("schedule", "none")
+    if not isinstance(rate, float | int) or schedule != "none":
+        told = rate if schedule == "none" else schedule
         raise NoProtocol(
-            f"the learning rate of {optimizer.name} is no number but {rate}: write the schedule "
+            f"the learning rate of {optimizer.name} is no number but {told}: write the schedule "
             f"into the protocol by hand (docs/protocols.md)"
         )
     decay = _decay(optimizer)

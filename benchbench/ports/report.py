@@ -17,6 +17,7 @@ RUNG_NAMES = (
     "gradients",
     "update after 1 step",
     "small gradients",
+    "large gradients",
     "update after 2 steps",
     "update after 10 steps",
     "statistics",

@@ -99,7 +99,8 @@ def _losses(
     port: Port, _asked: PortQuestion, arrays: NamedArrays
 ) -> tuple[PortAnswer, NamedArrays]:
     losses = [port.loss(*batch) for batch in _batches(arrays)]
-    return PortAnswer(values={str(place): value for place, value in enumerate(losses)}), {}
+    values = {str(place): one if np.isfinite(one) else None for place, one in enumerate(losses)}
+    return PortAnswer(values=values), {}
 
 
 def _gradients(
@@ -107,11 +108,13 @@ def _gradients(
 ) -> tuple[PortAnswer, NamedArrays]:
     made: NamedArrays = {}
     rates: tuple[float, ...] = ()
+    kinds: tuple[str, ...] = ()
     port.still()
     for place, batch in enumerate(_batches(arrays)):
         made |= {f"g{place}:{name}": value for name, value in port.gradients(batch).items()}
-        rates = rates if place else port.dropout_rates()
-    return PortAnswer(dropout_rates=rates), made
+        if not place:
+            rates, kinds = port.dropout_rates(), port.dropout_kinds()
+    return PortAnswer(dropout_rates=rates, dropout_kinds=kinds), made
 
 
 def _train(port: Port, asked: PortQuestion, arrays: NamedArrays) -> tuple[PortAnswer, NamedArrays]:
