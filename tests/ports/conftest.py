@@ -18,6 +18,14 @@ GALLERY = Path(__file__).parent / "gallery"
 SHAPES = {"attention": (6, 8), "resnet": (8, 8, 3), "mlp": (64,), "mlp_adam": (64,)}
 SHAPES |= {"volumes": (5, 5, 5, 2), "weight_norm": (64,)}
 SHAPES |= {"user_block": (6, 8), "user_both_ways": (7, 4), "user_both_ways_last_place": (7, 4)}
+SHAPES |= {
+    "images": (12, 12, 2),
+    "places_averaged": (12, 12, 2),
+    "token": (6, 5),
+    "block": (8, 8, 2),
+}
+SHAPES |= dict.fromkeys(("images_elu", "images_in_groups", "images_layer_norm"), (12, 12, 2))
+SHAPES |= dict.fromkeys(("norm", "plain", "adam", "adam_decay", "two_dropouts"), (6,))
 SHAPES |= {"user_lazy": (20,), "user_images": (8, 8, 3)}
 SHAPES |= {
     "transformer_no_scale": (6, 8),

@@ -60,6 +60,13 @@ RIGHT = [
     Pair("torch:decoder", "flax:decoder"),
     Pair("keras:vit", "torch:vit"),
     Pair("keras:waves", "torch:waves"),
+    Pair("keras:habit_block", "torch:block"),
+    Pair("keras:habit_block", "torch:block_shortcut_first"),
+    Pair("keras:habit_prelu", "torch:images_prelu"),
+    Pair("keras:habit_gray", "torch:gray"),
+    Pair("keras:habit_steps", "torch:steps"),
+    Pair("keras:habit_dropout", "torch:two_dropouts"),
+    Pair("torch:two_dropouts", "flax:shared_dropout"),
 ]
 WRONG = [
     *_mlp("forward", "softmax twice", "mlp_softmax_twice", layer="output"),
@@ -143,4 +150,15 @@ WRONG = [
     ),
     Pair("keras:decoder", "torch:decoder_mask_transposed", "forward", "causal mask", "attention"),
     Pair("torch:decoder", "flax:decoder_mask_turned", "forward", "causal mask", "attention"),
+    Pair("keras:habit_steps", "torch:steps_averaged_in_windows", "forward", "pooling", "between"),
+    Pair("keras:habit_averaged", "torch:plain", "after training", "average of the weights"),
+    Pair("keras:habit_clipped", "torch:plain", "large gradients", "gradient clipping"),
+    Pair(
+        "keras:habit_slow_schedule",
+        "torch:plain",
+        "update after 10 steps",
+        "learning-rate schedule",
+    ),
+    Pair("keras:habit_own_step", "torch:plain", "gradients", "loss scale"),
+    Pair("torch:plain", "flax:plain_clipped", "update after 1 step", "gradient clipping"),
 ]

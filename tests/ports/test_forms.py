@@ -53,6 +53,7 @@ def test_only_the_other_variance_loosens_the_rung_after_training(variances_diffe
         trained_outputs=outputs,
         probabilities=lambda one: one,
         variances_differ=variances_differ,
+        optimizers=(None, None),
         notes=["the second takes its inputs flat"],
     )
     if variances_differ:

@@ -208,3 +208,29 @@ def decoder():
 
 def decoder_mask_turned():
     return _Decoder(nnx.Rngs(0), turned=True), optax.sgd(0.1), _per_place
+
+
+class _SharedDropout(nnx.Module):
+    """One layer of dropout, called twice."""
+
+    def __init__(self, rngs):
+        self.first, self.second = nnx.Linear(6, 8, rngs=rngs), nnx.Linear(8, 8, rngs=rngs)
+        self.last, self.drop = nnx.Linear(8, 3, rngs=rngs), nnx.Dropout(0.2, rngs=rngs)
+
+    def __call__(self, x):
+        x = self.drop(nnx.relu(self.first(x)))
+        return self.last(self.drop(nnx.relu(self.second(x))))
+
+
+def shared_dropout():
+    return _SharedDropout(nnx.Rngs(0)), optax.sgd(0.1), _loss
+
+
+def plain_clipped():
+    rngs = nnx.Rngs(0)
+    layers = nnx.Linear(6, 8, rngs=rngs), nnx.relu, nnx.Linear(8, 3, rngs=rngs)
+    return (
+        nnx.Sequential(*layers),
+        optax.chain(optax.clip_by_global_norm(0.2), optax.sgd(0.1)),
+        _loss,
+    )
