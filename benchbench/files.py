@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import secrets
@@ -18,6 +19,7 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def is_there(path: Path) -> bool:
@@ -26,6 +28,24 @@ def is_there(path: Path) -> bool:
         return path.exists()
     except OSError:
         return False
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with a home folder in the place of its tilde, where there is such a user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def must_have_a_current_folder() -> None:
+    """Raise OSError, with what to do, where the folder that the process works in is gone."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise OSError(
+            error.errno, "the current folder was removed or replaced: change to another with cd"
+        ) from None
 
 
 def make_folder(path: Path) -> None:
@@ -67,6 +87,22 @@ def read_file(path: Path, *, limit: int | None = None) -> bytes:
     return content
 
 
+def read_text(path: Path, *, limit: int) -> str:
+    """Return the text in UTF-8 that a regular file holds, without a byte order mark.
+
+    Raises OSError as `read_file` does, and for what is no UTF-8; `strerror` says what to do.
+    """
+    content = read_file(path, limit=limit)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        wide = content.startswith(_UTF16_MARKS)
+        came = "it begins as UTF-16 does" if wide else f"the byte at {error.start:,} is none of it"
+        raise OSError(
+            errno.EILSEQ, f"expected text in UTF-8, but {came}: save it as UTF-8", str(path)
+        ) from None
+
+
 def write_new(path: Path, content: bytes) -> None:
     """Write a new file; it has the mode that the umask leaves. Raises OSError, also if it exists.
 
@@ -100,6 +136,14 @@ def output_trouble(path: Path) -> str | None:
     except (OSError, ValueError) as error:
         return getattr(error, "strerror", None) or str(error)
     return None
+
+
+def folder_trouble(path: Path) -> str | None:
+    """Return why no file can be written into a folder, which may have to be made first."""
+    there = next((one for one in (path, *path.absolute().parents) if is_there(one)), path)
+    if not there.is_dir():
+        return f"{there} is no folder"
+    return None if os.access(there, os.W_OK) else f"the folder {there} may not be written to"
 
 
 def write_output(path: Path, content: bytes) -> None:

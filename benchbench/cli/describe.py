@@ -31,7 +31,7 @@ def describe(
     if as_json and toml:
         raise UsageError("--json and --toml are two answers: give one of them")
     spec = find_model(model, load_registry())
-    described = describe_model(spec, find_protocol(protocol, None))
+    described = describe_model(spec, find_protocol(protocol, None, models=[spec]))
     if toml:
         typer.echo(files.dump(spec), nl=False)
     else:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchbench.files import make_folder, replace_file
+from benchbench.files import expanded, make_folder, replace_file
 
 CACHE_VARIABLE = "BENCHBENCH_CACHE"
 
@@ -26,10 +26,7 @@ def cache_folder(name: str) -> Path:
 
 def absolute(path: str | Path) -> Path:
     """Return a path from the root, with the home folder in the place of a tilde, where there is."""
-    try:
-        return Path(path).expanduser().absolute()
-    except RuntimeError:  # there is no such user
-        return Path(path).absolute()
+    return expanded(path).absolute()
 
 
 def store(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -12,8 +12,8 @@ from typing import TypeVar
 import msgspec
 import tomli_w
 
-from benchbench.errors import SpecError, UsageError
-from benchbench.files import read_file
+from benchbench.errors import SpecError, UsageError, nearest
+from benchbench.files import read_text
 from benchbench.spec.faults import Fault, find_faults
 from benchbench.spec.identity import canonical
 from benchbench.spec.model import DEEPEST, ModelSpec
@@ -50,7 +50,7 @@ def require_task(model: ModelSpec, protocol: TrainingProtocol, path: Path | None
     except SpecError as error:
         if path is None:
             raise
-        text = read_file(path, limit=_LARGEST_BYTES).decode()
+        text = read_text(path, limit=_LARGEST_BYTES)
         raise UsageError(_told(path, text, [Fault(error.reason, error.path)])) from None
 
 
@@ -64,11 +64,12 @@ def dump(spec: ModelSpec | TrainingProtocol) -> str:
 
 def _load(path: Path, kind: type[Spec]) -> Spec:
     try:
-        text = read_file(path, limit=_LARGEST_BYTES).decode()
+        text = read_text(path, limit=_LARGEST_BYTES)
     except OSError as error:
-        raise UsageError(f"cannot read the spec file {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"cannot read the spec file {path}: {error}") from None
+        meant = _nearest_file(path) if isinstance(error, FileNotFoundError) else ""
+        raise UsageError(
+            f"cannot read the spec file {path}: {error.strerror or error}{meant}"
+        ) from None
     try:
         return _parse(path, text, kind)
     except RecursionError:
@@ -84,6 +85,7 @@ def _parse(path: Path, text: str, kind: type[Spec]) -> Spec:
     # Not only TOMLDecodeError: a whole number may have more digits than Python reads.
     except ValueError as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
+    _must_be_meant(path, content, kind)
     try:
         return msgspec.convert(content, kind)
     except (msgspec.ValidationError, SpecError):
@@ -92,6 +94,27 @@ def _parse(path: Path, text: str, kind: type[Spec]) -> Spec:
             faults += islice(find_misfits(content, faults), _MOST_FAULTS + 1)
         faults = list(dict.fromkeys(faults))
         raise UsageError(_told(path, text, faults)) from None
+
+
+def _must_be_meant(path: Path, content: dict[str, object], kind: type[Spec]) -> None:
+    """Raise UsageError for a protocol in the place of a model, and the other way round."""
+    model, protocol = (set(one.__struct_fields__) for one in (ModelSpec, TrainingProtocol))
+    names = set(content)
+    if kind is ModelSpec and names & protocol and not names & model:
+        raise UsageError(
+            f"{path}: expected a model, with name, input_shape and layers, but it is a training "
+            f"protocol: name it with --protocol"
+        )
+    if kind is TrainingProtocol and names & model and not names & protocol:
+        raise UsageError(
+            f"{path}: expected a training protocol, with {', '.join(sorted(protocol))}, but it is "
+            f"a model: name it with --model"
+        )
+
+
+def _nearest_file(path: Path) -> str:
+    """Return which file beside a path may be meant, as `nearest` does."""
+    return nearest(path.name, [one.name for one in path.parent.glob("*.toml")])
 
 
 def _told(path: Path, text: str, faults: Sequence[Fault]) -> str:

@@ -95,6 +95,7 @@ def test_a_virtual_environments_python_is_not_taken_for_the_one_that_it_links_to
     ("text", "message"),
     [
         ("no toml [", "is not valid TOML"),
+        ("a = " + "[" * 5_000 + "]" * 5_000, "is not valid TOML"),
         ("[other]", "expected one table"),
         ("[environments]\nold = 3", "old: expected a path in quotes"),
         ("[environments]\nold = ''", "old: expected a path in quotes"),
@@ -106,6 +107,11 @@ def test_a_file_of_environments_that_is_wrong_is_told(text, message, tmp_path, m
     monkeypatch.setenv(ENVIRONMENTS_VARIABLE, str(path))
     with pytest.raises(UsageError, match=message):
         find_python("old")
+
+
+def test_a_home_folder_of_nobody_is_no_environment():
+    with pytest.raises(Unavailable, match="there is no environment '~nobody-of-this-name/venv'"):
+        find_python("~nobody-of-this-name/venv")
 
 
 def test_what_is_not_there_is_told_with_the_names_that_come_near(tmp_path, monkeypatch):

@@ -154,9 +154,7 @@ def test_a_count_that_no_array_has_is_refused(refused, number):
         TrainingProtocol(epochs=int(number))
 
 
-@pytest.mark.parametrize(
-    "text", ["x = " + "9" * 5_000, HEAD + LAYER + "x = 1\0", "\ufeffx = 1", "x = 2026-02-31"]
-)
+@pytest.mark.parametrize("text", ["x = " + "9" * 5_000, HEAD + LAYER + "x = 1\0", "x = 2026-02-31"])
 def test_what_tomllib_does_not_take_is_refused(refused, text):
     assert "is not valid TOML" in refused(text)
 
@@ -207,3 +205,37 @@ def test_layers_that_lie_too_deep_are_refused_at_their_line(refused):
     inmost = "[[layers" + ".layers" * 200 + ']]\ntype = "Flatten"\n'
     told = refused(HEAD + "".join(heads) + inmost + LAYER)
     assert "line 23: layers lie in layers 11 deep, at most 10 are allowed: write them one" in told
+
+
+def test_a_mark_at_the_beginning_is_no_part_of_the_text(tmp_path):
+    """Editors on Windows write one."""
+    path = tmp_path / "model.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + (HEAD + '[[layers]]\ntype = "Flatten"\n' + LAYER).encode())
+    assert load_model(path).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "came"),
+    [("utf-16", "it begins as UTF-16 does"), ("latin-1", "the byte at 2 is none of it")],
+)
+def test_another_encoding_is_told_with_its_cure(tmp_path, encoding, came):
+    path = tmp_path / "model.toml"
+    path.write_bytes(("# \xe9\n" + HEAD + LAYER).encode(encoding))
+    with pytest.raises(UsageError, match=f"expected text in UTF-8, but {came}: save it as UTF-8"):
+        load_model(path)
+
+
+def test_a_file_that_is_not_there_is_told_with_its_nearest(tmp_path):
+    (tmp_path / "my-model.toml").write_text(HEAD + LAYER)
+    with pytest.raises(UsageError, match=r"No such file.*, did you mean 'my-model.toml'\?"):
+        load_model(tmp_path / "my-modle.toml")
+
+
+def test_a_model_is_no_protocol_and_a_protocol_no_model(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text(HEAD + LAYER)
+    with pytest.raises(UsageError, match=r"expected a training protocol, .* name it with --model"):
+        load_protocol(path)
+    path.write_text("epochs = 3\n")
+    with pytest.raises(UsageError, match=r"expected a model, .* name it with --protocol"):
+        load_model(path)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchbench.errors import Unavailable, UsageError, nearest
-from benchbench.files import is_there, read_file
+from benchbench.files import expanded, is_there, read_text
 
 # The file that names environments, unless the variable names another.
 ENVIRONMENTS_FILE = "environments.toml"
@@ -55,7 +55,7 @@ def find_python(word: str) -> NamedPython:
         return NamedPython(
             "_".join(word.split()), _interpreter(listed[word], f"{word} of {_file()}")
         )
-    path = Path(word).expanduser()
+    path = expanded(word)
     if not is_there(path):
         raise Unavailable(
             f"there is no environment '{word}'{nearest(word, listed)}: expected a Python "
@@ -87,7 +87,7 @@ def _interpreter(path: Path, word: str) -> Path:
 def _label(word: str) -> str:
     """Return a word as tables show it: a folder for its Python, a long path by its last part."""
     path = Path(word)
-    if is_there(path.expanduser().parent.parent / _MARK):
+    if is_there(expanded(path).parent.parent / _MARK):
         path = path.parent.parent
     far = path.is_absolute() or ".." in path.parts or "~" in word
     # In a cell's name a space ends the environment.
@@ -110,11 +110,11 @@ def _listed() -> dict[str, Path]:
             raise UsageError(f"{ENVIRONMENTS_VARIABLE} names {file}, which does not exist")
         return {}
     try:
-        found = tomllib.loads(read_file(file, limit=_LARGEST_BYTES).decode())
+        found = tomllib.loads(read_text(file, limit=_LARGEST_BYTES))
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror or error}") from None
     # Not only TOMLDecodeError: a whole number may have more digits than Python reads.
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{file} is not valid TOML: {error}") from None
     table = found.get("environments")
     if set(found) != {"environments"} or not isinstance(table, dict):
@@ -125,4 +125,4 @@ def _listed() -> dict[str, Path]:
     wrong = [name for name, value in table.items() if not isinstance(value, str) or not value]
     if wrong:
         raise UsageError(f"{file}: {', '.join(wrong)}: expected a path in quotes")
-    return {name: file.parent / Path(value).expanduser() for name, value in table.items()}
+    return {name: file.parent / expanded(value) for name, value in table.items()}

@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from benchbench.errors import UsageError, nearest
+from benchbench.files import read_text
+
+_LARGEST_BYTES = 1 << 20
 
 Options = TypeVar("Options", bound=msgspec.Struct)
 
@@ -29,7 +32,7 @@ def from_file(given: str, kind: type[Options], engine: str, *, more: str = "") -
     `engine` is its name in messages; `more` says what other options there may be.
     """
     try:
-        content = tomllib.loads(Path(given).read_text(encoding="utf-8"))
+        content = tomllib.loads(read_text(Path(given), limit=_LARGEST_BYTES))
     except OSError as error:
         raise UsageError(
             f"--executor-options {given}: expected a TOML file with options for {engine}, but it "
