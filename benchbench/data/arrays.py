@@ -107,7 +107,8 @@ def class_numbers(train: Any, test: Any, where: str) -> tuple[Any, Any, tuple[st
         if not numbers or not np.array_equal(one, np.round(one)):
             raise DataError(
                 f"{where}: expected the number of a class for each image, (n,), but it holds "
-                f"{one.dtype} of shape {one.shape}"
+                f"{one.dtype} of shape {one.shape}; number those for training and testing alike: "
+                f"`y = np.unique(y, return_inverse=True)[1]`"
             )
     least = min((int(one.min()) for one in both if one.size), default=0)
     if least == 1:

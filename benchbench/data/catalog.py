@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from benchbench.spec.model import ModelSpec
 
     Targets: TypeAlias = npt.NDArray[Any]
+
+_NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
 def choose(
@@ -155,6 +158,7 @@ def _choose(
         return table.choose(location, parsed[1], own_name), None
     if (name and is_there(absolute(name))) or ("/" in name and container.locate(absolute(name))):
         return _choose_folder(Path(name), offered)
+    _must_be_readable(name)
     known_names = (*RESERVED, *offered)
     # The nearest data set to the name of a file is nearest by chance.
     hint = "" if Path(name).suffix or "/" in name else nearest(name, known_names)
@@ -163,6 +167,17 @@ def _choose(
         f"(known: {', '.join(known_names)}; or name a folder of IDX "
         f"files, an npz, a csv file, or text:FILE)"
     )
+
+
+def _must_be_readable(name: str) -> None:
+    """Raise DataError for what is there and may not be looked at, or leads to itself."""
+    try:
+        absolute(name).stat()
+    except OSError as error:
+        if error.errno not in _NOTHING_THERE:
+            raise DataError(f"cannot read {name}: {error.strerror}; name another place") from None
+    except ValueError:  # no path has such a name
+        return
 
 
 def _choose_known(name: str, told: Callable[[str], None]) -> Chosen:

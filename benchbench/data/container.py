@@ -188,7 +188,7 @@ def _read_folder(folder: Path) -> Content:
     if missing:
         wanted = ", ".join(file_name(part, 1 if "labels" in part else 3) for part in missing)
         raise DataError(
-            f"{folder}: expected four IDX files, but {len(missing)} are missing: {wanted} "
+            f"{folder}: expected four IDX files, but some are missing: {wanted} "
             f"(gzipped with .gz or not)"
         )
     found = {}

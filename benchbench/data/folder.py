@@ -13,18 +13,26 @@ from benchbench.data import container, mnist, splits
 from benchbench.data.cache import absolute
 from benchbench.data.container import Content
 from benchbench.data.dataset import Dataset
+from benchbench.data.names import SAVE
 from benchbench.errors import DataError
 
 if TYPE_CHECKING:
     from benchbench.data.tensors import Tensors
 
 _FEWEST_IMAGES = 10
+_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 
 
 def locate(directory: Path) -> Path:
     """Return the folder or npz at or below `directory` that holds the files. Raises DataError."""
     location = container.locate(absolute(directory))
     if location is None:
+        pictures = _pictures_in(absolute(directory))
+        if pictures:
+            raise DataError(
+                f"{directory}: expected arrays, but there are pictures ({pictures}): read them "
+                f"into one array, (n, height, width, channels), and save it with `{SAVE}`"
+            )
         raise DataError(
             f"{directory}: expected MNIST's file names (train-images-idx3-ubyte, "
             f"train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; gzipped "
@@ -32,6 +40,18 @@ def locate(directory: Path) -> Path:
             f"of another name is named itself: {directory}/NAME.npz"
         )
     return location
+
+
+def _pictures_in(directory: Path) -> str | None:
+    """Return the first picture in a folder, or in a folder of it (one a class); None for none."""
+    found = (
+        path
+        for pattern in ("*.*", "*/*.*")
+        for path in directory.glob(pattern)
+        if path.suffix.lower() in _PICTURES
+    )
+    first = next(found, None)
+    return None if first is None else str(first.relative_to(directory))
 
 
 def read(location: Path) -> Content:

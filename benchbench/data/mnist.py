@@ -14,6 +14,7 @@ from benchbench.data.container import Content
 from benchbench.data.dataset import Dataset
 from benchbench.data.download import download
 from benchbench.errors import DataError, Unavailable
+from benchbench.files import is_there
 
 DATA_VARIABLE = "BENCHBENCH_DATA"
 MIRROR_VARIABLE = "BENCHBENCH_MNIST_MIRROR"
@@ -93,11 +94,22 @@ def search() -> Place | None:
     return next((place for place in places() if place.found()), None)
 
 
+def must_be_there() -> None:
+    """Raise DataError where the user has named a place that does not exist."""
+    named = os.environ.get(DATA_VARIABLE)
+    if named and not is_there(absolute(named)):
+        raise DataError(
+            f"{DATA_VARIABLE} names {named}, which does not exist: name a folder that holds data "
+            f"sets, or unset it"
+        )
+
+
 def find() -> Found | tuple[str, ...]:
     """Return the first whole MNIST of the places searched, else what is damaged there.
 
-    Raises DataError where a place that the user named holds a damaged one.
+    Raises DataError where a place that the user named holds a damaged one, or is not there.
     """
+    must_be_there()
     damaged: list[str] = []
     for place in places():
         try:

@@ -27,3 +27,5 @@ PARTS = {
     "t10k-images": "x_test",
     "t10k-labels": "y_test",
 }
+# How they are saved, as errors tell it.
+SAVE = "np.savez(file, x_train=..., y_train=..., x_test=..., y_test=...)"

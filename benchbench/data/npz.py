@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from benchbench.data.names import PARTS
+from benchbench.data.names import PARTS, SAVE
 from benchbench.errors import DataError
 from benchbench.files import open_file
 
 # Source: PKWARE's APPNOTE.TXT, 4.3.7, "Local file header".
 _ZIP_BEGINS = b"PK\x03\x04"
+_GZIP_BEGINS = b"\x1f\x8b"
 _KEYS = {key: part for part, key in PARTS.items()}
 # MedMNIST's keys, with a split for validation, and other spellings that people use.
 _KEYS |= {
@@ -56,8 +57,7 @@ def read(path: Path) -> Saved:
     if missing:
         raise DataError(
             f"{path}: expected the arrays {', '.join(PARTS.values())}, but {', '.join(missing)} "
-            f"is missing; it holds {', '.join(keys) or 'none'}; save it with `np.savez(file, "
-            f"x_train=..., y_train=..., x_test=..., y_test=...)`"
+            f"is missing; it holds {', '.join(keys) or 'none'}; save it with `{SAVE}`"
         )
     arrays = {part: array for part, (_, array) in by_part.items()}
     validation_count = _join_validation(arrays, path)
@@ -106,9 +106,12 @@ def _arrays(path: Path) -> tuple[dict[str, tuple[str, Any]], list[str]]:
                     f"{path}: expected a whole npz (a zip archive of arrays), but its end is "
                     f"missing: it is truncated; delete it and get it again"
                 )
+            file.seek(0)
+            packed = "; unpack it first" if file.read(2) == _GZIP_BEGINS else ""
             raise DataError(
                 f"{path}: expected a folder of IDX files or an npz (a zip archive of arrays), but "
-                f"it is neither; pickles are never read"
+                f"it is neither{packed}; a table is a file named .csv, a text is named text:FILE; "
+                f"pickles are never read: save arrays with `{SAVE}`"
             )
         file.seek(0)
         try:
@@ -124,4 +127,13 @@ def _arrays(path: Path) -> tuple[dict[str, tuple[str, Any]], list[str]]:
                 f"{path}: cannot read its arrays: {error}; get it again; an array of objects must "
                 f"be saved with a type: `y = y.astype(str)`"
             ) from None
-    return {_KEYS[key.lower()]: (key, array) for key, array in found.items()}, keys
+    by_part: dict[str, tuple[str, Any]] = {}
+    for key, array in found.items():
+        part = _KEYS[key.lower()]
+        if part in by_part:
+            raise DataError(
+                f"{path}: expected one array of each part, but '{by_part[part][0]}' and '{key}' "
+                f"are of one: leave one of them out"
+            )
+        by_part[part] = key, array
+    return by_part, keys

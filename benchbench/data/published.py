@@ -11,7 +11,7 @@ from benchbench.data import container
 from benchbench.data.cache import CACHE_VARIABLE, absolute, cache_folder, store
 from benchbench.data.container import Content
 from benchbench.data.download import download
-from benchbench.data.mnist import DATA_VARIABLE, TORCHVISION_ROOTS, Place
+from benchbench.data.mnist import DATA_VARIABLE, TORCHVISION_ROOTS, Place, must_be_there
 from benchbench.data.published_sets import MNIST_NAMES, SETS, Published
 from benchbench.errors import DataError, Unavailable
 from benchbench.files import is_there, read_file
@@ -90,9 +90,10 @@ class FoundSet:
 def find(name: str, told: Callable[[str], None] = lambda _: None) -> FoundSet:
     """Return the first whole data set of the places searched, else download it.
 
-    Raises DataError for a damaged one in a place that the user named, Unavailable where there is
-    none.
+    Raises DataError where a place that the user named holds a damaged one or is not there,
+    Unavailable where there is none.
     """
+    must_be_there()
     damaged: list[str] = []
     for place in places(name):
         location = found_at(name, place)

@@ -22,7 +22,7 @@ from benchbench.data.chosen import Chosen
 from benchbench.data.dataset import Dataset, Split
 from benchbench.data.targets import TargetKind
 from benchbench.errors import DataError, nearest
-from benchbench.files import read_file
+from benchbench.files import read_text
 from benchbench.records import Standardization
 
 SUFFIX = ".csv"
@@ -32,6 +32,7 @@ _LARGEST_VALUE = float(np.finfo(np.float32).max)
 # More classes than this are taken for counts of something.
 _MOST_CLASSES = 100
 _GAPS = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 Numbers = npt.NDArray[np.float64]
 
@@ -65,15 +66,10 @@ def read(path: Path, target: str | None = None) -> Table:
     Raises DataError, with the line, for what is no table of numbers.
     """
     try:
-        text = read_file(path, limit=_LARGEST_BYTES).decode("utf-8-sig")
-        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        rows = _rows(path, read_text(path, limit=_LARGEST_BYTES))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: expected text in UTF-8, but it is not: save it so") from None
-    except csv.Error as error:
-        raise DataError(f"{path} is no csv file: {error}") from None
-    names = [name.strip() for name in rows[0]] if rows else []
+    names = [name.strip() for name in rows[0][1]] if rows else []
     _check_header(path, names)
     values = _numbers(path, names, rows[1:])
     place = _place(path, names, target)
@@ -154,6 +150,22 @@ def _split(values: Numbers) -> Split:
     return Split(inputs, targets)
 
 
+def _rows(path: Path, text: str) -> list[tuple[int, list[str]]]:
+    """Return the rows that are not empty, each with the line that it begins in."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows, line = [], 1
+    try:
+        for row in reader:
+            if row:
+                rows.append((line, row))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"{path}, line {line}: expected a csv file, but {error}: close what is quoted"
+        ) from None
+    return rows
+
+
 def _check_header(path: Path, names: Sequence[str]) -> None:
     if not names:
         raise DataError(f"{path}: expected a header row and rows of numbers, but it is empty")
@@ -163,11 +175,19 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
             f"numbers: {', '.join(names[:5])}; write a line of names above them"
         )
     if len(names) < 2:
+        other = next((words for sign, words in _SEPARATORS.items() if sign in names[0]), None)
+        cure = f"; save it with commas in the place of {other}" if other else ""
         raise DataError(
             f"{path}, line 1: expected two columns or more, features and a target, separated by "
-            f"commas, but there is one: {names[0]!r:.60}"
+            f"commas, but there is one: {names[0]!r:.60}{cure}"
         )
-    twice = sorted({name for name in names if names.count(name) > 1 or not name})
+    if "" in names:
+        raise DataError(
+            f"{path}, line 1: expected a name for every column, but column "
+            f"{names.index('') + 1} has none: write one; pandas leaves its row numbers out with "
+            f"to_csv(index=False)"
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(
             f"{path}, line 1: expected a name of its own for every column, but there are several "
@@ -175,15 +195,13 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
         )
 
 
-def _numbers(path: Path, names: Sequence[str], rows: Sequence[Sequence[str]]) -> Numbers:
+def _numbers(path: Path, names: Sequence[str], rows: Sequence[tuple[int, list[str]]]) -> Numbers:
     found = []
-    for line, row in enumerate(rows, start=2):
-        if not row:
-            continue
+    for line, row in rows:
         if len(row) != len(names):
             raise DataError(
                 f"{path}, line {line}: expected {len(names)} values, one a column, but there are "
-                f"{len(row)}"
+                f"{len(row)}: a cell that holds a comma stands in quotes, decimals have a point"
             )
         found.append(
             [_value(path, line, name, cell) for name, cell in zip(names, row, strict=True)]
@@ -207,7 +225,8 @@ def _value(path: Path, line: int, name: str, cell: str) -> float:
         cure = (
             "scale the column"
             if value is not None
-            else "write categories as numbers (classes from 0)"
+            else "write numbers as 1234.5, without units or separators of thousands, categories "
+            "as numbers (classes from 0)"
         )
         raise DataError(
             f"{path}, line {line}: expected a finite number in float32's range in the column "
@@ -219,7 +238,7 @@ def _value(path: Path, line: int, name: str, cell: str) -> float:
 
 def _number(cell: str) -> float | None:
     try:
-        return float(cell)
+        return None if "_" in cell else float(cell)
     except ValueError:
         return None
 

@@ -71,7 +71,10 @@ def misfit(
             )
         case CrossEntropy():
             needed += f" over {task.classes} classes, one for {task.target_shape or 'a sample'}"
-            cure = "values need a linear output layer and the loss MeanSquaredError"
+            cure = (
+                "values need a linear output layer and the loss MeanSquaredError; classes are "
+                "numbered from 0, without a gap"
+            )
             if not kind.values:
                 places = "".join(f"{size}, " for size in kind.shape)
                 cure = f"that needs an output of shape ({places}classes)"

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchbench.data import container, idx, mnist
+from benchbench.data import catalog, container, idx, mnist
 from benchbench.errors import DataError, Unavailable
 
 # Where each place lies below the home folder, in the order of the search; the work folder is
@@ -235,3 +235,10 @@ def test_a_cache_that_cannot_be_written_is_named(tiny, write, nowhere, tmp_path,
     (nowhere / "cache").write_text("a file is in the way")
     with pytest.raises(Unavailable, match=r"cannot be written .* BENCHBENCH_CACHE"):
         mnist.fetch()
+
+
+@pytest.mark.parametrize("name", ["mnist", "auto", "kmnist"])
+def test_a_named_place_that_is_not_there_is_told(nowhere, monkeypatch, name):
+    monkeypatch.setenv("BENCHBENCH_DATA", str(nowhere / "typo"))
+    with pytest.raises(DataError, match="typo, which does not exist: name a folder that holds"):
+        catalog.choose(name, {})

@@ -98,6 +98,13 @@ def test_a_named_column_is_the_target(tmp_path):
         (lambda lines: [line.split(",")[0] for line in lines], "expected two columns or more"),
         (lambda lines: lines[:9], "expected 20 rows of numbers or more"),
         (lambda lines: ["size,age,age", *lines[1:]], "a name of its own"),
+        (lambda lines: [f",{line}" for line in lines], r"column 1 has none.*index=False"),
+        (lambda lines: [line.replace(",", ";") for line in lines], "in the place of semicolons"),
+        (lambda lines: [*lines[:3], '"1,234.5",1,2', *lines[3:]], "4: .*separators of thousands"),
+        (lambda lines: [*lines[:3], "1_000,1,2", *lines[3:]], "4: .*separators of thousands"),
+        (lambda lines: [*lines[:3], '"1\n2",1,2', *lines[3:]], "line 4: .*finite number"),
+        (lambda lines: ["", *lines[:3], '"1\n2",x', *lines[3:]], "line 5: expected 3 values"),
+        (lambda lines: [*lines[:3], '"1,1,2', *lines[3:]], "line 4: expected a csv file, but"),
         (lambda _: [], "it is empty"),
     ],
 )

@@ -113,6 +113,39 @@ def test_pickled_labels_are_refused_with_their_cure(tmp_path):
         folder.read(path)
 
 
+def test_two_arrays_of_one_part_are_refused(read):
+    with pytest.raises(DataError, match="'x_train' and 'train_images' are of one: leave one"):
+        read(train_images=IMAGES["x_train"])
+
+
+def test_pictures_are_told_to_be_saved_as_arrays(tmp_path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "1.PNG").touch()
+    with pytest.raises(DataError, match=r"pictures \(cat/1.PNG\): .*np.savez\(file, x_train"):
+        catalog.choose(str(tmp_path), {})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "cure"),
+    [
+        ("x.csv.gz", gzip.compress(b"a,b\n1,2\n"), "it is neither; unpack it first; a table is"),
+        ("x.tsv", b"a\tb\n", "a table is a file named .csv"),
+        ("novel.txt", b"It was a dark night", "a text is named text:FILE"),
+        ("x.pkl", b"\x80\x04", r"save arrays with `np.savez\(file, x_train="),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_with_what_there_is(tmp_path, name, content, cure):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=cure):
+        catalog.choose(str(tmp_path / name), {})
+
+
+def test_a_link_to_itself_is_told_as_such(tmp_path):
+    (tmp_path / "x.npz").symlink_to("x.npz")
+    with pytest.raises(DataError, match=r"cannot read .*: Too many levels of symbolic links"):
+        catalog.choose(str(tmp_path / "x.npz"), {})
+
+
 def test_images_nearly_black_are_told(read):
     (remark,) = read(**both(lambda x: (x > 99).astype(np.uint8), IMAGES)).remarks
     assert "no pixel is brighter than 1 of 255" in remark
