@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from benchbench.compare.contrast import CellName
@@ -31,12 +31,23 @@ class Baseline:
             key=lambda cell: (cell.division != "idiomatic", cell),
         )
         if of_backend:
-            return of_backend[0]
+            return self._only(of_backend)
         known = sorted({str(cell) for cell in cells} | {cell.backend_there for cell in cells})
         raise UsageError(
             f"--baseline {self.wanted}: no cell of that name ran{nearest(self.wanted, known)} "
             f"(there are {', '.join(sorted(map(str, cells))) or 'none'})"
         )
+
+    def _only(self, cells: Sequence[CellName]) -> CellName:
+        """Return the first cell, unless it has rivals. Raises UsageError then."""
+        first = cells[0]
+        rivals = [cell for cell in cells if cell.division == first.division]
+        if first.variant and len(rivals) > 1:
+            raise UsageError(
+                f"--baseline {self.wanted}: expected one cell, but "
+                f"{', '.join(map(str, rivals))} are all called so: name one of them"
+            )
+        return first
 
     @property
     def _spellings(self) -> set[str]:

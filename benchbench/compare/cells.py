@@ -10,7 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from benchbench.compare.contrast import CellName, cold_total_seconds, first_epoch_seconds
-from benchbench.compare.estimate import block_medians, estimate
+from benchbench.compare.estimate import block_medians, ends, estimate
 from benchbench.records import RunRecord, Stopping
 from benchbench.spec.catalog import MODELS
 
@@ -41,9 +41,7 @@ def timing(
     if not known:
         return None
     logs = {number: [math.log(value) for value in values] for number, values in known.items()}
-    found = estimate(logs, stopping)
-    interval = found.interval(confidence) if found else None
-    low, high = (math.exp(end) for end in interval) if interval else (None, None)
+    low, high = ends(estimate(logs, stopping), confidence)
     values = [value for block in known.values() for value in block]
     return Timing(
         seconds=math.exp(float(block_medians(list(logs.values())).mean())),

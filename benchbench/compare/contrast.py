@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from benchbench.compare.break_even import BreakEven, break_even
-from benchbench.compare.estimate import block_medians, estimate
+from benchbench.compare.estimate import block_medians, ends, estimate
 from benchbench.compare.paired_runs import PairOfRuns, pair_up
 from benchbench.errors import UsageError
 from benchbench.records import RunRecord, Stopping
@@ -22,6 +22,8 @@ from benchbench.run.messages import RunRequest
 TimeVerdict: TypeAlias = Literal["FASTER", "SLOWER", "SAME", "UNDECIDED", "NOISY", "EXPLORATORY"]
 # Those that leave the question open.
 OPEN: frozenset[TimeVerdict] = frozenset({"UNDECIDED", "NOISY", "EXPLORATORY"})
+# Nearer to 1 an interval says more of the t distribution than of the runs.
+_GREATEST_CONFIDENCE = 0.9999
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,9 +40,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not 0 < self.margin < 1:
             raise UsageError(f"the margin must be a fraction between 0 and 1, not {self.margin:g}")
-        if not 0.5 <= self.confidence < 1:
+        if not 0.5 <= self.confidence <= _GREATEST_CONFIDENCE:
             raise UsageError(
-                f"the confidence must be a fraction from 0.5 to below 1, not {self.confidence:g}"
+                f"the confidence must be a fraction from 0.5 to {_GREATEST_CONFIDENCE}, not "
+                f"{self.confidence}"
             )
 
     @property
@@ -244,9 +247,7 @@ def _ratio(
 ) -> Ratio | None:
     if not blocks:
         return None
-    found = estimate(blocks, stopping)
-    interval = found.interval(question.confidence) if found else None
-    low, high = (math.exp(end) for end in interval) if interval else (None, None)
+    low, high = ends(estimate(blocks, stopping), question.confidence)
     return Ratio(
         ratio=math.exp(float(block_medians(list(blocks.values())).mean())),
         low=low,

@@ -19,6 +19,9 @@ from benchbench.records import Stopping
 
 FloatArray = npt.NDArray[np.float64]
 
+# A time ratio of e to this is none, and the quotient of two such ends is still a number.
+_FARTHEST = 300.0
+
 
 class Estimate(Protocol):
     """What is said of the middle of blocks, by a rule that fits how their number was settled."""
@@ -51,6 +54,14 @@ def estimate(
     if stopping and stopping.pilot_blocks is not None:
         pilot = sum(number < stopping.pilot_blocks for number in blocks)
     return Student(medians, pilot) if pilot > 1 else None
+
+
+def ends(found: Estimate | None, confidence: float) -> tuple[float, float] | tuple[None, None]:
+    """Return the ends of the interval of an estimated logarithm, as numbers; None without ends."""
+    interval = found.interval(confidence) if found else None
+    if interval is None or max(map(abs, interval)) > _FARTHEST:
+        return None, None
+    return math.exp(interval[0]), math.exp(interval[1])
 
 
 class Student:

@@ -9,6 +9,7 @@ from makers import MACHINE, make_certificate, make_record
 from benchbench.compare.baseline import Baseline
 from benchbench.compare.comparison import compare
 from benchbench.compare.contrast import CellName, Question
+from benchbench.compare.estimate import ends, estimate
 from benchbench.compare.remarks import remarks
 from benchbench.errors import UsageError
 from benchbench.records import Variant
@@ -101,3 +102,20 @@ def test_another_python_is_told():
     assert told == (
         "not all ran under the same Python: torch idiomatic 3.11.7, torch@old idiomatic 3.12.1"
     )
+
+
+def test_a_baseline_that_several_cells_are_called_is_refused_with_their_names():
+    new = CellName("torch", "idiomatic", "@venvs/new")
+    with pytest.raises(UsageError, match=r"but torch@venvs/new idiomatic, torch@venvs/old idiom"):
+        Baseline("torch").among({OLD, new, TUNED})
+    assert Baseline("torch").among({OLD, new, HERE}) == HERE
+    assert Baseline("torch").among({OLD, TUNED}) == OLD
+
+
+def test_an_interval_without_end_has_none():
+    """Times that scatter over all that a record can hold, and almost every doubt."""
+    logs = {0: [-40.0], 1: [40.0]}
+    assert ends(estimate(logs), 0.9999) == (None, None)
+    assert ends(estimate({0: [0.0], 1: [0.1]}), 0.95)[1] == pytest.approx(1.98, abs=0.01)
+    with pytest.raises(UsageError, match=r"from 0.5 to 0.9999, not 0.9999999"):
+        Question(confidence=0.9999999)
