@@ -131,8 +131,9 @@ def output_trouble(path: Path) -> str | None:
             return "it is a folder"
         if not path.parent.is_dir():
             return f"there is no folder {path.parent}"
-        if not path.exists() and not os.access(path.parent, os.W_OK):
-            return f"the folder {path.parent} may not be written to"
+        there = path if path.exists() else path.parent
+        if not os.access(there, os.W_OK):
+            return f"{there} may not be written to"
     except (OSError, ValueError) as error:
         return getattr(error, "strerror", None) or str(error)
     return None
@@ -152,6 +153,8 @@ def write_output(path: Path, content: bytes) -> None:
     It is whole or as it was; but a device, a FIFO and what a link leads to are written into, so
     that `/dev/stdout` is no file afterwards.
     """
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, "it may not be written to", str(path))
     if path.is_symlink() or (path.exists() and not path.is_file()):
         path.write_bytes(content)
     else:

@@ -36,9 +36,8 @@ def read_records(folder: Path) -> tuple[list[RunRecord], int]:
         raise BenchbenchError(f"none of the records in {folder} can be read, for the reasons above")
     if not records:
         raise UsageError(
-            f"{nothing_in(folder)}; make some with "
-            f"`benchbench run --backend torch --model deeper-cnn --results {folder}`, "
-            f"or name another folder with --results"
+            f"{nothing_in(folder)}; name another folder with --results, or make some with "
+            f"`benchbench run --backend torch --model deeper-cnn`"
         )
     return records, len(problems)
 

@@ -51,6 +51,7 @@ def choose(
 
     plain = name.removesuffix(AUTOENCODER)
     chosen, labels = _choose(plain, offered, told)
+    _must_be_sendable(chosen)
     if labels is not None:
         remarks = label_remarks(*labels, name=chosen.name, quick=quick)
         chosen = msgspec.structs.replace(chosen, remarks=(*chosen.remarks, *remarks))
@@ -66,6 +67,17 @@ def choose(
         quick=True,
         note=f"{chosen.note}; the first tenth of every split",
     )
+
+
+def _must_be_sendable(chosen: Chosen) -> None:
+    """Raise DataError for a place whose name is no text: no worker and no record can be told it."""
+    try:
+        (chosen.location or "").encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"the data set '{chosen.name}' lies in {chosen.location!r}: expected a path in UTF-8; "
+            f"rename the file or the folder"
+        ) from None
 
 
 def name_to_choose(choice: DatasetChoice, offered: Collection[str]) -> str:

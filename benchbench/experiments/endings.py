@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from benchbench.errors import BenchbenchError
+from benchbench.errors import BenchbenchError, StoreError
 from benchbench.experiments.fleet.order_book import OrderBook
 from benchbench.experiments.saved_plan import SavedPlan
 from benchbench.experiments.units import unseen
@@ -62,9 +63,17 @@ def must_have_records(plan: SavedPlan, store: Store, records: Sequence[RunRecord
 
 @contextmanager
 def records_told(store: Store, session_id: str) -> Iterator[None]:
-    """Raise SessionInterrupted, with the same notes, for a KeyboardInterrupt."""
+    """Raise SessionInterrupted, with the same notes, for a KeyboardInterrupt.
+
+    A StoreError is told with the command that goes on.
+    """
     try:
         yield
+    except StoreError as error:
+        raise StoreError(
+            f"{error}\nonce records can be written: benchbench run --results "
+            f"{shlex.quote(str(store.folder.parent))} --resume {session_id}"
+        ) from None
     except KeyboardInterrupt as interrupt:
         with interrupts_wait():
             told = SessionInterrupted(session_id, store.session(session_id))

@@ -20,7 +20,13 @@ from benchbench.experiments.executors import Executor, find_executor
 from benchbench.experiments.fleet.executor import FleetExecutor
 from benchbench.experiments.listener import Listener
 from benchbench.experiments.names import LOCAL
-from benchbench.experiments.saved_plan import SavedPlan, save_plan, sources_here, versions_here
+from benchbench.experiments.saved_plan import (
+    MOST_BLOCKS,
+    SavedPlan,
+    save_plan,
+    sources_here,
+    versions_here,
+)
 from benchbench.experiments.selection import find_processors
 from benchbench.experiments.steady import AUTO, Steady, with_steady
 from benchbench.experiments.units import Unit
@@ -69,8 +75,11 @@ class Matrix:
     not_certified: str = "--no-certify was given"
 
     def __post_init__(self) -> None:
-        if self.blocks < 1:
-            raise UsageError(f"a matrix has at least 1 block, but blocks={self.blocks}")
+        if not 1 <= self.blocks <= MOST_BLOCKS:
+            raise UsageError(
+                f"expected a matrix of 1 to {MOST_BLOCKS:,} blocks, but blocks={self.blocks}; "
+                f"split more over several sessions"
+            )
         if self.until and len(self.cells) == len({cell.model for cell in self.cells}):
             raise UsageError(
                 "--until needs two cells of a model to compare, but every model has one here; "

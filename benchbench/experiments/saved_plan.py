@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -16,7 +17,7 @@ from benchbench.experiments.environments.backends import backend_there
 from benchbench.experiments.names import LOCAL
 from benchbench.experiments.steady import Steady
 from benchbench.experiments.until import Until
-from benchbench.files import is_there, make_folder, read_file, write_new
+from benchbench.files import make_folder, read_file, write_new
 from benchbench.machines import Machine
 from benchbench.measure.machine import affinity, machine
 from benchbench.plugins.plugin_files import announced
@@ -27,6 +28,8 @@ from benchbench.run.store import RESULTS_VARIABLE, Store
 from benchbench.spec.protocol import TrainingProtocol
 
 PLAN_SCHEMA = 1
+# Of one session; more are several sessions.
+MOST_BLOCKS = 100_000
 # A certificate takes some ten thousand bytes, a cell has one.
 _LARGEST_BYTES = 64 << 20
 # What a run's speed hangs on; the total of memory differs from one kernel to the next.
@@ -49,7 +52,7 @@ class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: int = PLAN_SCHEMA
     session: Session
-    blocks: int
+    blocks: Annotated[int, msgspec.Meta(ge=1, le=MOST_BLOCKS)]
     until: Until | None
     steady: Steady | None = None
     question: Question
@@ -112,10 +115,12 @@ def save_plan(store: Store, plan: SavedPlan) -> None:
 def load_plan(store: Store, session_id: str) -> SavedPlan:
     """Read a session's plan. Raises UsageError for an unknown one, StoreError for a bad one."""
     path = _path(store, session_id)
-    if not re.fullmatch(r"[A-Za-z0-9-]{1,80}", session_id) or not is_there(path):
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,80}", session_id):
         raise UsageError(_unknown(store, session_id))
     try:
         plan = msgspec.json.decode(read_file(path, limit=_LARGEST_BYTES), type=SavedPlan)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(_unknown(store, session_id)) from None
     except OSError as error:
         raise StoreError(f"cannot read the plan {path}: {error.strerror or error}") from None
     except (ValueError, ArithmeticError, RecursionError, BenchbenchError) as error:

@@ -168,7 +168,7 @@ def _header(path: Path, file: gzip.GzipFile) -> Header:
         header = msgspec.json.decode(line, type=Header)
     except msgspec.MsgspecError as error:
         raise StoreError(
-            f"{path} is no archive of results: its first line is no header ({error})"
+            f"{path} is no archive of results: its first line is no header ({error}); {_ADVICE}"
         ) from None
     if header.format != FORMAT:
         raise StoreError(f"{path} is an archive of '{header.format}', not of {FORMAT}")

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from benchbench.errors import StoreError
-from benchbench.files import make_folder, read_file, write_new
+from benchbench.files import is_there, make_folder, read_file, write_new
 from benchbench.printable import one_line
 from benchbench.records import RunRecord
 from benchbench.run.archive import (
@@ -60,6 +60,11 @@ class Store:
 
     def prepare(self) -> None:
         """Make the folder and write a file as `save` will. Raises StoreError: before training."""
+        if is_archive(self.folder.parent):
+            raise StoreError(
+                f"records cannot be written into {self.folder.parent}: by its name "
+                f"(*{SUFFIX}) it is an archive, which is only read; name a folder with --results"
+            )
         try:
             make_folder(self.folder)
             proof = self.folder / f".{secrets.token_hex(8)}.proof"
@@ -80,13 +85,17 @@ class Store:
         return self.folder / f"{_file_name(run_id)}.log"
 
     def session(self, session_id: str) -> list[RunRecord]:
-        """Return the records of one session that can be read, in the order of their start."""
-        found = []
-        for path in _listed(self.folder, ".json"):
+        """Return the records of one session that can be read, in the order of their start.
+
+        Those that were packed are among them. Raises StoreError for an archive that is damaged.
+        """
+        found = {}
+        for path, data in _files(self.folder.parent):
             if path.name.startswith(session_id):
                 with suppress(StoreError):
-                    found.append(read_record(path))
-        own = [record for record in found if record.session_id == session_id]
+                    record = _read(data)
+                    found[record.run_id] = record
+        own = [record for record in found.values() if record.session_id == session_id]
         return sorted(own, key=lambda record: (record.started, record.run_id))
 
     def save(self, record: RunRecord) -> Path:
@@ -144,7 +153,7 @@ def read(*places: Path) -> tuple[list[RunRecord], list[Unreadable]]:
     # Each place as a whole: that an archive was altered is known at its end.
     for path, data in (file for place in places for file in list(_files(place))):
         try:
-            record = decode(data) if isinstance(data, bytes) else read_record(data)
+            record = _read(data)
         except StoreError as error:
             unreadable.append(Unreadable(path, str(error)))
             continue
@@ -165,13 +174,27 @@ def folders_below(folder: Path) -> list[Path]:
 
 
 def nothing_in(*places: Path) -> str:
-    """Say that places hold no records, and which folders in them do."""
-    told = f"there are no records in {', '.join(map(str, places))}"
+    """Say that places hold no records, why, and which folders in them do."""
+    told = f"there are no records in {', '.join(map(_described, places))}"
     below = [str(folder) for place in places for folder in folders_below(place)]
     if not below:
         return told
     more = f" and {len(below) - 5} more" if len(below) > 5 else ""
     return f"{told}, but there are in {', '.join(below[:5])}{more}: name one of these"
+
+
+def _described(place: Path) -> str:
+    """Name a place that holds no records, with what it is where that is no results folder."""
+    whole = place.absolute()
+    if not is_there(place):
+        return f"{place}, which does not exist"
+    if not place.is_dir():
+        return f"{place}, which is neither a results folder nor an archive (*{SUFFIX})"
+    if not _listed(place, ".json"):
+        return str(place)
+    if whole.name == "runs":
+        return f"{place}, which is the inside of a results folder: name {whole.parent}"
+    return f"{place}, which has .json files, but no folder runs/ with them"
 
 
 def _files(place: Path) -> Iterator[tuple[Path, bytes | Path]]:
@@ -190,6 +213,10 @@ def _files(place: Path) -> Iterator[tuple[Path, bytes | Path]]:
         yield from _files(place / ARCHIVE)
     for path in _listed(place / "runs", ".json"):
         yield path, path
+
+
+def _read(data: bytes | Path) -> RunRecord:
+    return decode(data) if isinstance(data, bytes) else read_record(data)
 
 
 def _packed(folder: Path) -> bool:
@@ -212,6 +239,8 @@ def pack(folder: Path, archive: Path | None = None) -> tuple[Path, int]:
     The archive is `records.jsonl.gz` in the folder, unless another is named. The folder stays as it
     is. Raises StoreError where there is nothing to pack, or a record cannot be read.
     """
+    if is_archive(folder):
+        raise StoreError(f"{folder} is an archive already: expected a results folder to pack")
     target = archive or folder / ARCHIVE
     if not is_archive(target):
         raise StoreError(f"an archive's name ends in {SUFFIX}, but {target} does not")
@@ -226,7 +255,7 @@ def pack(folder: Path, archive: Path | None = None) -> tuple[Path, int]:
         for entry in read_archive(folder / ARCHIVE):
             entries.setdefault(Path(entry.name).name, entry)
     if not entries:
-        raise StoreError(f"there are no records in {runs} to pack")
+        raise StoreError(f"{nothing_in(folder)}; there is nothing to pack")
     write_archive(target, list(entries.values()))
     return target, len(records)
 

@@ -191,3 +191,10 @@ def test_a_plugin_s_data_set_must_keep_its_name_and_its_promises(offered):
     unfit = dataclasses.replace(info.load(None), classes=3)
     with pytest.raises(DataError, match="is unfit"):
         catalog.choose("theirs", {"theirs": DatasetInfo("theirs", lambda _: unfit)})
+
+
+def test_a_path_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "x\udcff.csv"
+    path.write_text("a,b\n" + "".join(f"{n},{n % 3}\n" for n in range(30)))
+    with pytest.raises(DataError, match=r"expected a path in UTF-8; rename the file"):
+        catalog.choose(str(path), {})

@@ -144,7 +144,7 @@ def test_the_exit_code_says_the_worst(changes, code):
         ({"models": ["single-lair"]}, "did you mean 'single-layer'"),
         ({"division": "tunde"}, "has no division 'tunde'"),
         ({"dataset": "digitz"}, "digitz"),
-        ({"blocks": 0}, "at least 1 block"),
+        ({"blocks": 0}, "a matrix of 1 to 100,000 blocks"),
         ({"protocol": "nowhere.toml"}, "cannot read the spec file"),
     ],
 )

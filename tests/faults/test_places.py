@@ -17,11 +17,12 @@ from benchbench.cli.main import app
 from benchbench.cli.records import write_sections
 from benchbench.data import cache
 from benchbench.errors import BenchbenchError, StoreError, UsageError
+from benchbench.experiments.certification import must_take_files
 from benchbench.exports.catalog import export
 from benchbench.figures.catalog import draw
-from benchbench.files import open_file, read_file
+from benchbench.files import open_file, output_trouble, read_file, write_output
 from benchbench.report import tables
-from benchbench.run.store import Store, read
+from benchbench.run.store import Store, nothing_in, read
 
 LONG = {
     "levels": "x/" * 2_000,
@@ -182,3 +183,52 @@ def test_a_place_to_write_a_file_is_refused(tmp_path, monkeypatch, write, place)
     (tmp_path / "folder.svg").mkdir()
     with pytest.raises(UsageError, match=r"cannot write|expected a file whose name ends in"):
         write(Path(place))
+
+
+def test_what_is_no_results_folder_is_told_as_what_it_is(tmp_path):
+    store = Store(tmp_path / "results")
+    store.prepare()
+    path = store.save(make_record())
+    (tmp_path / "flat").mkdir()
+    (tmp_path / "flat" / "a.json").write_bytes(path.read_bytes())
+    for place, told in [
+        (store.folder, f"inside of a results folder: name {tmp_path / 'results'}"),
+        (path, "which is neither a results folder nor an archive"),
+        (tmp_path / "nowhere", "which does not exist"),
+        (tmp_path / "flat", "which has .json files, but no folder runs/ with them"),
+    ]:
+        assert read(place) == ([], [])
+        assert told in nothing_in(place)
+
+
+def test_records_are_not_written_where_they_could_not_be_read(tmp_path):
+    with pytest.raises(StoreError, match=r"by its name \(\*.jsonl.gz\) it is an archive"):
+        Store(tmp_path / "new.jsonl.gz").prepare()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", ["a.file", "a.file/below"])
+def test_a_folder_for_certificates_is_tried_before_any_is_made(tmp_path, place):
+    (tmp_path / "a.file").touch()
+    must_take_files(tmp_path / "new" / "folders")
+    must_take_files(None)
+    with pytest.raises(UsageError, match=r"--save .*a.file is no folder; name another"):
+        must_take_files(tmp_path / place)
+
+
+def test_an_archive_is_not_packed_again(tmp_path):
+    with pytest.raises(StoreError, match="is an archive already: expected a results folder"):
+        bb_pack(tmp_path / "a.jsonl.gz")
+    with pytest.raises(StoreError, match="which does not exist; there is nothing to pack"):
+        bb_pack(tmp_path / "nowhere")
+
+
+def test_a_file_that_may_not_be_written_to_is_left_as_it_is(tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
+    path.write_text("mine")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert output_trouble(path) == f"{path} may not be written to"
+    assert output_trouble(tmp_path / "new.csv") == f"{tmp_path} may not be written to"
+    with pytest.raises(PermissionError, match="it may not be written to"):
+        write_output(path, b"")
+    assert path.read_text() == "mine"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 
 import msgspec
@@ -26,7 +27,7 @@ from benchbench.plugins.plugin_files import FILES_VARIABLE, announce
 from benchbench.report import comparison
 from benchbench.report.renderers import markdown
 from benchbench.run.plan import Cell
-from benchbench.run.store import Store
+from benchbench.run.store import Store, pack, read
 from benchbench.spec.catalog import MODELS
 
 TWO_MODELS = tuple(
@@ -274,10 +275,35 @@ def test_other_data_and_a_damaged_plan_are_refused(planned, monkeypatch):
         b"",
         b"[" * 100_000,
         whole.replace(b'"schema": 1', b'"schema": 2'),
+        whole.replace(b'"blocks": 3', b'"blocks": 0'),
+        whole.replace(b'"blocks": 3', b'"blocks": 99999999999'),
     ):
         path.write_bytes(damaged)
         with pytest.raises(StoreError, match="plan of"):
             go_on(Made())
+
+
+def test_a_record_that_cannot_be_saved_is_told_with_the_command_that_goes_on(planned):
+    go_on, plan, _ = planned(Made(lost={(0, "two-layer", "torch")}))
+
+    class Full(Made):
+        def run(self, *_, **__):
+            raise StoreError("no room")
+
+    session = plan.session.session_id
+    with pytest.raises(StoreError, match=f"no room\nonce .*--resume {session}"):
+        go_on(Full())
+
+
+def test_records_that_were_packed_are_not_run_again(planned):
+    go_on, _, store = planned(Made(lost={(1, "two-layer", "torch")}))
+    pack(store.folder.parent)
+    shutil.rmtree(store.folder)
+    again = Made()
+    _, records = go_on(again)
+    assert again.ran == [(3, "two-layer", "numpy", (1,)), (3, "two-layer", "torch", (1,))]
+    assert len(records) == 3 * 4 + 2
+    assert len(read(store.folder.parent)[0]) == len(records)
 
 
 def test_the_python_api_resumes_a_session(planned, monkeypatch):

@@ -7,7 +7,7 @@ import itertools
 import pytest
 from fake_engine import FakeEngine
 
-from benchbench.errors import Unavailable, UsageError
+from benchbench.errors import StoreError, Unavailable, UsageError
 from benchbench.experiments import session_status as statuses
 from benchbench.experiments.endings import SessionInterrupted
 from benchbench.experiments.fleet import watch as watches
@@ -111,6 +111,17 @@ def test_two_commands_do_not_look_after_one_session(fleet):
         one.resume()
 
 
+def test_what_does_not_belong_among_the_orders_is_passed_over_or_named(fleet):
+    one = fleet()
+    book = OrderBook(one.store, one.id)
+    book.prepare()
+    (book.folder / "copy of 000000.orders.json").touch()
+    assert not book.orders()
+    (book.folder / "000000.orders.json").touch()
+    with pytest.raises(StoreError, match="is no list of orders"):
+        statuses.status(one.id, one.store)
+
+
 def test_status_says_of_a_local_session_what_is_saved(fleet):
     one = fleet()
     found = statuses.status(one.id, one.store)
@@ -168,7 +179,7 @@ def test_what_cannot_be_cancelled_is_not_said_to_be(fleet, monkeypatch):
         (told,) = stopped.value.__notes__
         assert told.startswith("blocks that are under way and may run on: 4 (")
         assert "does not answer (connection refused), so nothing is cancelled" in told
-        with pytest.raises(Unavailable, match=f"once it does: benchbench cancel {one.id}"):
+        with pytest.raises(Unavailable, match=f"does: benchbench cancel {one.id} --results "):
             statuses.cancel(one.id, one.store, one.listener)
     assert not one.told("LOST")
     assert len(one.resume()) == 16

@@ -77,8 +77,14 @@ def packed(choice: DatasetChoice) -> dict[str, bytes]:
     if choice.location is None or not is_there(Path(choice.location)):
         return {}
     place = Path(choice.location)
-    files = [one for one in sorted(place.iterdir()) if one.is_file()] if place.is_dir() else [place]
-    if sum(one.stat().st_size for one in files) > LARGEST_BYTES:
+    try:
+        files = [place]
+        if place.is_dir():
+            files = [one for one in sorted(place.iterdir()) if one.is_file()]
+        size = sum(one.stat().st_size for one in files)
+    except OSError as error:
+        raise DataError(f"cannot read {error.filename or place}: {error.strerror}") from None
+    if size > LARGEST_BYTES:
         raise UsageError(
             f"the data set in {place} is larger than {LARGEST_BYTES >> 30} GiB: it does not "
             f"travel to the nodes; put it where they see it, and name that with --dataset"

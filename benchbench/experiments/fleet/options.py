@@ -78,5 +78,8 @@ def _told(error: str, content: dict[str, Any]) -> str:
     if found is None or name is None:
         return error.replace("Object missing required field", "there is no")
     words = [_KINDS[one] for one in found["kinds"].split(" | ") if one in _KINDS]
-    shown = msgspec.json.encode(content[name], enc_hook=str).decode()
+    value = content[name]
+    # JSON has no nan and no inf, TOML has.
+    plain = isinstance(value, float)
+    shown = str(value) if plain else msgspec.json.encode(value, enc_hook=str).decode()
     return f"{name} is {shown:.60}: expected {' or '.join(words)}"

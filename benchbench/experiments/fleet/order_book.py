@@ -7,6 +7,7 @@ Each file is written once, by one writer.
 from __future__ import annotations
 
 import fcntl
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,6 +47,11 @@ class OrderBook:
         self.folder = (store.plans / session_id).absolute()
         self.data = self.folder / "data"
 
+    @property
+    def place(self) -> str:
+        """The results folder, as a command on the session is told it."""
+        return f"--results {shlex.quote(str(self.folder.parent.parent))}"
+
     def prepare(self) -> None:
         """Make the folder. Raises StoreError."""
         try:
@@ -65,7 +71,7 @@ class OrderBook:
             except BlockingIOError:
                 raise UsageError(
                     f"another command looks after the session {self.folder.name}: wait for it, or "
-                    f"look with: benchbench status {self.folder.name}"
+                    f"look with: benchbench status {self.folder.name} {self.place}"
                 ) from None
             except OSError:  # a file system without locks
                 pass
@@ -101,8 +107,9 @@ class OrderBook:
     def orders(self) -> dict[int, Order]:
         """Return every order that was handed out, by its key. Raises StoreError."""
         found: dict[int, Order] = {}
-        for path in sorted(self.folder.glob("*.orders.json")):
-            found |= self.submission(int(path.name.partition(".")[0]))
+        for key, kind in sorted(self._files()):
+            if kind == "orders":
+                found |= self.submission(key)
         return found
 
     def jobs(self) -> dict[int, str]:
@@ -155,11 +162,18 @@ class OrderBook:
         return self.folder / f"job-{job}.log"
 
     def _files(self) -> Iterator[tuple[int, str]]:
-        with suppress(FileNotFoundError):
-            for path in self.folder.iterdir():
-                key, _, rest = path.name.partition(".")
-                if key.isdecimal():
-                    yield int(key), rest.removesuffix(".json")
+        try:
+            paths = list(self.folder.iterdir())
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreError(
+                f"cannot read the folder {self.folder}: {error.strerror or error}"
+            ) from None
+        for path in paths:
+            key, _, rest = path.name.partition(".")
+            if key.isdecimal():
+                yield int(key), rest.removesuffix(".json")
 
     def _orders_path(self, submission: int) -> Path:
         return self.folder / f"{submission:06d}.orders.json"

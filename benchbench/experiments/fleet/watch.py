@@ -160,7 +160,8 @@ class OrderWatch:
         except EngineSilent as silence:
             raise Unavailable(
                 f"{self._owner} does not answer ({silence}), so nothing is cancelled; once it "
-                f"does: benchbench cancel {self._plan.session.session_id}"
+                f"does: benchbench cancel {self._plan.session.session_id} "
+                f"{self._book.place}"
             ) from None
         deadline = now_ns() + FAREWELL_SECONDS * 1e9
         while self._open and now_ns() < deadline:
@@ -187,7 +188,7 @@ class OrderWatch:
                 raise Unavailable(
                     f"{self._owner} has not answered for {PATIENCE_SECONDS:.0f} s "
                     f"({silence}); what is under way goes on, and is collected with: benchbench "
-                    f"run --resume {self._plan.session.session_id}"
+                    f"run --resume {self._plan.session.session_id} {self._book.place}"
                 ) from None
             return {}
         if self._silent_since is not None:
