@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import msgspec
 
 from benchbench.errors import UsageError
 from benchbench.experiments.fleet.options import from_file, from_json
+from benchbench.files import open_file
 
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://[^\s/]+:\d+/?")
 
@@ -52,4 +54,15 @@ def _checked(options: DaskOptions, source: str) -> DaskOptions:
             f"--executor-options {source}: seconds is {options.seconds:g}: give more than 0, and "
             f"at most 3600"
         )
+    for name in ("tls_ca_file", "tls_client_cert", "tls_client_key"):
+        path = getattr(options, name)
+        if path is not None:
+            _must_be_a_file(path, f"--executor-options {source}: {name} is '{path}'")
     return options
+
+
+def _must_be_a_file(path: str, what: str) -> None:
+    try:
+        open_file(Path(path)).close()
+    except OSError as error:
+        raise UsageError(f"{what}: it cannot be read: {error.strerror or error}") from None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchbench.errors import BenchbenchError, Unavailable, UsageError, nearest
+from benchbench.errors import BenchbenchError, StoreError, Unavailable, UsageError, nearest
 from benchbench.experiments.fleet.engine import EngineSilent, JobState
 from benchbench.experiments.fleet.messages import Order
 from benchbench.experiments.fleet.node_data import copy_into
@@ -108,7 +108,8 @@ class Slurm:
         tasks = f"0-{len(orders) - 1}" if len(orders) > 1 else "0"
         if self._options.at_once is not None:
             tasks += f"%{self._options.at_once}"
-        log = book.log_path("%A_%a")
+        # In a path to a log Slurm reads a % as the beginning of a number of its own.
+        log = f"{book.folder}".replace("%", "%%") + f"/{book.log_path('%A_%a').name}"
         words = [*self._words(plan, avoid), f"--array={tasks}", f"--output={log}", "--parsable"]
         said = call("sbatch", *words, text=self._script(book, submission, base))
         if said.code:
@@ -210,7 +211,14 @@ class Slurm:
         if not self._elsewhere or place is None or book.data.exists():
             return
         if local_kind(Path(place)) and not self._options.shared:
-            copy_into(book.data, plan.session.dataset)
+            try:
+                copy_into(book.data, plan.session.dataset)
+            except OSError as error:
+                raise StoreError(
+                    f"the data set in {place} cannot be copied to {book.data}: "
+                    f"{error.strerror or error}; put it where the nodes see it, or name a folder "
+                    f"that takes it with --results"
+                ) from None
 
     def _listed(self, arrays: Sequence[str]) -> dict[str, JobState]:
         """Return the states of jobs that Slurm still has in its list."""

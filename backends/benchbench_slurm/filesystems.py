@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 _MOUNTS = Path("/proc/self/mounts")
@@ -31,7 +32,7 @@ def _kind(folder: Path, mounts: Path) -> str | None:
         words = line.split()
         if len(words) < 3:
             continue
-        point = words[1].encode().decode("unicode_escape", errors="replace")
+        point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), words[1])
         inside = place == point or place.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= len(best):  # of two at one place the later hides the earlier
             best, kind = point, words[2]

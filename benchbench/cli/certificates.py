@@ -32,12 +32,13 @@ def print_certificates(
     as_json: bool,
 ) -> int:
     """Certify, print each ladder and a table of several, and return the exit code."""
-    from benchbench.experiments.certification import exit_code, save_certificate
+    from benchbench.experiments.certification import exit_code, must_take_files, save_certificate
     from benchbench.experiments.certified_cells import certify_each
     from benchbench.report import ladder
     from benchbench.report.document import Verbatim
     from benchbench.report.progress import certification_line
 
+    must_take_files(save)
     done, progress = [], Certifying()
     place = {"device": device, "threads": threads, "cpus": cpus}
     for _, one in certify_each(

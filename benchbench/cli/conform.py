@@ -11,7 +11,12 @@ from benchbench.cli import options
 from benchbench.cli.output import answer
 from benchbench.cli.progress import TestLines
 from benchbench.experiments.names import find_backend, find_device, find_divisions
-from benchbench.experiments.selection import find_models, find_protocol, must_have_pytest
+from benchbench.experiments.selection import (
+    find_models,
+    find_processors,
+    find_protocol,
+    must_have_pytest,
+)
 
 
 def conform(  # noqa: PLR0917 - one parameter an option
@@ -37,6 +42,7 @@ def conform(  # noqa: PLR0917 - one parameter an option
     info = find_backend(backend, registry)
     divisions = find_divisions(info, division)
     models = tuple(find_models(model or [], registry))
+    threads, _ = find_processors(threads)
     find_protocol(protocol, None, models=models)  # what is wrong is refused before a test runs
     must_have_pytest()
     from benchbench.testing import report
@@ -50,7 +56,7 @@ def conform(  # noqa: PLR0917 - one parameter an option
             backend=info,
             division=one,
             device=device,
-            threads=threads or 1,
+            threads=threads,
             select=select,
             protocol=protocol and protocol.absolute(),
             models=models,

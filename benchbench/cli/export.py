@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,19 +12,13 @@ from benchbench.cli.records import fail_if_strict, read_records
 from benchbench.experiments.selection import only
 
 
-def _consumers() -> Iterable[str]:
-    from benchbench.exports.catalog import EXPORTS
-
-    return EXPORTS
-
-
 def export(
     to: Annotated[
         str,
         typer.Option(
             "--to",
             help="pytest-benchmark, pyperf, bencher, github-action-benchmark or mlflow.",
-            callback=options.known("export to", _consumers),
+            callback=options.known("export to", "benchbench.exports.catalog", "EXPORTS"),
         ),
     ],
     output: Annotated[

@@ -9,7 +9,8 @@ from types import FrameType
 import typer
 
 from benchbench.cli.verbs import app
-from benchbench.errors import BenchbenchError
+from benchbench.errors import BenchbenchError, StoreError
+from benchbench.files import must_have_a_current_folder
 from benchbench.interrupts import ignore_interrupts
 from benchbench.printable import own_lines
 from benchbench.streams import open_missing_streams, output_failure, safe_streams
@@ -34,6 +35,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
+        must_have_a_current_folder()
         # Not by a call of `app`: it makes of an interrupt an exit code, and drops what was noted.
         command = typer.main.get_command(app)
         with command.make_context("benchbench", sys.argv[1:]) as context:
@@ -50,6 +52,10 @@ def _run() -> int:
         told = ["interrupted; what had finished is saved", *getattr(interrupt, "__notes__", [])]
         print(own_lines("\n".join(told)), file=sys.stderr)
         return INTERRUPTED
+    except OSError as error:  # a full disk, too many open files: no fault of ours
+        place = f" ({error.filename})" if error.filename else ""
+        print(own_lines(f"error: {error.strerror or error}{place}"), file=sys.stderr)
+        return StoreError.exit_code
     except Exception as error:
         show = getattr(error, "show", None)  # click's own usage errors print themselves
         if show is None:

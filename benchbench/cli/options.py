@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -25,21 +26,15 @@ def _announced(names: list[str] | None) -> list[str] | None:
     return names
 
 
-def known(kind: str, names: Callable[[], Iterable[str]]) -> Callable[[str | None], str | None]:
-    """Return a callback that refuses what is none of the names, before any work is done."""
+def known(kind: str, module: str, names: str) -> Callable[[str | None], str | None]:
+    """Return a callback that refuses what is none of a module's names, before any work is done."""
 
     def must_be(name: str | None) -> str | None:
         if name is not None:
-            must_be_known(kind, name, names())
+            must_be_known(kind, name, getattr(importlib.import_module(module), names))
         return name
 
     return must_be
-
-
-def _formats() -> Iterable[str]:
-    from benchbench.report.formats import Format
-
-    return Format
 
 
 def writable(path: Path | None) -> Path | None:
@@ -107,8 +102,8 @@ Quick = Annotated[
     bool,
     typer.Option("--quick", help="Train on a tenth of the images, as a trial; gives no verdict."),
 ]
-Blocks = Annotated[int, typer.Option(min=1, help=_BLOCKS)]
-SeveralBlocks = Annotated[int, typer.Option(min=2, help=_BLOCKS)]
+Blocks = Annotated[int, typer.Option(min=1, max=100_000, help=_BLOCKS)]
+SeveralBlocks = Annotated[int, typer.Option(min=2, max=100_000, help=_BLOCKS)]
 MostBlocks = Annotated[
     int, typer.Option(min=2, help="At most so many blocks, even if intervals are still wide.")
 ]
@@ -181,7 +176,9 @@ PortInput = Annotated[
 Seeds = Annotated[
     int | None,
     typer.Option(
-        min=1, help="How many seeds; default: 1, from --seed on; with --outcome 10, from 0 on."
+        min=1,
+        max=10_000,
+        help="How many seeds; default: 1, from --seed on; with --outcome 10, from 0 on.",
     ),
 ]
 Outcome = Annotated[
@@ -221,7 +218,7 @@ TableFormat = Annotated[
     typer.Option(
         "--format",
         help="The format; text on a terminal, else markdown. Also latex, csv, json or html.",
-        callback=known("format", _formats),
+        callback=known("format", "benchbench.report.formats", "Format"),
     ),
 ]
 PageFormat = Annotated[
@@ -229,7 +226,7 @@ PageFormat = Annotated[
     typer.Option(
         "--format",
         help="The format; text on a terminal, else markdown.",
-        callback=known("format of this command", lambda: ("text", "markdown")),
+        callback=known("format of this command", "benchbench.report.formats", "PAGE_FORMATS"),
     ),
 ]
 Wide = Annotated[bool, typer.Option("--wide", help="Every column, however wide the table gets.")]

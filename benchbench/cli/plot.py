@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,19 +13,13 @@ from benchbench.experiments.selection import find_question, only
 from benchbench.printable import own_lines
 
 
-def _figures() -> Iterable[str]:
-    from benchbench.figures.catalog import FIGURES
-
-    return FIGURES
-
-
 def plot(  # noqa: PLR0917 - one parameter an option
     figure: Annotated[
         str,
         typer.Argument(
             help="ratios, epochs, curves, phases or memory.",
             metavar="FIGURE",
-            callback=options.known("figure", _figures),
+            callback=options.known("figure", "benchbench.figures.catalog", "FIGURES"),
         ),
     ],
     output: Annotated[

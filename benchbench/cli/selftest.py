@@ -32,7 +32,7 @@ def selftest(  # noqa: PLR0917 - one parameter an option
         typer.Option(help="How much copies are slowed down; default 3%, 5% and 10%."),
     ] = None,
     blocks: options.SeveralBlocks = 5,
-    repeats: Annotated[int, typer.Option(min=1, help="Comparisons of each kind.")] = 2,
+    repeats: Annotated[int, typer.Option(min=1, max=1_000, help="Comparisons of each kind.")] = 2,
     epochs: options.EpochsOfEach = 11,
     margin: options.Margin = "3%",
     dataset: options.Dataset = "auto",

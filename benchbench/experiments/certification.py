@@ -23,6 +23,7 @@ from benchbench.experiments.certification_messages import (
     CertificationRequest,
     read_answers,
 )
+from benchbench.files import folder_trouble
 from benchbench.measure.gpu import accelerators
 from benchbench.measure.machine import processor_name
 from benchbench.plugins.contract import BackendInfo
@@ -162,6 +163,12 @@ def requests_for(
         for cell in cells
         for seed in seeds
     ]
+
+
+def must_take_files(folder: Path | None) -> None:
+    """Raise UsageError for a folder that no certificate can be saved into, before any is made."""
+    if folder is not None and (trouble := folder_trouble(folder)):
+        raise UsageError(f"--save {folder}: {trouble}; name another folder")
 
 
 def save_certificate(certificate: Certificate, folder: Path, variant: str = "") -> None:

@@ -195,5 +195,8 @@ def only(
     if wanted is None:
         return list(records)
     if wanted not in ids:
-        raise UsageError(f"there is no {kind} '{wanted}'{nearest(wanted, ids)} in the results")
+        raise UsageError(
+            f"there is no {kind} '{wanted}'{nearest(wanted, ids)} in the results; the latest of "
+            f"{len(set(ids)):,} is {ids[-1]}"
+        )
     return [record for record, id_ in zip(records, ids, strict=True) if id_ == wanted]

@@ -65,7 +65,7 @@ def cells_of(records: Iterable[RunRecord], *, least: int = 1) -> list[ExportedCe
     if not found:
         raise NotMeasured(
             f"there is nothing to export: no cell has {least} or more steady epochs (the second "
-            f"and later ones of finished runs)"
+            f"and later ones of finished runs): train more with --epochs"
         )
     return found
 

@@ -39,6 +39,11 @@ def announce(name: str) -> None:
         )
     if str(path) in announced():
         return
+    if os.pathsep in str(path):
+        raise UsageError(
+            f"--backend {name}: Python cannot import from {path.parent}: expected a path "
+            f"without '{os.pathsep}'; move the file"
+        )
     known = importlib.util.find_spec(path.stem)
     if known is not None and known.origin != str(path):
         raise UsageError(

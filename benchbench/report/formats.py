@@ -10,6 +10,7 @@ from types import MappingProxyType
 import msgspec
 
 from benchbench.compare.comparison import Comparison
+from benchbench.errors import UsageError, nearest
 from benchbench.records import RunRecord
 from benchbench.report.document import Document, essential
 from benchbench.report.html import page
@@ -39,12 +40,17 @@ class Format(StrEnum):
     HTML = "html"
 
 
+# What a command takes whose answer is one page.
+PAGE_FORMATS = (Format.TEXT, Format.MARKDOWN)
+
 _ENDINGS: Mapping[str, Format] = MappingProxyType(
     {
         ".csv": Format.CSV,
         ".htm": Format.HTML,
         ".html": Format.HTML,
         ".json": Format.JSON,
+        ".markdown": Format.MARKDOWN,
+        ".md": Format.MARKDOWN,
         ".tex": Format.LATEX,
         ".txt": Format.TEXT,
     }
@@ -52,8 +58,17 @@ _ENDINGS: Mapping[str, Format] = MappingProxyType(
 
 
 def format_of(path: Path | None) -> Format:
-    """Return the format that the end of a file's name stands for, Markdown where for none."""
-    return _ENDINGS.get(path.suffix.lower() if path else "", Format.MARKDOWN)
+    """Return the format that the end of a file's name stands for; without an end Markdown.
+
+    Raises UsageError for any other end.
+    """
+    ending = path.suffix.lower() if path else ""
+    if ending and ending not in _ENDINGS:
+        raise UsageError(
+            f"{path}: expected a file whose name ends in {', '.join(_ENDINGS)}"
+            f"{nearest(ending, _ENDINGS)}; a file of another name needs --format"
+        )
+    return _ENDINGS.get(ending, Format.MARKDOWN)
 
 
 _PAGES: Mapping[Format, Callable[[Document], str]] = MappingProxyType(

@@ -241,6 +241,7 @@ BAD = {
     "division it lacks": (["null", "--division", "tuned"], 2, "it has idiomatic"),
     "device it lacks": (["null", "--device", "cuda"], 3, "it has cpu"),
     "no threads": (["null", "--threads", "0"], 2, "0 is not in the range"),
+    "too many threads": (["null", "--threads", "9999"], 2, "give a number from 1 to"),
     "no such model": (["null", "--model", "singel-layer"], 2, "did you mean 'single-layer'?"),
     "no such file": (["null", "--model", "gone.toml"], 2, "cannot read the spec file gone.toml"),
     "no such test": (["null", "-k", "sings"], 2, "no test of the suite matches -k 'sings'"),

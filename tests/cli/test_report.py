@@ -96,6 +96,9 @@ def test_unreadable_records_are_named_skipped_and_counted(benchbench, results):
         (["--run", "tow"], "no run 'tow', did you mean 'two'?"),
         (["--format", "markdwon"], "did you mean 'markdown'?"),
         (["--output", "no/such/folder/table.md"], "cannot write no/such/folder/table.md"),
+        (["--output", "x.pdf"], "x.pdf: expected a file whose name ends in .csv, .htm, .html"),
+        (["--output", "x.cvs"], "did you mean '.csv'?; a file of another name needs --format"),
+        (["--session", "?"], "in the results; the latest of "),
     ],
 )
 def test_refusals(benchbench, results, arguments, reason):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 
@@ -54,3 +55,21 @@ def test_the_other_endings_have_their_exit_codes(monkeypatch, capsys, words, cod
     monkeypatch.setattr(sys, "argv", ["benchbench", *words])
     assert main._run() == code
     assert told in capsys.readouterr().err
+
+
+def test_what_the_system_refuses_is_told_in_a_sentence(monkeypatch, capsys):
+    def refused(*_, **__):
+        raise OSError(errno.EMFILE, "Too many open files", "/x")
+
+    monkeypatch.setattr(registry, "load_registry", refused)
+    monkeypatch.setattr(sys, "argv", ["benchbench", "list"])
+    assert main._run() == 2
+    assert capsys.readouterr().err == "error: Too many open files (/x)\n"
+
+
+def test_a_current_folder_that_is_gone_is_told(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    monkeypatch.setattr(sys, "argv", ["benchbench", "report"])
+    assert main._run() == 2
+    assert "error: the current folder was removed or replaced: change to" in capsys.readouterr().err

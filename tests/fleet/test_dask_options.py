@@ -35,6 +35,7 @@ def test_what_is_no_address_is_refused(given, told):
         ("address = 'tcp://a:1'\nseconds = 'x'", 'seconds is "x": expected a number'),
         ("address = 'tcp://a:1'\nseconds = 0", "seconds is 0: give more than 0"),
         ("address = ", "is no TOML"),
+        ("address = 'tls://a:1'\ntls_ca_file = '/no.pem'", "tls_ca_file is '/no.pem': .* No such"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused(tmp_path, text, told):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import msgspec
@@ -89,6 +90,7 @@ def orders(count, first=0):
         ("extra = ['a', 5]", r"extra is \[\"a\",5\]: expected"),
         ("time = 'soon'", "time is 'soon': expected minutes, or"),
         ("at_once = 0", "at_once is 0: give 1 or more"),
+        ("at_once = nan", "at_once is nan: expected a whole number"),
         ('partition = "a\\nb"', "expected a word"),
         ("partition = ", "is no TOML"),
     ],
@@ -103,6 +105,16 @@ def test_options_that_make_no_sense_are_refused(tmp_path, options, told):
 def test_what_begins_like_json_and_is_none_is_refused():
     with pytest.raises(UsageError, match=r"\{bad: expected a TOML file; it begins like JSON"):
         read_options("{bad")
+
+
+def test_options_are_read_from_a_text_and_no_pipe_is_waited_for(tmp_path):
+    path = tmp_path / "slurm.toml"
+    path.write_bytes(b'\xef\xbb\xbfpartition = "bench"')
+    assert read_options(str(path)).partition == "bench"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(UsageError, match="expected a file, but it is a FIFO"):
+        read_options(str(path))
 
 
 def test_an_options_file_that_is_not_there_is_refused():
@@ -186,16 +198,18 @@ def test_file_systems_are_told_apart(tmp_path):
     mounts = tmp_path / "mounts"
     mounts.write_text(
         "/dev/sda1 / ext4 rw 0 0\nfs:/home /home nfs4 rw 0 0\ntmpfs /home/my\\040own tmpfs rw 0 0\n"
+        "fs:/x /mnt/dépôt nfs4 rw 0 0\n"
     )
     kinds = {
         folder: filesystems.local_kind(folder, mounts)
-        for folder in ("/var/x", "/home/me/results", "/home/my own/x", "/homes")
+        for folder in ("/var/x", "/home/me/results", "/home/my own/x", "/homes", "/mnt/dépôt/x")
     }
     assert kinds == {
         "/var/x": "ext4",
         "/home/me/results": None,
         "/home/my own/x": "tmpfs",
         "/homes": "ext4",
+        "/mnt/dépôt/x": None,
     }
 
 
@@ -219,6 +233,14 @@ def test_blocks_are_arrays_of_at_most_as_many_tasks_as_the_cluster_takes(slurm):
     script = said.scripts[-1]
     assert "module load x\n" in script
     assert f"{book.folder} 3 $((11 + SLURM_ARRAY_TASK_ID))" in script
+
+
+def test_a_percent_sign_in_the_folder_is_none_of_slurm_s(slurm, tmp_path):
+    made, said, plan, _ = slurm()
+    book = OrderBook(Store(tmp_path / "100%j"), plan.session.session_id)
+    made.submit(plan, book, orders(1))
+    (output,) = [word for word in said.asked[-1] if word.startswith("--output=")]
+    assert output.endswith(f"/100%%j/sessions/{plan.session.session_id}/job-%A_%a.log")
 
 
 def test_where_one_array_is_refused_those_before_are_ended(slurm):
