@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import re
+from typing import Any
 
 from benchbench.errors import UsageError
 
@@ -46,6 +48,17 @@ def time_limit(value: float, option: str, *, least: float = 1) -> float:
             f"{option} {value:g}: give a number of seconds from {least:g} to {LONGEST_SECONDS:,}"
         )
     return value
+
+
+def whole_number(value: Any, name: str, *, least: int = 0) -> int:
+    """Return a whole number, of whatever type. Raises UsageError for what is none, or less."""
+    try:
+        number = least - 1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise UsageError(f"{name}: expected a whole number from {least} on, but it is {value!r}")
+    return int(number)
 
 
 def counted(count: int, noun: str) -> str:

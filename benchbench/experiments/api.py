@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from benchbench.certificates import Certificate
 from benchbench.errors import BenchbenchError, UsageError
@@ -23,7 +24,7 @@ from benchbench.experiments.selection import (
 from benchbench.experiments.session import find_dataset
 from benchbench.experiments.steady import Steady, find_steady
 from benchbench.plugins.registry import Registry, load_registry
-from benchbench.quantities import time_limit
+from benchbench.quantities import time_limit, whole_number
 from benchbench.run.store import Store, results_folder
 from benchbench.spec.files import load_protocol
 from benchbench.spec.model import ModelSpec
@@ -34,8 +35,8 @@ _TIMEOUT_SECONDS = 3600.0
 
 def run(
     *,
-    backends: Sequence[str],
-    models: Sequence[str | Path | ModelSpec],
+    backends: str | Sequence[str],
+    models: str | Path | ModelSpec | Sequence[str | Path | ModelSpec],
     division: str = "idiomatic",
     device: str | Sequence[str] = "auto",
     dataset: str | Path = "auto",
@@ -56,10 +57,10 @@ def run(
 ) -> Results:
     """Train models under backends, interleaved, each run in a process of its own.
 
-    `models` are names of the catalog, TOML files or specs; `division` a name, or "all"; `backends`
-    may be of another environment ("torch@venvs/old"), and `device` several, side by side. Every
-    record is saved below `results` (default: BENCHBENCH_RESULTS, else ./results). `certify`: first
-    prove that each cell trains the function of its spec. `executor`: where blocks run, "local",
+    `models` are names of the catalog, TOML files or specs, one or several; `division` a name, or
+    "all"; `backends` may be of another environment ("torch@venvs/old"), and `device` several, side
+    by side. Every record is saved below `results` (default: BENCHBENCH_RESULTS, else ./results).
+    `certify`: first prove that each cell trains the function of its spec. `executor`: where blocks run, "local",
     "slurm", "dask" or what a plugin offers; `executor_options`: a TOML file or an address, as on
     the command line. `include_host`: records name the machine, not a hash of its name.
     `wait_for_quiet`: begin when nothing else is at work here, after so many seconds at the latest.
@@ -68,14 +69,22 @@ def run(
     sense or is not there.
     """
     time_limit(timeout_seconds, "timeout_seconds")
+    if wait_for_quiet is not None:
+        time_limit(wait_for_quiet, "wait_for_quiet", least=0)
+    blocks, seed = whole_number(blocks, "blocks"), whole_number(seed, "seed")
+    threads = None if threads is None else whole_number(threads, "threads", least=1)
+    if steady_epochs is not None and steady_epochs != "auto":
+        steady_epochs = whole_number(steady_epochs, "steady_epochs")
     hears = listener or Silent()
     registry = load_registry()
-    specs = _models(models, registry)
+    specs = _models(_several(models, "models"), registry)
     devices = [device] if isinstance(device, str) else list(device)
     training = _protocol(protocol)
     store = Store(results_folder(Path(results) if results is not None else None))
     matrix = matrices.Matrix(
-        cells=find_cells(find_backends(list(backends), registry), division, specs, devices),
+        cells=find_cells(
+            find_backends(_several(backends, "backends"), registry), division, specs, devices
+        ),
         protocol=training,
         certified_protocol=training if certify else None,
         dataset=find_dataset(str(dataset), registry, specs, quick=quick, note=hears.note),
@@ -134,6 +143,10 @@ def certify(
     its process died, the spec is too large.
     """
     time_limit(timeout_seconds, "timeout_seconds")
+    seed = whole_number(seed, "seed")
+    threads = None if threads is None else whole_number(threads, "threads", least=1)
+    if not isinstance(backend, str):
+        raise UsageError(f"backend: expected the name of one, but it is {backend!r}")
     registry = load_registry()
     cells = find_cells(find_backends([backend], registry), division, _models([model], registry))
     if len(cells) != 1:
@@ -154,6 +167,14 @@ def certify(
             f"{backend} {cells[0].division}, {cells[0].model.name}: no certificate: {done.reason}"
         )
     return done.certificate
+
+
+def _several(given: Any, name: str) -> list[Any]:
+    """Return what was given as a list, also where it is one thing. Raises UsageError for none."""
+    several = [given] if isinstance(given, str | Path | ModelSpec) else list(given)
+    if not several:
+        raise UsageError(f"{name}: expected one or more, but there are none")
+    return several
 
 
 def _models(models: Sequence[str | Path | ModelSpec], registry: Registry) -> list[ModelSpec]:

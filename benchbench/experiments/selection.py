@@ -171,7 +171,7 @@ def find_processors(threads: int | None) -> tuple[int, tuple[int, ...] | None]:
 
     usable = usable_cores()
     count = physical_cores() if threads is None else threads
-    if count > usable:
+    if not 1 <= count <= usable:
         raise UsageError(
             f"--threads {count}: this process may use {usable} logical cores here; "
             f"give a number from 1 to {usable}"

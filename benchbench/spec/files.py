@@ -30,14 +30,14 @@ _MOST_FAULTS = 20
 Spec = TypeVar("Spec", ModelSpec, TrainingProtocol)
 
 
-def load_model(path: Path) -> ModelSpec:
+def load_model(path: str | Path) -> ModelSpec:
     """Read a model from a TOML file. Raises UsageError with the line of every fault."""
-    return _load(path, ModelSpec)
+    return _load(Path(path), ModelSpec)
 
 
-def load_protocol(path: Path) -> TrainingProtocol:
+def load_protocol(path: str | Path) -> TrainingProtocol:
     """Read a protocol from a TOML file. Raises UsageError with the line of every fault."""
-    return _load(path, TrainingProtocol)
+    return _load(Path(path), TrainingProtocol)
 
 
 def require_task(model: ModelSpec, protocol: TrainingProtocol, path: Path | None) -> None:

@@ -239,3 +239,8 @@ def test_a_model_is_no_protocol_and_a_protocol_no_model(tmp_path):
     path.write_text("epochs = 3\n")
     with pytest.raises(UsageError, match=r"expected a model, .* name it with --protocol"):
         load_model(path)
+
+
+def test_a_path_may_be_a_text(tmp_path):
+    (tmp_path / "x.toml").write_text("epochs = 3\n")
+    assert load_protocol(str(tmp_path / "x.toml")).epochs == 3
