@@ -60,9 +60,10 @@ def run(
     `models` are names of the catalog, TOML files or specs, one or several; `division` a name, or
     "all"; `backends` may be of another environment ("torch@venvs/old"), and `device` several, side
     by side. Every record is saved below `results` (default: BENCHBENCH_RESULTS, else ./results).
-    `certify`: first prove that each cell trains the function of its spec. `executor`: where blocks run, "local",
-    "slurm", "dask" or what a plugin offers; `executor_options`: a TOML file or an address, as on
-    the command line. `include_host`: records name the machine, not a hash of its name.
+    `certify`: first prove that each cell trains the function of its spec. `executor`: where blocks
+    run, "local", "slurm", "dask" or what a plugin offers; `executor_options`: a TOML file or an
+    address, as on the command line. `include_host`: records name the machine, not a hash of its
+    name.
     `wait_for_quiet`: begin when nothing else is at work here, after so many seconds at the latest.
     `steady_epochs`: train each run on until it has so many epochs 2 and on, or "auto".
     A run that fails is in the results, with its reason; raises a BenchbenchError for what makes no
