@@ -65,7 +65,8 @@ class Engine(ABC):
 
     def seed_shuffling(self, seed: int) -> Settings:
         """Seed what `fit` shuffles by; return what `settings` says of it."""
-        self.keras.utils.set_random_seed(seed)
+        # NumPy's legacy seed, which Keras sets too, has 32 bits.
+        self.keras.utils.set_random_seed(seed % 2**32)
         return {"shuffling": "seeded"}
 
     def epoch_over(self) -> None:

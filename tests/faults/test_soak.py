@@ -8,12 +8,13 @@ import signal
 import subprocess
 from types import SimpleNamespace
 
+import psutil
 import pytest
 import soak
 import soaker
 from makers import make_record
 from soak_faults import draw
-from waiting import PATIENCE_SECONDS
+from waiting import PATIENCE_SECONDS, wait_until
 
 from benchbench.run.store import Store
 
@@ -113,9 +114,15 @@ def test_an_interrupt_that_is_not_told_is_seen(run):
 
 
 def test_what_lives_on_is_seen_and_ended(run):
-    with subprocess.Popen(["/bin/sleep", "300"], env=run.place.environment) as left:
+    left = subprocess.Popen(["/bin/sleep", "300"], env=run.place.environment)
+    try:
+        # The system shows the environment of a new process a moment after the process itself.
+        wait_until(lambda: psutil.Process(left.pid).environ())
         assert judge(run) == "lives on: /bin/sleep 300"
         assert left.wait(PATIENCE_SECONDS) == -signal.SIGKILL
+    finally:
+        left.kill()
+        left.wait()
 
 
 def test_a_trial_can_be_repeated_and_is_counted(run):

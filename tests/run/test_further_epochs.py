@@ -91,10 +91,12 @@ def offered(misfits, monkeypatch):
 
 
 def run(request):
+    """Run in this process, whose other threads the check of threads would count."""
     events = []
     ending = worker.execute(request, events.append)
     assert isinstance(ending, Finished), ending
-    assert [check for check in ending.outcome.checks if check.passed is False] == []
+    failed = {check.name for check in ending.outcome.checks if check.passed is False}
+    assert failed <= {"threads"}
     return ending.outcome, [event.epoch for event in events if isinstance(event, EpochDone)]
 
 
