@@ -17,6 +17,8 @@ from benchbench.records import EpochRecord
 _EVALUATIONS = 2.0
 _FRACTION = 0.25
 _SCHEDULING_SECONDS = 0.05
+# Of a single epoch it cannot be told whether the system had other work meanwhile.
+_FEWEST_EPOCHS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def validation_time(
     validation_samples: int,
     test_samples: int,
 ) -> ValidationTime | None:
-    """Return the median of the second and later epochs; None of one epoch, which may compile.
+    """Return the median of the second and later epochs, of two the lower; None of fewer.
 
     At most twice what evaluating as many samples takes, and a quarter of an epoch's training more,
     or what training on so many samples takes. Other work slows all three down, and seldom one of
@@ -43,12 +45,12 @@ def validation_time(
     however few the samples are.
     """
     steady = epochs[1:]
-    if not steady or not min(train_samples, validation_samples, test_samples):
+    if len(steady) < _FEWEST_EPOCHS or not min(train_samples, validation_samples, test_samples):
         return None
     training = statistics.median(epoch.train_seconds for epoch in steady)
     usual = evaluate_seconds * max(1.0, validation_samples / test_samples)
     more = training * max(_FRACTION, validation_samples / train_samples)
     return ValidationTime(
-        seconds=statistics.median(epoch.validation_seconds for epoch in steady),
+        seconds=statistics.median_low(epoch.validation_seconds for epoch in steady),
         most_seconds=_EVALUATIONS * usual + max(_SCHEDULING_SECONDS, more),
     )

@@ -189,7 +189,9 @@ def _check_validation_time(
         test_samples=len(dataset.test),
     )
     if found is None:
-        return Check(name, None, "not longer than evaluating", "one epoch, which may compile")
+        return Check(
+            name, None, "not longer than evaluating", "fewer than two epochs after the first"
+        )
     expected = f"at most {found.most_seconds:.3g} s an epoch, by what evaluating and training take"
     return Check(name, found.seconds <= found.most_seconds, expected, f"{found.seconds:.3g} s")
 

@@ -35,6 +35,8 @@ def found(training, validation, evaluate, *, train=48_000, validated=12_000, tes
         ((0.01, 0.01, 0.01), (0.05, 0.05, 0.05), 0.001, True),  # the system's scheduling
         ((2.4, 2.4, 2.4), (2.0, 2.0, 2.0), 0.33, False),  # 40 % of the training moved there
         ((0.001, 0.001, 0.001), (4.4, 4.4, 4.4), 0.33, False),
+        ((4.0, 4.0, 4.0), (0.4, 0.4, 9.0), 0.33, True),  # of two the lower
+        ((4.0, 4.0), (0.4, 9.0), 0.33, None),
         ((4.0,), (9.0,), 0.33, None),
     ],
 )
