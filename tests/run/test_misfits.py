@@ -23,7 +23,7 @@ ENDINGS = [
 
 @pytest.mark.parametrize(("backend", "status", "reason", "code"), ENDINGS)
 def test_each_ending_is_recorded_with_its_reason(command, backend, status, reason, code):
-    done = command.run(backend)
+    done = command.run(backend, "--epochs", "3")
     record = command.record()
     assert (done.returncode, record.status) == (code, status), done.stderr
     assert reason in record.error
