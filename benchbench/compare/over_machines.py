@@ -199,7 +199,8 @@ def _reason(one: OverMachines, verdict: TimeVerdict, family: int, question: Ques
     alpha = 1 - question.confidence
     if _p_differs(one) <= alpha or (one.p_same or 0.0) <= alpha:
         return f"it may be chance among {family} comparisons (Holm correction)"
-    return f"the {interval} includes the {margin} equivalence margin; {_remedy(one, question)}"
+    told = f"the {interval} lies partly within the {margin} margin, partly beyond it"
+    return f"{told}; {_remedy(one, question)}"
 
 
 def _remedy(one: OverMachines, question: Question) -> str:

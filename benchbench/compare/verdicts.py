@@ -125,7 +125,7 @@ def _reason(  # noqa: PLR0917
     alone = evidence.p_differs <= 1 - question.confidence or evidence.p_same <= (
         1 - question.confidence
     )
-    why = f"the confidence interval includes the {margin} equivalence margin"
+    why = f"the confidence interval lies partly within the {margin} margin, partly beyond it"
     if alone:
         why = f"it may be chance among {family} comparisons (Holm correction)"
     if needed is None:
@@ -135,7 +135,7 @@ def _reason(  # noqa: PLR0917
         )
     if needed <= ratio.block_count:
         return f"{why}; as many blocks again may settle it"
-    return f"{why}; about {needed} blocks would settle it"
+    return f"{why}; about {needed} blocks would probably settle it"
 
 
 def _hindrance(ratio: Ratio, evidence: Evidence, question: Question) -> str:

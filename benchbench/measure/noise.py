@@ -152,7 +152,9 @@ def short_epochs(epochs: Sequence[EpochRecord]) -> Iterator[str]:
     everything = [epoch.train_seconds for epoch in epochs]
     # Without an undisturbed epoch nothing can be said.
     median = min(_middle(everything), _middle(undisturbed))
-    cpu_median = _middle([epoch.train_cpu_seconds or 0.0 for epoch in epochs])
+    cpu_median = _middle(
+        [epoch.train_cpu_seconds for epoch in epochs if epoch.train_cpu_seconds is not None]
+    )
     for number, epoch in enumerate(epochs, 1):
         seconds, cpu_seconds = epoch.train_seconds, epoch.train_cpu_seconds
         is_short = seconds < min(_SHORT * median, median - _SCHEDULING_SECONDS)

@@ -55,11 +55,15 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Two reads of the parameters in a row, after `fit`: seconds, and whether they differ."""
+    """Two reads of the parameters in a row, after `fit`: seconds, and whether they differ.
+
+    `changed_by_fit`: the first are not those after the last epoch.
+    """
 
     first_seconds: float
     second_seconds: float
     changed: bool
+    changed_by_fit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +72,13 @@ class Residue:
 
     `waiting_cpu_seconds` is, for each epoch, the CPU time that the process used after it, while
     another had the baton; `epoch_reads` the seconds that reading the parameters took after those
-    epochs after which they were read; `changed_after_training` says that the parameters after
-    `fit` are not those after its last epoch.
+    epochs after which they were read.
     """
 
     watches: tuple[Watch, ...]
     waiting_cpu_seconds: tuple[float, ...]
     reads: Reads
     epoch_reads: tuple[float, ...] = ()
-    changed_after_training: bool = False
 
     def signs(self, *, threads: int, train_seconds: float) -> list[str]:
         """Return in words whatever tells of work left over; nothing where all was done.
@@ -102,7 +104,7 @@ class Residue:
             found.append(
                 f"the first read of the parameters took {first:.2f} s and the last {second:.2f} s"
             )
-        if self.changed_after_training:
+        if self.reads.changed_by_fit:
             found.append("fit changed the parameters after its last epoch, where nothing is timed")
         if self.reads.changed:
             found.append("after fit the parameters changed from one read to the next")
@@ -150,21 +152,26 @@ def watch(
 
 
 def read_twice(
-    read: Callable[[], Parameters], now: Callable[[], int] = now_ns
+    read: Callable[[], Parameters], trained: bytes, now: Callable[[], int] = now_ns
 ) -> tuple[Parameters, Reads]:
-    """Read the parameters twice; return those of the second read, and how the reads went."""
+    """Read the parameters twice; return those of the second read, and how the reads went.
+
+    `trained` is the fingerprint of those after the last epoch.
+    """
     before = now()
     first = read()
     between = now()
-    # A trainer that hands out its own arrays must not change what it was seen to have.
-    first = [array.copy() for array in first]
+    # At once: a trainer that hands out its own arrays must not change what it was seen to have.
+    seen = fingerprint(first)
     resumed = now()
     second = read()
     after = now()
-    changed = [array.shape for array in first] != [array.shape for array in second] or any(
-        one.tobytes() != other.tobytes() for one, other in zip(first, second, strict=True)
+    return second, Reads(
+        (between - before) / 1e9,
+        (after - resumed) / 1e9,
+        changed=fingerprint(second) != seen,
+        changed_by_fit=seen != trained,
     )
-    return second, Reads((between - before) / 1e9, (after - resumed) / 1e9, changed)
 
 
 def fingerprint(arrays: Sequence[npt.NDArray[Any]]) -> bytes:

@@ -179,7 +179,7 @@ def _check_synchronization(residue: Residue, threads: int, train_seconds: float)
 def _check_validation_time(
     dataset: Dataset, epochs: Sequence[EpochRecord], evaluate_seconds: float
 ) -> Check:
-    """Whoever trains in validation, where no training is timed, validates longer than he tests."""
+    """Training that is done in validation makes it take longer than evaluating does."""
     name = "validation time"
     found = validation_time(
         epochs,
@@ -189,10 +189,9 @@ def _check_validation_time(
         test_samples=len(dataset.test),
     )
     if found is None:
-        return Check(
-            name, None, "not longer than evaluating", "fewer than two epochs after the first"
-        )
-    expected = f"at most {found.most_seconds:.3g} s an epoch, by what evaluating and training take"
+        told = "there are fewer than two epochs after the first"
+        return Check(name, None, "as long as evaluating takes", told)
+    expected = f"at most {found.most_seconds:.3g} s an epoch, from the times of evaluate and fit"
     return Check(name, found.seconds <= found.most_seconds, expected, f"{found.seconds:.3g} s")
 
 

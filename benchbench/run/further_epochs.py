@@ -56,11 +56,14 @@ class ProtocolsEnd:
         self._kept: list[npt.NDArray[Any]] | None = None
         self._validation_loss: float | None = None
 
-    def epoch_done(self, number: int, epoch: EpochRecord, trainer: Trainer) -> None:
-        """Copy the variables if this epoch, from 1, is the protocol's last and others follow."""
-        if self._request.further_epochs and number == self._request.protocol.epochs:
-            self._kept = trainer.variables()
-            self._validation_loss = epoch.validation_loss
+    def wants(self, number: int) -> bool:
+        """Say whether this epoch, from 1, is the protocol's last, and others follow."""
+        return self._request.further_epochs > 0 and number == self._request.protocol.epochs
+
+    def keep(self, arrays: list[npt.NDArray[Any]], epoch: EpochRecord) -> None:
+        """Take the variables as they are after that epoch."""
+        self._kept = arrays
+        self._validation_loss = epoch.validation_loss
 
     def variables(self, last: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """Return those of the protocol's last epoch; `last` are those after all epochs."""

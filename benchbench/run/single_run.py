@@ -130,11 +130,10 @@ class SingleRun:
     def judge(self) -> WorkerReport:
         """Evaluate and predict the test images, check what must hold, say what ran."""
         from benchbench.measure.memory import peak_memory_bytes
-        from benchbench.measure.residue import Residue, fingerprint, read_twice
+        from benchbench.measure.residue import Residue, read_twice
 
         # Before `evaluate`, which would wait for what is left over.
-        parameters, reads = read_twice(self._trainer.variables)
-        changed = fingerprint(parameters) != self._last_weights
+        parameters, reads = read_twice(self._trainer.variables, self._last_weights)
         if self._request.further_epochs:
             self._ledger.enter("further")
         parameters = self._end.variables(parameters)
@@ -149,11 +148,7 @@ class SingleRun:
         peak = peak_memory_bytes()
         device_peak = plain_count(self._trainer.device_peak_memory_bytes())
         residue = Residue(
-            tuple(self._watches),
-            self.waiting_cpu_seconds,
-            reads,
-            tuple(self._epoch_reads),
-            changed_after_training=changed,
+            tuple(self._watches), self.waiting_cpu_seconds, reads, tuple(self._epoch_reads)
         )
         checks, audit = self._checked(
             trainer, parameters, score, predictions, residue, evaluate_seconds=evaluate_seconds
@@ -251,16 +246,17 @@ class SingleRun:
         from benchbench.measure.residue import fingerprint
 
         self._epochs.append(epoch)
-        self._end.epoch_done(number, epoch, self._trainer)
+        for_end, for_audit = self._end.wants(number), self._auditor.wants(number)
         is_last = number == trained_protocol(self._request).epochs
-        wanted = self._auditor.wants(number)
-        if not (wanted or is_last):
+        if not (for_end or for_audit or is_last):
             return
         # The first read, which work left over would make wait.
         started = self._read_clock()
         arrays = self._trainer.variables()
         self._epoch_reads.append((self._read_clock() - started) / 1e9)
-        if wanted:
+        if for_end:
+            self._end.keep(arrays, epoch)
+        if for_audit:
             self._auditor.keep(arrays)
         if is_last:
             self._last_weights = fingerprint(arrays)

@@ -56,7 +56,7 @@ def parameters():
 
 def test_reads_that_agree_say_nothing():
     times = iter([0, 5, 6, 8])
-    arrays, reads = read_twice(parameters, lambda: next(times) * 10**9)
+    arrays, reads = read_twice(parameters, fingerprint(parameters()), lambda: next(times) * 10**9)
     assert reads == Reads(5.0, 2.0, changed=False)
     assert np.array_equal(arrays[0], parameters()[0])
 
@@ -70,17 +70,23 @@ def test_parameters_that_change_are_seen_even_in_the_trainers_own_arrays(index):
         own[index][-1] += 1
         return own
 
-    assert read_twice(read)[1].changed
+    assert read_twice(read, b"")[1].changed
 
 
 def test_another_number_of_arrays_is_a_change():
     answers = iter([parameters(), parameters()[:1]])
-    assert read_twice(lambda: next(answers))[1].changed
+    assert read_twice(lambda: next(answers), b"")[1].changed
 
 
-def residue(*, settled=True, waiting=(0.0, 0.0), first=0.001, changed=False, **more):
+def test_parameters_that_fit_changed_after_its_last_epoch_are_seen():
+    assert read_twice(parameters, fingerprint(parameters()[::-1]))[1].changed_by_fit
+    assert not read_twice(parameters, fingerprint(parameters()))[1].changed_by_fit
+
+
+def residue(*, settled=True, waiting=(0.0, 0.0), epoch_reads=(), first=0.001, **changes):
     watches = (Watch(1, 0.1, True), Watch(2, 0.31, settled))
-    return Residue(watches, waiting, Reads(first, 0.001, changed), **more)
+    reads = Reads(first, 0.001, **({"changed": False} | changes))
+    return Residue(watches, waiting, reads, epoch_reads)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +97,7 @@ def residue(*, settled=True, waiting=(0.0, 0.0), first=0.001, changed=False, **m
         (residue(first=1.5), "the first read of the parameters took 1.50 s and the last 0.00 s"),
         (residue(epoch_reads=(0.5, 0.001, 0.6)), "the first read of the parameters took 0.50 s"),
         (residue(changed=True), "the parameters changed from one read to the next"),
-        (residue(changed_after_training=True), "changed the parameters after its last epoch"),
+        (residue(changed_by_fit=True), "changed the parameters after its last epoch"),
     ],
 )
 def test_each_sign_is_told_in_words(seen, words):

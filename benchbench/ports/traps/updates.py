@@ -114,7 +114,7 @@ def _apart(name: str, moved: _Moved, evidence: PortEvidence) -> Trap | None:
 
 def _l2_for_decoupled(a: PortOptimizer | None, b: PortOptimizer | None, rung: str) -> Trap | None:
     """Return that one adds the decay to the gradient; in the first step of SGD that is the same."""
-    plain = bool(a and b) and {a.name, b.name} == {"SGD"}  # type: ignore[union-attr]
+    plain = a is not None and b is not None and {a.name, b.name} == {"SGD"}
     first = "gradients" in rung or rung == _FIRST
     return None if plain and first else settings.of_optimizers(a, b, "decoupled")
 
