@@ -28,7 +28,7 @@ class Conv2D(BaseLayer, frozen=True, tag="Conv2D"):
 
     `groups`: filter o sees the channels of group o // (filters / groups) only; as many groups as
     channels make a depthwise convolution. `dilation`: the kernel's rows and columns lie so far
-    apart. "same" pads with zeros, see `window_count`.
+    apart. "same" pads with zeros: half of what is missing before (rounded down), the rest after.
     """
 
     original_fields: ClassVar = ("filters", "kernel_size", "activation")
