@@ -6,19 +6,19 @@ an update can be compared with the one that the mistake would make.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from itertools import starmap
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 
 from benchbench.certify.exercise import Exercise, Program
+from benchbench.certify.mistaken_schedules import mistaken_rates
 from benchbench.certify.rows import Arrays, Row, as_row
 from benchbench.certify.rules import (
     Move,
-    Rate,
     Rule,
     adam_move,
     clip_by_norm,
@@ -32,16 +32,32 @@ from benchbench.data.dataset import Split
 from benchbench.spec.model import ModelSpec
 from benchbench.spec.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from benchbench.spec.protocol import TrainingProtocol
-from benchbench.spec.schedules import Cosine, Exponential, Piecewise, Schedule
 
 if TYPE_CHECKING:
     from benchbench.certify.reference import Reference
 
+# What Adam adds epsilon to: docs/protocols.md, "Where Adam's epsilon goes".
+_ROOTS = {"uncorrected_root": "sqrt(v)", "corrected_root": "sqrt(v / (1 - beta_2^t))"}
+# Each framework's epsilon by default, and what it adds it to.
+_EPSILONS: tuple[tuple[str, float, Literal["uncorrected_root", "corrected_root"]], ...] = (
+    ("torch.optim", 1e-8, "corrected_root"),
+    ("keras.optimizers", 1e-7, "uncorrected_root"),
+)
 
-# A mistake is told where it leaves this share of the difference, or less.
-_LEFT = 0.1
+
+# A mistake is told where it leaves this share of the difference, or less; one of Adam's epsilon
+# only where it leaves so little that gradients ten times as large are not taken for it.
+_LEFT, _LEFT_OF_EPSILON = 0.1, 0.015
 # What the reference may compute to find it: some ten seconds.
 _FLOPS = 1e11
+
+
+class Mistake(NamedTuple):
+    """A mistake in words, the rule that makes it, and what it may leave of a difference."""
+
+    words: str
+    rule: Rule
+    left: float = _LEFT
 
 
 def mistaken_optimizer(
@@ -61,14 +77,14 @@ def mistaken_optimizer(
     model, size = exercise.model, exercise.protocol.batch_size
     protocol = exercise.protocol_of(program)
     mistakes = list(mistakes_of(model, protocol))
-    if model.training_flops * size * program.steps * len(mistakes) > _FLOPS:
+    steps = 1 + (program.steps - 1) * len(mistakes)  # the first is the same for all
+    if model.training_flops * size * steps > _FLOPS:
         return None
     split, start = exercise.training(program, draw), as_row(given)
     batches = [
         Split(split.inputs[first : first + size], split.targets[first : first + size])
         for first in range(0, len(split), size)
     ]
-    # The first step is the same for all.
     first_step = reference.descend(start, batches[0])
 
     def descend(weights: Row, batch: Split) -> Row:
@@ -77,124 +93,75 @@ def mistaken_optimizer(
 
     trained = mask(model, lambda variable: variable.trainable)
     counts = reference.counted(program)
-    most = _LEFT * float(np.linalg.norm((observed - expected)[counts]))
+    whole = float(np.linalg.norm((observed - expected)[counts]))
     left = {}
-    for words, rule in mistakes:
+    for words, rule, most in mistakes:
         update = train(rule, start, [batches] * program.epochs, descend, trained)
-        left[words] = float(np.linalg.norm((observed - update)[counts]))
+        rest = float(np.linalg.norm((observed - update)[counts]))
+        if rest < most * whole:
+            left[words] = rest
     # In few steps some mistakes are the same.
-    alike = [words for words, one in left.items() if one < min(most, 2 * min(left.values()))]
+    alike = [words for words, rest in left.items() if rest <= 2 * min(left.values())]
     return "; or else ".join(alike) or None
 
 
-def mistakes_of(model: ModelSpec, protocol: TrainingProtocol) -> Iterator[tuple[str, Rule]]:
+def mistakes_of(model: ModelSpec, protocol: TrainingProtocol) -> Iterator[Mistake]:
     """Yield in words, with its rule, each usual mistake that this protocol can suffer."""
     right, optimizer = right_rule(model, protocol), protocol.optimizer
-    for words, rate in _rates(optimizer.schedule):
-        yield words, replace(right, rate=rate)
+    for words, rate in mistaken_rates(optimizer.schedule):
+        yield Mistake(words, replace(right, rate=rate))
     for words, move in _moves(optimizer):
-        yield words, replace(right, move=move)
-    yield from _decays(right, model, optimizer)
-    yield from _clips(right, model, protocol.clip_norm)
+        yield Mistake(words, replace(right, move=move))
+    if isinstance(optimizer, Adam | AdamW):
+        for words, move in _epsilons(optimizer):
+            yield Mistake(words, replace(right, move=move), _LEFT_OF_EPSILON)
+    yield from starmap(Mistake, _decays(right, model, optimizer))
+    yield from starmap(Mistake, _clips(right, model, protocol.clip_norm))
     if not isinstance(optimizer, SGD) or optimizer.momentum:
-        yield (
+        yield Mistake(
             "one epoch is right, and the second begins without the optimizer's state (momentum; "
             "m, v and t): is the optimizer made anew?",
             replace(right, forgets=True),
         )
-    if isinstance(optimizer, SGD):  # Adam's update hardly knows how large gradients are
-        size = protocol.batch_size
-        yield (
-            f"gradients are summed over the batch, not averaged: {size} times as large in a whole "
-            f"one",
-            replace(right, clip=lambda gradient: right.clip(gradient * size)),
-        )
-        yield (
+    size = protocol.batch_size
+    summed = (
+        f"gradients are summed over the batch, not averaged: {size} times as large in a whole one"
+    )
+    times = replace(right, clip=lambda gradient: right.clip(gradient * size))
+    if isinstance(optimizer, SGD):
+        yield Mistake(summed, times)
+        yield Mistake(
             "gradients are half as large (a loss with a factor of 1/2)",
             replace(right, clip=lambda gradient: right.clip(gradient / 2)),
         )
-
-
-def _rates(schedule: Schedule | None) -> Iterator[tuple[str, Rate]]:
-    if schedule is None:
-        return
-    rate_at = schedule.rate_at
-    yield (
-        "the schedule is a step ahead: the first update takes the rate of the second",
-        lambda place: rate_at(place.step + 1),
-    )
-    yield (
-        "the schedule is a step behind (keras's PiecewiseConstantDecay changes the rate after its "
-        "boundary, at step > boundary)",
-        lambda place: rate_at(max(0, place.step - 1)),
-    )
-    yield (
-        "the schedule moves on once an epoch, not at every batch (`scheduler.step()` outside the "
-        "loop over batches, or a callback)",
-        lambda place: rate_at(place.epoch),
-    )
-    yield (
-        "the schedule begins anew with every epoch",
-        lambda place: rate_at(place.step_of_epoch),
-    )
-    yield "the schedule is left out: every update takes its first rate", lambda _: rate_at(0)
-    for words, other in _other_schedules(schedule):
-        yield words, lambda place, other=other: other.rate_at(place.step)  # type: ignore[misc]
-    if isinstance(schedule, Cosine):
-        yield (
-            "the cosine rises again after its end, as torch's CosineAnnealingLR does",
-            lambda place: _unending(schedule, place.step),
-        )
-
-
-def _unending(schedule: Cosine, step: int) -> float:
-    turn = step - schedule.warmup_steps
-    if turn < schedule.decay_steps:
-        return schedule.rate_at(step)
-    cosine = (1 + math.cos(math.pi * turn / schedule.decay_steps)) / 2
-    return schedule.learning_rate * (schedule.alpha + (1 - schedule.alpha) * cosine)
-
-
-def _other_schedules(schedule: Schedule) -> Iterator[tuple[str, Schedule]]:
-    change = msgspec.structs.replace
-    warmup = schedule.warmup_steps
-    if warmup:
-        cold = change(schedule, warmup_steps=0, warmup_from=None)
-        yield "the warm-up is left out", cold
-        if not isinstance(schedule, Piecewise):
-            longer = change(schedule, decay_steps=schedule.decay_steps + warmup)
-            yield "the schedule is as many steps longer as the warm-up has", longer
-            if schedule.decay_steps > warmup:
-                shorter = change(schedule, decay_steps=schedule.decay_steps - warmup)
-                yield (
-                    "decay_steps include the warm-up, as in optax's warmup_cosine_decay_schedule",
-                    shorter,
-                )
-    match schedule:
-        case Exponential():
-            other = change(schedule, staircase=not schedule.staircase)
-            told = "falls evenly, not in stairs" if schedule.staircase else "falls in stairs"
-            yield f"the rate {told}: `staircase` is {str(other.staircase).lower()}", other
-            if schedule.decay_steps > 1:
-                yield "the rate falls by decay_rate at every step", change(schedule, decay_steps=1)
-        case Cosine() if schedule.alpha:
-            yield "the cosine ends at 0: alpha is left out", change(schedule, alpha=0.0)
+    elif isinstance(optimizer, Adam | AdamW):  # of larger gradients it knows by epsilon alone
+        yield Mistake(summed, times, _LEFT_OF_EPSILON)
 
 
 def _moves(optimizer: Optimizer) -> Iterator[tuple[str, Move]]:
     match optimizer:
         case SGD() if optimizer.momentum:
             yield from _momenta(optimizer)
-        case Adam() | AdamW():
-            change = msgspec.structs.replace
-            if optimizer.epsilon_added_to == "corrected_root":
-                other = change(optimizer, epsilon_added_to="uncorrected_root")
-                yield (
-                    "Adam's epsilon is added to sqrt(v) before bias correction, as Keras does",
-                    adam_move(other),
-                )
         case RMSprop():
             yield from _rmsprops(optimizer)
+
+
+def _epsilons(adam: Adam | AdamW) -> Iterator[tuple[str, Move]]:
+    name, own = type(adam).__name__, _ROOTS[adam.epsilon_added_to]
+    for framework, default, place in _EPSILONS:
+        there = msgspec.structs.replace(adam, epsilon_added_to=place)
+        if place != adam.epsilon_added_to:
+            yield (
+                f"epsilon is added to {_ROOTS[place]}, as {framework}.{name} does; the protocol "
+                f"adds it to {own}",
+                adam_move(there),
+            )
+        if default != adam.epsilon:
+            yield (
+                f"epsilon is {default:g} and is added to {_ROOTS[place]}, the default of "
+                f"{framework}.{name}; the protocol adds {adam.epsilon:g} to {own}",
+                adam_move(msgspec.structs.replace(there, epsilon=default)),
+            )
 
 
 def _momenta(sgd: SGD) -> Iterator[tuple[str, Move]]:
@@ -228,6 +195,12 @@ def _rmsprops(rmsprop: RMSprop) -> Iterator[tuple[str, Move]]:
         "RMSprop's epsilon is added to the root, not under it, as torch.optim.RMSprop does",
         rmsprop_move(rho, epsilon, outside=True),
     )
+    if rho != 0.99:
+        yield (
+            "it is torch.optim.RMSprop by default: rho (alpha) is 0.99, and an epsilon of 1e-08 is "
+            "added to the root, not under it",
+            rmsprop_move(0.99, 1e-8, outside=True),
+        )
     for other, whose in ((0.99, "torch.optim.RMSprop"), (0.9, "keras.optimizers.RMSprop")):
         if other != rho:
             yield f"rho is {other:g}, the default of {whose}", rmsprop_move(other, epsilon)

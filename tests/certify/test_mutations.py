@@ -98,7 +98,7 @@ WORDS = [
         ["gradients are small", "an epsilon of 1e-08, not 1e-07"],
     ),
     ("epsilon's place", "single-layer", ["epsilon", "as torch.optim.Adam does"]),
-    ("beta_2 0.99", "single-layer", ["gradients are small", "beta_2 0.99"]),
+    ("beta_2 0.99", "single-layer", ["gradients are small", "beta_2 of 0.99"]),
     ("gradients summed", "single-layer", ["summed over the batch"]),
     ("gradients clipped", "single-layer", [f"from {SATURATED}", "clipped"]),
     ("label smoothing in training", "single-layer", ["not as another epsilon", "smoothed labels"]),

@@ -7,9 +7,10 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
+from benchbench_numpy import optimizers
 from benchbench_numpy.backend import NumpyBackend
 from faulty import protocols, schedules
-from faulty.protocols import CLIPPED
+from faulty.protocols import CLIPPED, ONE
 from faulty.scoring import ALL_MODELS, catch, sides
 
 from benchbench.certify.acting import as_trained, changes
@@ -22,7 +23,7 @@ from benchbench.certify.rows import as_row
 from benchbench.certify.rules import mask, right_rule, train
 from benchbench.data.dataset import Split
 from benchbench.errors import Unsupported
-from benchbench.spec.optimizers import SGD
+from benchbench.spec.optimizers import SGD, Adam, AdamW
 from benchbench.spec.protocol import TrainingProtocol
 from benchbench.spec.schedules import Cosine
 from benchbench.testing.protocols import PROTOCOLS
@@ -32,7 +33,7 @@ SMALLEST = ALL_MODELS["pool-first"]
 
 # What must be told of each fault, where it is caught in the smallest model.
 WORDS = {
-    "Keras's epsilon": "epsilon is added to sqrt(v) before bias correction, as Keras does",
+    "Keras's epsilon": "epsilon is added to sqrt(v), as keras.optimizers.Adam does",
     "velocity form": "velocity form under a schedule",
     "no Nesterov": "Nesterov's momentum is left out",
     "Nesterov for momentum": "it is Nesterov's momentum",
@@ -82,6 +83,44 @@ def test_a_fault_is_caught_where_it_belongs_and_named(fault):
     assert WORDS[fault.name] in caught.rung.explanation
 
 
+TORCH_S_PLACE = {"epsilon_added_to": "corrected_root"}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "changes", "words"),
+    [
+        (Adam(), {"epsilon": 1e-8, **TORCH_S_PLACE}, "1e-08 and is added to sqrt(v / (1 - beta_2^"),
+        (Adam(), TORCH_S_PLACE, "added to sqrt(v / (1 - beta_2^t)), as torch.optim.Adam does"),
+        (
+            AdamW(weight_decay=0.01),
+            {"epsilon": 1e-8, **TORCH_S_PLACE},
+            "the default of torch.optim.AdamW",
+        ),
+        (Adam(epsilon=1e-8), {"epsilon": 1e-7}, "the default of keras.optimizers.Adam"),
+        (
+            Adam(epsilon=1e-8, **TORCH_S_PLACE),
+            {"epsilon": 1e-7, "epsilon_added_to": "uncorrected_root"},
+            "1e-07 and is added to sqrt(v), the default of keras.optimizers.Adam",
+        ),
+    ],
+)
+def test_a_framework_s_default_epsilon_is_named(optimizer, changes, words):
+    other = protocols.with_settings(optimizers.Adam, **changes)
+    default = protocols.fault("epsilon", "a default", ONE, protocols.protocol(optimizer), other)
+    caught = catch(default, SMALLEST)
+    assert caught.rung.name == ONE
+    assert words in caught.rung.explanation
+
+
+def test_torch_s_rmsprop_by_default_is_named():
+    class Torch(protocols.EpsilonOutside):
+        def __init__(self, settings, *rest):
+            super().__init__(msgspec.structs.replace(settings, rho=0.99, epsilon=1e-8), *rest)
+
+    default = protocols.fault("RMSprop", "torch's", ONE, protocols.RMSPROP, Torch)
+    assert "it is torch.optim.RMSprop by default" in catch(default, SMALLEST).rung.explanation
+
+
 @pytest.mark.parametrize("program", [TEN_STEPS, TWO_EPOCHS], ids=lambda program: program.name)
 @pytest.mark.parametrize("name", ["everything", "adamw, corrected root", "pieces", "clipped adam"])
 def test_the_right_rule_makes_the_reference_s_update(name, program):
@@ -113,7 +152,7 @@ def test_no_mistake_of_a_protocol_is_the_protocol_itself():
             return train(rule, start, batches, lambda _, batch: -gradients[batch], trained)
 
         right = update(right_rule(SMALLEST, acting))
-        for words, rule in mistakes_of(SMALLEST, acting):
+        for words, rule, _ in mistakes_of(SMALLEST, acting):
             assert relative_difference(update(rule), right) > 1e-5, (words, protocol.describe())
 
 
