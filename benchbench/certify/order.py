@@ -25,10 +25,28 @@ _GROUPS = (2, 16)
 
 @dataclass(frozen=True)
 class Disorder:
-    """One way in which samples were used other than the protocol says, and how many of them."""
+    """One way in which samples were used other than the protocol says, and how many of them.
+
+    `epoch`: the one in which, where it is a matter of one.
+    """
 
     sample_count: int
     words: str
+    epoch: int | None = None
+
+
+def in_words(found: Sequence[Disorder]) -> str:
+    """Say what was found; of epochs that went wrong the first one, and which others."""
+    epochs = [one.epoch for one in found if one.epoch is not None]
+    told = []
+    for one in found:
+        if one.epoch is None:
+            told.append(one.words)
+        elif one.epoch == epochs[0]:
+            told.append(f"in epoch {one.epoch} {one.words}")
+            if rest := epochs[1:]:
+                told.append(f"not right either: epoch {', '.join(map(str, rest))}")
+    return "; ".join(told)
 
 
 @functools.lru_cache(maxsize=16)  # the same for every model that a process certifies
@@ -93,18 +111,20 @@ def _of_use(found: Trace) -> Iterator[Disorder]:
         if unused := np.flatnonzero(steps == UNUSED).tolist():
             yield Disorder(
                 len(unused),
-                f"in epoch {epoch} no step used {len(unused)} of {count} samples "
-                f"({_numbers(unused)})",
+                f"no step used {len(unused)} of {count} samples ({_numbers(unused)})",
+                epoch,
             )
         elif unreadable := np.flatnonzero(steps == UNREADABLE).tolist():
             yield Disorder(
                 len(unreadable),
-                f"in epoch {epoch} {len(unreadable)} of {count} samples ({_numbers(unreadable)}) "
-                f"moved their weights as none of its {data.step_count} steps would: they were used "
-                f"more than once, in another number of steps, or in a batch of another size",
+                f"{len(unreadable)} of {count} samples ({_numbers(unreadable)}) moved their "
+                f"weights as none of its {data.step_count} steps would: they were used more than "
+                f"once, in another number of steps, or in a batch of another size",
+                epoch,
             )
         elif sizes := _odd_sizes(steps, data):
-            yield Disorder(sum(abs(size) for size in sizes.values()), _told(epoch, sizes, data))
+            off = sum(abs(size) for size in sizes.values())
+            yield Disorder(off, _told(sizes, data), epoch)
 
 
 def shared(
@@ -179,11 +199,11 @@ def _odd_sizes(steps: Steps, data: TracedData) -> dict[int, int]:
     }
 
 
-def _told(epoch: int, sizes: dict[int, int], data: TracedData) -> str:
+def _told(sizes: dict[int, int], data: TracedData) -> str:
     number, excess = next(iter(sizes.items()))
     expected = data.batch_size if number < data.step_count else data.short
     return (
-        f"in epoch {epoch} step {number} used {expected + excess} samples, expected {expected}"
+        f"step {number} used {expected + excess} samples, expected {expected}"
         f"{f'; {len(sizes) - 1} more steps are of another size' if len(sizes) > 1 else ''}"
     )
 

@@ -7,7 +7,7 @@ from benchbench.certify.causality import find_leak
 from benchbench.certify.dropout import dropout_faults, rates_of
 from benchbench.certify.exercise import Exercise
 from benchbench.certify.implementation import Implementation
-from benchbench.certify.order import disorders
+from benchbench.certify.order import disorders, in_words
 from benchbench.certify.rungs import Finding, finite
 from benchbench.errors import Unsupported
 from benchbench.plugins.contract import Trainer
@@ -21,7 +21,7 @@ def order_finding(candidate: Implementation, exercise: Exercise) -> Finding:
         words = f"the backend refuses the network by which the order is read: {refusal}"
         return Finding(None, lambda: words)
     worst = max((one.sample_count for one in found), default=0)
-    return Finding(float(worst), lambda: "; ".join(one.words for one in found))
+    return Finding(float(worst), lambda: in_words(found))
 
 
 def dropout_finding(candidate: Implementation, exercise: Exercise) -> Finding:

@@ -11,15 +11,14 @@ from faulty import shuffling
 from faulty.fault import Fault, FaultyBackend, FaultyTrainer
 
 from benchbench.certify.implementation import Implementation
-from benchbench.certify.order import disorders, misstatements
+from benchbench.certify.order import disorders, in_words, misstatements
 from benchbench.certify.traces import UNUSED, TracedData, trace
 
 RIGHT = Implementation(NumpyBackend("float32"))
 
 
 def told(fault: Fault, batch_size: int = 128) -> str:
-    found = disorders(Implementation(FaultyBackend(fault)), batch_size, seed=0)
-    return "; ".join(one.words for one in found)
+    return in_words(disorders(Implementation(FaultyBackend(fault)), batch_size, seed=0))
 
 
 @pytest.mark.parametrize(
@@ -69,6 +68,13 @@ def test_another_order_is_seen_whatever_the_batch(name, batch_size):
 def test_what_is_wrong_is_said(name, words):
     (fault,) = (one for one in shuffling.FAULTS if one.name == name)
     assert words in told(fault)
+
+
+def test_epochs_that_go_wrong_alike_are_told_once():
+    (fault,) = (one for one in shuffling.FAULTS if one.name == "a prefix")
+    words = told(fault)
+    assert words.count("no step used") == 1
+    assert words.endswith("; not right either: epoch 2, 3, 4, 5")
 
 
 def test_an_epoch_without_a_step_is_read_as_one():
