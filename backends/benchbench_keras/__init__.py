@@ -32,6 +32,7 @@ def benchbench_backends() -> list[BackendInfo]:
         BackendInfo(
             name="keras",
             requires=("keras", "tensorflow-cpu | tensorflow"),
+            install="pip install 'benchbench-harness[keras]'",
             create=_on_tensorflow,
             divisions=("idiomatic", "compiled", "tuned"),
             deterministic=False,  # `fit` shuffles without a seed: see TensorFlowEngine
@@ -50,6 +51,7 @@ def benchbench_backends() -> list[BackendInfo]:
         BackendInfo(
             name="keras-torch",
             requires=("keras", "torch"),
+            install="pip install 'benchbench-harness[keras,torch]'",
             create=_on_torch,
             environment=(("KERAS_BACKEND", "torch"), _HOME),
             removes=_REMOVES,
@@ -58,6 +60,7 @@ def benchbench_backends() -> list[BackendInfo]:
         BackendInfo(
             name="keras-jax",
             requires=("keras", "jax"),
+            install="pip install 'benchbench-harness[jax]'",
             create=_on_jax,
             environment=(
                 ("KERAS_BACKEND", "jax"),

@@ -63,7 +63,7 @@ def epochs_within(
 def why_never(model: ModelSpec) -> str | None:
     """Return why no run of this model can be repeated; None where it can."""
     if rates_of(model):
-        return "its dropout draws masks that nobody else has"
+        return "it has dropout, and the reference cannot draw the same masks"
     return None
 
 

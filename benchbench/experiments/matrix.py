@@ -35,7 +35,7 @@ from benchbench.measure.quiet import await_quiet
 from benchbench.plugins.registry import Registry
 from benchbench.quantities import counted
 from benchbench.records import RunRecord
-from benchbench.run.plan import LIVE_WORKERS, Cell, Group, Session
+from benchbench.run.plan import Cell, Group, Session
 from benchbench.run.store import Store
 from benchbench.spec.protocol import TrainingProtocol
 
@@ -256,7 +256,7 @@ def _certified(
 def _announce(groups: Sequence[Group], listener: Listener) -> None:
     if len(groups) > 1:
         listener.note(
-            f"{sum(len(group.runs) for group in groups)} runs in {len(groups)} groups, one after "
-            f"another; those of a group are interleaved (at most {LIVE_WORKERS} workers alive at "
-            f"once)"
+            f"{sum(len(group.runs) for group in groups)} runs in {len(groups)} groups, one group "
+            f"after another; the runs of a group alternate epoch by epoch, so only one trains at a "
+            f"time"
         )

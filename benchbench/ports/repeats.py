@@ -19,8 +19,8 @@ def must_repeat(label: str, first: NamedArrays, second: NamedArrays) -> None:
     for name, value in first.items():
         if relative(second[name], value, scale=_SHARE * largest) > _REPEATS:
             raise PortFailure(
-                f"{label} trains at random: the gradient of {name} is another when the same batch "
-                f"comes again. Dropout layers and functions are left out here, but not noise, "
-                f"augmentation, stochastic depth or a dropout written by hand: have both factories "
-                f"make their networks without"
+                f"{label} draws random numbers in training: the gradient of {name} differs when "
+                f"the same batch is computed twice. Dropout layers and functions are switched off "
+                f"here; noise, augmentation, stochastic depth and dropout written by hand are not: "
+                f"have both factories make their networks without them"
             )

@@ -137,11 +137,11 @@ def _seconds(timing: Timing | None) -> float | None:
 
 def _legend(question: Question, count: int) -> str:
     level = f"{100 * question.confidence:g} %"
-    family = f", Holm-corrected for {count:,} comparisons" if count > 1 else ""
+    family = f"; verdicts are Holm-corrected for {count:,} comparisons" if count > 1 else ""
     return (
-        f"A time ratio is the cell's epoch time over the baseline's, with its {level} confidence "
-        f"interval: below 1 is faster. Verdicts: equivalence margin {100 * question.margin:g} %"
-        f"{family}. Epochs are the second and later ones."
+        f"A time ratio is the epoch time over the baseline's, with its {level} confidence "
+        f"interval: below 1 is faster. Times within {100 * question.margin:g} % of each other "
+        f"count as the same{family}. The first epoch of each run is left out."
     )
 
 

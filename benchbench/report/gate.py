@@ -18,9 +18,10 @@ def build(report: GateReport) -> Document:
         _grid(report, other),
         *items([*report.notes, *told]),
         Paragraph(
-            f"Seconds are of the second and later epochs. The time ratio is the time of "
-            f"{report.own} over that of {other}, with its {100 * report.confidence:g} % confidence "
-            f"interval. The equivalence margin is {100 * report.margin:g} %."
+            f"The time ratio is the epoch time of {report.own} over that of {other}, with its "
+            f"{100 * report.confidence:g} % confidence interval. Times within "
+            f"{100 * report.margin:g} % of each other count as the same. The first epoch of each "
+            f"run is left out."
         ),
         Paragraph(_conclusion(report)),
     )

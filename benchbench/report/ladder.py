@@ -12,10 +12,7 @@ from benchbench.report.document import Block, Document, Paragraph, Verbatim, gri
 
 _MARKS = {"holds": "✓", "deviates": "~", "breaks": "✗", "not reached": text.UNKNOWN}
 
-_CURE = (
-    "what produces it, and the cure: docs/when-a-certificate-breaks.md; "
-    "`benchbench certify` prints the whole ladder"
-)
+_CURE = "usual causes and their cures: docs/when-a-certificate-breaks.md"
 
 
 def build(certificate: Certificate) -> Document:
@@ -60,7 +57,9 @@ def verdict(certificate: Certificate) -> str:
 def diagnosis(certificate: Certificate) -> str | None:
     """Say what a break looks like and where its cure stands; None where nothing breaks."""
     broken = certificate.broken
-    return f"  {broken.explanation}\n  {_CURE}" if broken else None
+    if not broken:
+        return None
+    return f"  {broken.explanation}\n  {_CURE}; `benchbench certify` shows every comparison"
 
 
 def summary(certificates: Sequence[Certificate]) -> Document:

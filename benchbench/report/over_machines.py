@@ -86,12 +86,13 @@ def _legend(section: Comparison) -> str:
     question = section.question
     count = sum(one.verdict != "EXPLORATORY" for one in section.over_machines)
     level = f"{100 * question.confidence:g} %"
-    family = f", Holm-corrected for {count} comparisons" if count > 1 else ""
+    family = f"; verdicts are Holm-corrected for {count} comparisons" if count > 1 else ""
     return (
         f"Over machines: the time ratio of the middle machine, and in brackets the {level} "
-        f"prediction interval of a further machine of this kind, on which the verdict rests "
-        f"(equivalence margin {100 * question.margin:g} %{family}). Machines differ by: the "
-        f"standard deviation of their true ratios. Seconds of several machines are not pooled."
+        f"prediction interval of a further machine of this kind, on which the verdict rests. "
+        f"Times within {100 * question.margin:g} % of each other count as the same{family}. "
+        f"Machines differ by: the standard deviation of their true ratios. Seconds of several "
+        f"machines are not pooled."
     )
 
 

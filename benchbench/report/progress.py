@@ -42,4 +42,4 @@ def certification_line(one: Certification) -> str:
     how = "from the cache" if one.from_cache else f"{certificate.seconds:.1f} s"
     broken = certificate.broken
     ending = f", {broken.summary}" if broken else ""
-    return f"{warning}certified: {one.cell}: {certificate.verdict}{ending} ({how})"
+    return f"{warning}certificate: {one.cell}: {certificate.verdict}{ending} ({how})"

@@ -59,7 +59,7 @@ def describe(spec: ModelSpec, protocol: TrainingProtocol = _DEFAULT_PROTOCOL) ->
         trainable_count=spec.trainable_count,
         forward_flops=spec.forward_flops,
         training_flops=spec.training_flops,
-        protocol=protocol.describe(),
+        protocol=protocol.describe() + (" (the default)" if protocol == _DEFAULT_PROTOCOL else ""),
         spec_sha256=spec_sha256(spec, protocol),
         published_mnist_accuracy=PUBLISHED_ACCURACY.get(spec.name) if ours else None,
         dataset=dataset_for(spec),

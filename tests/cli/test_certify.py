@@ -73,7 +73,7 @@ def test_a_process_that_dies_is_told_and_costs_no_other(command):
     done = _certify(command, "--backend", "dies-at-once", "--backend", "numpy")
     assert done.returncode == 1
     assert "dies-at-once idiomatic: its process was killed by signal 11 (SIGSEGV)" in done.stderr
-    assert "certified: single-layer numpy idiomatic: holds" in done.stderr
+    assert "certificate: single-layer numpy idiomatic: holds" in done.stderr
 
 
 def test_an_unknown_backend_is_refused_with_the_nearest(command):

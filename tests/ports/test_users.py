@@ -44,7 +44,7 @@ WRONG = {
     ("user_classes", "user_classes_squared"): ("loss", "another loss"),
 }
 REFUSED = {
-    "user_stochastic_depth": "trains at random: the gradient of .* is another",
+    "user_stochastic_depth": "draws random numbers in training: the gradient of .* differs",
     "user_scripted": r"return it before torch\.jit\.script",
     "user_answers_a_tuple": r"returns a tuple of 2 \(\(3, 4\), \(3, 2\)\); expected one array",
     "user_answers_a_dictionary": "returns a dict of logits; expected one array",

@@ -47,7 +47,7 @@ def test_what_is_certified_in_an_environment_is_certified_there(command, environ
     arguments = ("--backend", "numpy@old", "--certify", "--blocks", "2", "--epochs", "3")
     done = command.run("numpy", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "certified: single-layer numpy@old idiomatic: holds" in done.stderr
+    assert "certificate: single-layer numpy@old idiomatic: holds" in done.stderr
     assert "| numpy@old " in done.stdout
     assert "both train the same function" in done.stdout.lower()
     # Planned under a Python that is gone now.

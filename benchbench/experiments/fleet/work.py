@@ -174,7 +174,7 @@ def _certified(session: Session, plan: SavedPlan, registry: Registry, heard: _He
         cpus=session.cpus,
         timeout_seconds=plan.timeout_seconds,
         certified=lambda one: heard.note(
-            f"certified: {one.request.model.name} {one.request.backend} {one.request.division}: "
+            f"certificate: {one.request.model.name} {one.request.backend} {one.request.division}: "
             f"{one.certificate.verdict if one.certificate else 'no certificate'}"
         ),
     )

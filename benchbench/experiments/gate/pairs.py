@@ -197,5 +197,5 @@ def _news(answer: Certification, name: str) -> str:
     request = answer.request
     cell = f"{request.model.name} {request.backend} {request.division}, {name}"
     if answer.certificate:
-        return f"certified: {cell}: {answer.certificate.verdict}"
+        return f"certificate: {cell}: {answer.certificate.verdict}"
     return f"not certified: {cell}: {answer.reason}"
