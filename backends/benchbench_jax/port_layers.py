@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -81,10 +82,21 @@ def is_trained(variable: Any) -> bool:
     return isinstance(variable, nnx.Param)
 
 
-class Layers:
-    """The pieces of a module, and its Flax variables by the names that the parts give them."""
+def _frozen(piece: Piece, moved: set[str]) -> Piece:
+    """Return a piece whose parts are fixed where none of their arrays is among these."""
+    parts = (
+        replace(part, fixed=part.fixed or moved.isdisjoint(part.sources)) for part in piece.parts
+    )
+    return replace(piece, parts=tuple(parts))
 
-    def __init__(self, module: nnx.Module) -> None:
+
+class Layers:
+    """The pieces of a module, and its Flax variables by the names that the parts give them.
+
+    Parameters that the filter `trained` leaves out are fixed, as statistics are.
+    """
+
+    def __init__(self, module: nnx.Module, trained: Any = nnx.Param) -> None:
         self.variables: dict[str, Any] = {}
         self.pieces: list[Piece] = []
         self._kept: set[int] = set()
@@ -105,6 +117,10 @@ class Layers:
             if parts:
                 label = name or type(layer).__name__
                 self.pieces.append(Piece(label, kind, layer, parts, settings))
+        if trained is not nnx.Param:
+            moved = nnx.to_flat_state(nnx.state(module, trained))
+            names = {".".join(map(str, path)) for path, _ in moved}
+            self.pieces = [_frozen(piece, names) for piece in self.pieces]
 
     def _parts(
         self, prefix: str, layer: Any

@@ -73,14 +73,16 @@ class FlaxPort(Port):
         transform = getattr(optimizer, "tx", optimizer)
         if transform is not None and not hasattr(transform, "update"):
             raise PortError(f"expected an optax optimizer, got {type(optimizer).__name__}")
-        layers = Layers(module)
+        # What the file has its optimizer train: a filter of NNX, all parameters by default.
+        self._trained = getattr(optimizer, "wrt", nnx.Param)
+        layers = Layers(module, self._trained)
         self._variables, self.pieces = layers.variables, layers.pieces
         for variable in self._variables.values():
             variable.set_value(jnp.asarray(variable.get_value(), precision))
         compute_in(module, precision)
         self._optimizer = None
         if transform is not None:
-            self._optimizer = nnx.Optimizer(module, transform, wrt=nnx.Param)
+            self._optimizer = nnx.Optimizer(module, transform, wrt=self._trained)
 
     def describe(self) -> PortDescription:
         loss = None
@@ -159,7 +161,7 @@ class FlaxPort(Port):
             return self._criterion(self._call(batch[0], training=True, module=module), batch[1])
 
         with noting(self._dropped):
-            return nnx.grad(criterion)(self.module)
+            return nnx.grad(criterion, argnums=nnx.DiffState(0, self._trained))(self.module)
 
     def _call(self, inputs: npt.NDArray[Any], *, training: bool, module: Any = None) -> Any:
         module = self.module if module is None else module

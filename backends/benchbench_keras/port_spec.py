@@ -20,7 +20,7 @@ def _dense(layer: Any, activation: Any) -> benchbench.Layer:
 
 
 def _convolution(graph: PortGraph, layer: Any, nodes: list[str], args: Any, named: Any) -> str:
-    """Read a Conv2D, with zeros that were added before it."""
+    """Read a Conv2D or DepthwiseConv2D, with zeros that were added before it."""
     node, amounts = graph.unpadded(nodes[0])
     padding = layer.padding
     if any(amounts):
@@ -35,10 +35,15 @@ def _convolution(graph: PortGraph, layer: Any, nodes: list[str], args: Any, name
                 nodes[0],
             )
         padding = found
+    shape = graph.shape(node)
 
     def make(layer: Any, activation: Any) -> benchbench.Layer:
         require(padding in {"valid", "same"}, f"its padding is {padding}")
-        groups, filters = layer.groups, layer.filters
+        if hasattr(layer, "depth_multiplier"):
+            groups = shape[-1] if shape else 1
+            filters = groups * layer.depth_multiplier
+        else:
+            groups, filters = layer.groups, layer.filters
         return benchbench.Conv2D(
             filters,
             tuple(layer.kernel_size),
@@ -51,25 +56,6 @@ def _convolution(graph: PortGraph, layer: Any, nodes: list[str], args: Any, name
         )
 
     return weighted(make)(graph, layer, [node], args, named)
-
-
-def _depthwise(graph: PortGraph, layer: Any, nodes: list[str], args: Any, named: Any) -> str:
-    shape = graph.shape(nodes[0])
-    channels = shape[-1] if shape else 1
-
-    def make(layer: Any, activation: Any) -> benchbench.Layer:
-        return benchbench.Conv2D(
-            channels * layer.depth_multiplier,
-            tuple(layer.kernel_size),
-            activation,
-            strides=tuple(layer.strides),
-            padding=layer.padding,
-            groups=channels,
-            dilation=tuple(layer.dilation_rate),
-            use_bias=layer.use_bias,
-        )
-
-    return weighted(make)(graph, layer, nodes, args, named)
 
 
 def _pool(kind: Any) -> Callable[[Any], benchbench.Layer]:
@@ -236,7 +222,7 @@ def _function(name: str) -> Read:
 LAYERS: dict[str, Read] = {
     "Dense": weighted(_dense),
     "Conv2D": _convolution,
-    "DepthwiseConv2D": _depthwise,
+    "DepthwiseConv2D": _convolution,
     "ZeroPadding2D": _zero_padding,
     "MaxPooling2D": plain(_pool(benchbench.MaxPool2D)),
     "AveragePooling2D": plain(_pool(benchbench.AvgPool2D)),

@@ -207,8 +207,18 @@ class KerasPort(Port):
         return "probabilities" if softmax or type(last).__name__ == "Softmax" else "unknown"
 
     def _protocol_loss(self) -> Any:
+        """Return the loss of a file that has none: cross-entropy of classes, squares of values."""
         logits = self._outputs() != "probabilities"
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+        entropy = keras.losses.sparse_categorical_crossentropy
+
+        def loss(targets: Any, outputs: Any) -> Any:
+            if targets.shape[-1:] == outputs.shape[-1:] and len(targets.shape) == len(
+                outputs.shape
+            ):
+                return keras.losses.mean_squared_error(targets, outputs)
+            return entropy(targets, outputs, from_logits=logits)
+
+        return loss
 
 
 def _noting(dropout: tuple[float, str], dropped: list[tuple[float, str]]) -> Any:

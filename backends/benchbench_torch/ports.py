@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,8 @@ from benchbench_torch.port_network import read_network
 from benchbench_torch.port_traces import array, channels_first_ranks, watch
 from benchbench_torch.port_training import describe_loss, describe_optimizer, loss_of
 
-# The axes of a batch of sequences; one of images has more.
-_SEQUENCE = 3
+# The axes of a batch of sequences; one of images has more, one of images in a row five.
+_SEQUENCE, _VIDEO = 3, 5
 
 
 class TorchPort(Port):
@@ -71,7 +71,8 @@ class TorchPort(Port):
         self._lazy = any(map(nn.parameter.is_lazy, self._arrays.values()))
         self.pieces = [] if self._lazy else find_pieces(self.module, self._arrays)
         self._channels_first = channels_first_ranks(self.module)
-        self._moved = False
+        # Where the channels go, which come last: an axis, or 0 for where they are.
+        self._moved = 0
 
     def build(self, inputs: npt.NDArray[Any]) -> None:
         if self._lazy:
@@ -115,7 +116,8 @@ class TorchPort(Port):
         images = self._moved and output.ndim == inputs.ndim > _SEQUENCE
         # Of sequences, losses of torch take the classes behind the samples.
         behind = output.ndim == _SEQUENCE and self._classes()
-        traced.output = array(output.movedim(1, -1) if images or behind else output)
+        channels = self._moved if images else 1
+        traced.output = array(output.movedim(channels, -1) if images or behind else output)
         return traced
 
     def loss(self, inputs: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
@@ -164,7 +166,7 @@ class TorchPort(Port):
 
     def network(self, shape: tuple[int, ...]) -> PortNetwork:
         sample = np.zeros((3, *shape), np.float32)
-        self._moved = sample.ndim in self._channels_first
+        self._moved = int(sample.ndim in self._channels_first)
         if any(isinstance(one, torch.nn.Embedding) for one in self.module.modules()):
             sample = sample.astype(np.int64)
         return read_network(self.module, self._inputs(sample), shape)
@@ -184,36 +186,41 @@ class TorchPort(Port):
         return ends.get(type(last), "unknown")
 
     def _call(self, inputs: npt.NDArray[Any]) -> torch.Tensor:
-        """Call the module with the channels where its layers want them, else where they are not."""
-        first = inputs.ndim in self._channels_first
-        try:
-            output = self._answer(inputs, moved=first)
-        except RuntimeError:
-            if inputs.ndim < _SEQUENCE or np.issubdtype(inputs.dtype, np.integer):
-                raise
-            try:
-                output = self._answer(inputs, moved=not first)
-            except RuntimeError:
-                output = self._answer(inputs, moved=first)  # what it says of these
+        """Call the module with the channels where its layers want them, else elsewhere."""
+        output = self._answered(inputs)
         if isinstance(output, torch.Tensor):
             return output
         raise PortError(not_one_output(output))
 
-    def _answer(self, inputs: npt.NDArray[Any], *, moved: bool) -> Any:
+    def _answered(self, inputs: npt.NDArray[Any]) -> Any:
+        first = int(inputs.ndim in self._channels_first)
+        try:
+            return self._answer(inputs, moved=first)
+        except RuntimeError:
+            if inputs.ndim < _SEQUENCE or np.issubdtype(inputs.dtype, np.integer):
+                raise
+        # Of images in a row, (batch, steps, height, width, channels), they may come third.
+        for moved in (1 - first, *((2,) if inputs.ndim == _VIDEO else ())):
+            with suppress(RuntimeError):
+                return self._answer(inputs, moved=moved)
+        return self._answer(inputs, moved=first)  # what it says of these
+
+    def _answer(self, inputs: npt.NDArray[Any], *, moved: int) -> Any:
         self._moved = moved
         return self.module(self._inputs(inputs))
 
     def _targets(self, output: torch.Tensor, targets: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return targets as the outputs are laid out: images with the channels in front."""
         images = self._moved and output.ndim == targets.ndim > _SEQUENCE
-        return np.moveaxis(targets, -1, 1) if images else targets
+        return np.moveaxis(targets, -1, self._moved) if images else targets
 
     def _inputs(self, inputs: npt.NDArray[Any]) -> torch.Tensor:
         tensor = torch.as_tensor(inputs)
         if not tensor.is_floating_point():
             return tensor.long()
         if self._moved:
-            tensor = tensor.movedim(-1, 1)
+            # Laid out in memory as images of torch are: what a layer answers can then be viewed.
+            tensor = tensor.movedim(-1, self._moved).clone(memory_format=torch.contiguous_format)
         return tensor.to(self.dtype)
 
 

@@ -160,7 +160,10 @@ Save = Annotated[
 Renew = Annotated[bool, typer.Option("--renew", help="Certify anew what was certified before.")]
 Networks = Annotated[
     list[str] | None,
-    typer.Argument(help="Two to compare, original first: my_model.py:build, my.toml, a backend."),
+    typer.Argument(
+        help="Two to compare, original first: my_model.py:build, my.toml, a backend.",
+        callback=_announced,
+    ),
 ]
 PortMap = Annotated[
     Path | None,

@@ -13,7 +13,7 @@ from benchbench.experiments.environments.backends import BackendElsewhere
 from benchbench.experiments.environments.names import split_environment
 from benchbench.experiments.names import ALL_DIVISIONS, find_divisions, find_model
 from benchbench.experiments.selection import find_backends, find_models
-from benchbench.plugins.plugin_files import announce, is_plugin_file
+from benchbench.plugins.plugin_files import is_plugin_file
 from benchbench.plugins.registry import Registry
 from benchbench.ports.certify import TIMEOUT_SECONDS, certify_ports
 from benchbench.ports.messages import TrainedSpec
@@ -158,8 +158,6 @@ def _spec(word: str, model: ModelSpec, protocol: TrainingProtocol) -> SpecSubjec
 def _backend(
     word: str, model: ModelSpec, registry: Registry, division: str, protocol: TrainingProtocol
 ) -> SpecSubject:
-    if is_plugin_file(split_environment(word)[0]):
-        announce(split_environment(word)[0])
     infos = find_backends([word], registry)
     if len(infos) != 1:
         raise UsageError(f"'{word}' are {len(infos)} backends: name one")

@@ -15,7 +15,7 @@ from benchbench.ports.climb import broken, climb
 from benchbench.ports.evidence import PortEvidence
 from benchbench.ports.layouts import squeezed
 from benchbench.ports.map_file import read_map, write_map
-from benchbench.ports.messages import NamedArrays
+from benchbench.ports.messages import WEIGHT, NamedArrays
 from benchbench.ports.network import Network
 from benchbench.ports.pairing import VariablePairing, first_weights, pair, pair_by
 from benchbench.ports.process import PortFailure, PortProcess
@@ -64,9 +64,10 @@ def compare(
     _must_be_untrained(network_a)
     _must_be_untrained(network_b)
     try:
-        settled, output = _settle(network_a, network_b, (a, b), shape)
+        settled, tokens, output = _settle(network_a, network_b, (a, b), shape)
         targets = _targets(network_a.description, network_b.description, output)
         pairing = _pairing(network_a, network_b, map_path)
+        _must_keep_alike(network_a, network_b, pairing)
     except Unpaired as error:
         trap = Trap(error.trap, "") if error.trap else None
         layer = " / ".join(name or "-" for name in error.layers) if any(error.layers) else ""
@@ -77,6 +78,7 @@ def compare(
         b=network_b,
         pairing=pairing,
         shape=settled,
+        tokens=tokens,
         targets=targets,
         weights=first_weights(network_a.first, network_a.blocks),
         output_shape=output,
@@ -120,17 +122,18 @@ def _must_be_untrained(side: Network) -> None:
 
 def _settle(
     a: Network, b: Network, subjects: Sequence[PortSubject], given: tuple[int, ...] | None
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Find inputs that both take; return the shape of a sample and that of an output.
+) -> tuple[tuple[int, ...], int | None, tuple[int, ...]]:
+    """Find inputs that both take; return the shape of a sample, its tokens, and an output's shape.
 
     Builds what builds itself when called, and puts blocks in the order of their calls. Raises
     Unpaired where outputs are of different sizes.
     """
     failure: PortFailure | None = None
     known = given or a.description.input_shape or b.description.input_shape
-    shapes = [known] if known else list(inputs.candidates(a.description, b.description))
-    for shape in shapes:
-        tokens = inputs.vocabulary(shape, a.description, b.description)
+    described = a.description, b.description
+    shapes = [known] if known else list(inputs.candidates(*described))
+    guesses = ((one, n) for one in shapes for n in inputs.vocabularies(one, *described))
+    for shape, tokens in guesses:
         sample = inputs.draw(shape, tokens, 3, seed=0)
         try:
             found = [_try(side, of, sample) for side, of in zip((a, b), subjects, strict=True)]
@@ -146,7 +149,7 @@ def _settle(
                 f"{a.label} answers {found[0]} a sample, {b.label} {found[1]}: expected one shape",
                 "output shape",
             )
-        return shape, found[0]
+        return shape, tokens, found[0]
     raise PortFailure(
         f"no inputs were found that both take (tried {', '.join(map(str, shapes)) or 'none'}; "
         f"--input HEIGHT,WIDTH,CHANNELS says what they are): {failure}",
@@ -223,6 +226,29 @@ def _pairing(a: Network, b: Network, map_path: Path | None) -> VariablePairing:
                 f"this again"
             )
     return pairing
+
+
+def _must_keep_alike(a: Network, b: Network, pairing: VariablePairing) -> None:
+    """Raise Unpaired where arrays that nothing trains are paired, and begin with other values.
+
+    They are copied with the rest, as a hand-written norm's statistics must be; so a table of places
+    that is wrong would be mended. In whatever order the values lie.
+    """
+    kept = []
+    for side in (a, b):
+        constants = {f"{one.name}.{role}" for one in side.blocks for role in one.constants}
+        first = {name.removeprefix(WEIGHT): value for name, value in side.first.items()}
+        kept.append({name: value for name, value in first.items() if name in constants})
+    for theirs, ours in pairing.variables.items():
+        if ours in kept[0] and theirs in kept[1]:
+            own, other = (np.sort(one, axis=None) for one in (kept[0][ours], kept[1][theirs]))
+            if not np.allclose(own, other, rtol=1e-4, atol=1e-6):
+                raise Unpaired(
+                    f"{ours} of {a.label} and {theirs} of {b.label} are not trained, and hold "
+                    f"other values: expected the same",
+                    "another constant",
+                    (ours.rpartition(".")[0], theirs.rpartition(".")[0]),
+                )
 
 
 def _pair_called(a: Network, b: Network) -> VariablePairing | None:

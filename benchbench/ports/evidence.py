@@ -12,7 +12,7 @@ import numpy as np
 from benchbench.plugins.ports import PortOptimizer, PortOutputs, PortTargets
 from benchbench.ports import inputs
 from benchbench.ports.meanings import sums_to_one, to_probabilities
-from benchbench.ports.messages import WEIGHT, Action, NamedArrays
+from benchbench.ports.messages import WEIGHT, Action, NamedArrays, PortAnswer
 from benchbench.ports.network import AnyArray, Network
 from benchbench.ports.pairing import VariablePairing, shapes_of
 from benchbench.ports.process import PortFailure
@@ -35,6 +35,8 @@ class PortEvidence:
     b: Network
     pairing: VariablePairing
     shape: tuple[int, ...]
+    # How many there are where a sample is a row of tokens.
+    tokens: int | None
     targets: PortTargets
     weights: NamedArrays
     output_shape: tuple[int, ...]
@@ -57,14 +59,13 @@ class PortEvidence:
     @cached_property
     def batches(self) -> list[tuple[AnyArray, AnyArray]]:
         """Ten batches, the last of them short: a backend is given them as one epoch."""
-        tokens = inputs.vocabulary(self.shape, self.a.description, self.b.description)
         made = []
         for number in range(SNAPSHOTS[-1]):
             last = number == SNAPSHOTS[-1] - 1
             count = inputs.SHORT if last else inputs.BATCH
             made.append(
                 (
-                    inputs.draw(self.shape, tokens, count, seed=number),
+                    inputs.draw(self.shape, self.tokens, count, seed=number),
                     inputs.draw_targets(self.targets, (count, *self.output_shape), seed=number),
                 )
             )
@@ -89,12 +90,8 @@ class PortEvidence:
     @cached_property
     def losses(self) -> tuple[Triple, ...]:
         """The loss of a batch and of a short one."""
-        found = []
-        for side, precision in self._runs():
-            answer, _ = side.process.ask(
-                "loss", self._asked(side, [self.batches[0], self.batches[-1]]), precision=precision
-            )
-            found.append(answer.values)
+        batches = [self.batches[0], self.batches[-1]]
+        found = [answer.values for answer, _ in self._asked_of_all("loss", batches)]
         values = [[np.array([one[str(place)]], float) for one in found] for place in range(2)]
         return tuple(Triple(*three) for three in values)
 
@@ -132,9 +129,8 @@ class PortEvidence:
         Each makes it twice. Raises PortFailure for one that trains otherwise the second time.
         """
         made = []
-        for side, precision in self._runs():
-            asked = self._asked(side, [self.batches[0]] * 2)
-            answer, found = side.process.ask("gradients", asked, precision=precision)
+        answers = self._asked_of_all("gradients", [self.batches[0]] * 2)
+        for (side, _), (answer, found) in zip(self._runs(), answers, strict=True):
             first, second = (
                 {n.removeprefix(start): v for n, v in found.items() if n.startswith(start)}
                 for start in ("g0:", "g1:")
@@ -256,6 +252,22 @@ class PortEvidence:
                 )
             found.append(answered)
         return found[0], found[1], found[2]
+
+    def _asked_of_all(
+        self, action: Action, batches: Sequence[tuple[AnyArray, AnyArray]]
+    ) -> list[tuple[PortAnswer, NamedArrays]]:
+        """Have both do it with these batches, A in both precisions, where it runs in both."""
+        found = []
+        for side, precision in self._runs():
+            try:
+                asked = self._asked(side, batches)
+                found.append(side.process.ask(action, asked, precision=precision))
+            except PortFailure as error:
+                if precision == "float32":
+                    raise
+                self._no_reference(str(error))
+                return self._asked_of_all(action, batches)
+        return found
 
     def _no_reference(self, reason: str) -> None:
         note = f"{self.a.label} does not run in float64 ({reason}): B is compared with its float32"

@@ -101,8 +101,9 @@ def _settle(
     known = given or description.input_shape
     shapes = [known] if known else list(inputs.candidates(description, description))
     failure: PortFailure | None = None
-    for shape in shapes:
-        sample = inputs.draw(shape, inputs.vocabulary(shape, description), 3, seed=0)
+    guesses = ((one, n) for one in shapes for n in inputs.vocabularies(one, description))
+    for shape, tokens in guesses:
+        sample = inputs.draw(shape, tokens, 3, seed=0)
         try:
             process.ask("trace", _named(sample))
         except PortFailure as error:

@@ -63,18 +63,17 @@ def candidates(a: PortDescription, b: PortDescription) -> Iterator[tuple[int, ..
         return
 
 
-def vocabulary(shape: tuple[int, ...], *networks: PortDescription) -> int | None:
-    """Return the number of tokens where samples of this shape are rows of them, else None.
+def vocabularies(shape: tuple[int, ...], *networks: PortDescription) -> list[int | None]:
+    """Return how many tokens there may be where samples of this shape are rows of them, else None.
 
-    So it is where one of the networks has an embedding. An image has one for places only.
+    So it is where one of the networks has an embedding; the first is mostly that of the tokens, but
+    may be that of places. An image has one for places only.
     """
-    if len(shape) != 1:
-        return None
-    for network in networks:
-        for one in network.blocks:
-            if one.kind == "Embedding":
-                return one.variables["embeddings"][0]
-    return None
+    for network in networks if len(shape) == 1 else ():
+        rows = [one.variables["embeddings"][0] for one in network.blocks if one.kind == "Embedding"]
+        if rows:
+            return [*dict.fromkeys(rows)]
+    return [None]
 
 
 def draw(shape: tuple[int, ...], tokens: int | None, count: int, *, seed: int) -> AnyArray:

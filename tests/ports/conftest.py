@@ -26,6 +26,7 @@ SHAPES |= {
 }
 SHAPES |= dict.fromkeys(("images_elu", "images_in_groups", "images_layer_norm"), (12, 12, 2))
 SHAPES |= dict.fromkeys(("norm", "plain", "adam", "adam_decay", "two_dropouts"), (6,))
+SHAPES |= dict.fromkeys(("weights_made_once", "all_trained", "last_trained"), (6,))
 SHAPES |= {"user_lazy": (20,), "user_images": (8, 8, 3)}
 SHAPES |= {
     "transformer_no_scale": (6, 8),
