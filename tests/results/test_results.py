@@ -37,7 +37,7 @@ CELLS = {
     *(("keras", division) for division in ("idiomatic", "compiled", "tuned")),
     *(("jax", division) for division in ("idiomatic", "tuned")),
 }
-BLOCKS = 3
+BLOCKS = 5
 
 
 def records(folder: Path):
@@ -137,6 +137,29 @@ def test_the_verdicts_are_what_compare_makes_of_the_records():
     assert len(section.contrasts) == 7 * len(MODELS), "every cell but the baseline"
     assert not section.not_comparable
     assert {one.steady.block_count for one in section.contrasts} == {BLOCKS}
+
+
+def ratios(baseline):
+    """Return each cell's epoch time over the baseline's, by cell and model."""
+    (section,) = compare(records(VERDICTS), Question(), Baseline(baseline))
+    return {(str(one.cell), one.model): one.steady.ratio for one in section.contrasts}
+
+
+def test_the_readme_s_table_of_frameworks_is_of_the_records():
+    found = ratios("keras idiomatic")
+    for backend, division in CELLS - {("keras", "idiomatic")}:
+        cell = f"{backend} {division}"
+        shown = " | ".join(f"{found[cell, model]:.2f}" for model in MODELS)
+        assert f"| {cell} | {shown} |" in (ROOT / "README.md").read_text()
+
+
+def test_the_docs_say_how_many_times_faster_a_division_is_than_idiomatic():
+    page = (ROOT / "docs/measured.md").read_text()
+    for backend, division in CELLS:
+        if division != "idiomatic":
+            found, cell = ratios(f"{backend} idiomatic"), f"{backend} {division}"
+            shown = " | ".join(f"{1 / found[cell, model]:.1f}" for model in MODELS)
+            assert f"| {cell} | {shown} |" in page
 
 
 def test_two_releases_are_what_compare_makes_of_the_records():
