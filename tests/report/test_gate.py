@@ -135,4 +135,4 @@ def test_margin_and_confidence_are_not_rounded():
     finer = msgspec.structs.replace(report(row(SAME)), margin=0.025, confidence=0.995)
     told = " ".join(render(build(finer)).split())
     assert "99.5 % confidence interval" in told
-    assert "margin is 2.5 %" in told
+    assert "Times within 2.5 % of each other count as the same" in told
