@@ -14,6 +14,7 @@ SAME = [
 ]
 WRONG = {
     ("torch:all_trained", "flax:last_trained"): ("gradients", "not trained"),
+    ("keras:concatenated", "torch:concatenated_the_other_way"): ("forward", "concatenation order"),
     ("torch:sines", "torch:sines_of_another_rate"): ("architecture", "another constant"),
 }
 

@@ -21,6 +21,8 @@ _ROWS = 8
 
 def named(before: Values, after: Values) -> str:
     """Return the name of the function that fits, an empty string where none does."""
+    if before.shape != after.shape:  # maps that were concatenated, or averaged
+        return ""
     best = min(FUNCTIONS, key=lambda name: relative(FUNCTIONS[name](before), after))
     if relative(FUNCTIONS[best](before), after) < FITS:
         return best

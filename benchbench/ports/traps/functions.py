@@ -34,12 +34,28 @@ def of_order(a: Values, b: Values) -> Trap | None:
         return None
     left, right = np.sort(a.reshape(len(a), -1)), np.sort(b.reshape(len(b), -1))
     if relative(right, left) < FITS:
+        if _is_turned(a, b):
+            return Trap(
+                "concatenation order",
+                "the values are the same, but the channels of two parts are exchanged: they are "
+                "concatenated the other way round",
+            )
         return Trap(
             "Flatten order",
             "the values are the same, in another order: a reshape or flatten of axes that the "
             "other transposes first (channels first, channels last)",
         )
     return None
+
+
+def _is_turned(a: Values, b: Values) -> bool:
+    """Say whether the last axis of B has A's first part behind, and its last part in front."""
+    if a.shape != b.shape:
+        return False
+    return any(
+        relative(np.roll(b, count, axis=-1), a) < FITS
+        for count in range(1, a.shape[-1] if a.ndim > 1 else 1)
+    )
 
 
 def of_residual(a: Values, b: Values, traced: Iterator[tuple[str, Values]]) -> Trap | None:

@@ -37,3 +37,14 @@ def one_value():
     return keras.Sequential(
         [keras.Input((8,)), layers.Dense(16, activation="relu"), layers.Dense(1)]
     )
+
+
+def concatenated():
+    inputs = keras.Input((6, 6, 2))
+    early = layers.Conv2D(4, 3, padding="same", activation="relu")(inputs)
+    late = layers.Conv2D(4, 3, padding="same", activation="relu")(early)
+    x = layers.Conv2D(3, 3, padding="same")(layers.Concatenate()([late, early]))
+    network = keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network.compile(keras.optimizers.SGD(0.1), loss)
+    return network

@@ -110,3 +110,19 @@ def sines():
 
 def sines_of_another_rate():
     return with_sgd(_Sines(1.0), lr=0.1)
+
+
+class _Concatenated(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.early, self.late = nn.Conv2d(2, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.conv, self.last = nn.Conv2d(8, 3, 3, padding=1), nn.Linear(3, 3)
+
+    def forward(self, x):
+        early = torch.relu(self.early(x))
+        late = torch.relu(self.late(early))
+        return self.last(self.conv(torch.cat([early, late], 1)).mean((2, 3)))
+
+
+def concatenated_the_other_way():
+    return with_sgd(_Concatenated(), lr=0.1)
